@@ -1,0 +1,85 @@
+"""Typed, documented settings: one declaration gives the default, the check and the line in the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One setting of the project, read from Django's settings each time it is used.
+
+    Args:
+        default: the value when the project does not set it, or a function of the settings group that computes it.
+        purpose: one line for the reference page.
+        check: returns the reason why a value is unusable, or an empty text.
+    """
+
+    def __init__(
+        self, default: T | Callable[[Any], T], purpose: str, check: Callable[[Any], str] | None = None
+    ) -> None:
+        self._default = default
+        self.purpose = purpose
+        self._check = check
+        self.name = ""
+
+    def __set_name__(self, owner: type[SettingsGroup], name: str) -> None:
+        self.name = owner.prefix + name
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, group: SettingsGroup, owner: type) -> T: ...
+    def __get__(self, group: SettingsGroup | None, owner: type) -> Setting[T] | T:
+        if group is None:
+            return self
+        value = getattr(django_settings, self.name, self)
+        if value is self:
+            return self.default(group)
+        return value
+
+    def default(self, group: SettingsGroup) -> T:
+        """Return the default, computing it when it depends on other settings of ``group``."""
+        return self._default(group) if callable(self._default) else self._default
+
+    def verify(self, group: SettingsGroup) -> None:
+        """Raise ``ImproperlyConfigured``, naming the setting, when its value is unusable."""
+        reason = self._check(self.__get__(group, type(group))) if self._check else ""
+        if reason:
+            raise ImproperlyConfigured(f"{self.name} {reason}")
+
+
+class SettingsGroup:
+    """The settings of one app. Subclasses declare ``prefix`` and ``Setting`` attributes."""
+
+    prefix = ""
+
+    def __iter__(self) -> Iterator[Setting[Any]]:
+        return (value for value in vars(type(self)).values() if isinstance(value, Setting))
+
+    def verify(self) -> None:
+        """Check every setting of the group; called once when the app starts."""
+        for setting in self:
+            setting.verify(self)
+
+
+def must_be(kind: type, name: str) -> Callable[[Any], str]:
+    """Return a check that accepts only instances of ``kind``, called ``name`` in the error."""
+    return lambda value: "" if isinstance(value, kind) else f"must be {name}, not {type(value).__name__}."
+
+
+def positive(value: Any) -> str:
+    """Check that ``value`` is a whole number above zero."""
+    return "" if type(value) is int and value > 0 else "must be a whole number above zero."
+
+
+def pairs(value: Any) -> str:
+    """Check that ``value`` is a non-empty list of (path, label) pairs."""
+    if value and all(isinstance(item, list | tuple) and len(item) == 2 for item in value):
+        return ""
+    return "must be a list of (path, label) pairs."

@@ -1,0 +1,1 @@
+"""The heart of the controller: devices, templates, groups and their configurations."""

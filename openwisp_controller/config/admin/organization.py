@@ -1,0 +1,42 @@
+"""What organizations decide about devices, on the organization's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from openwisp_users.admin import OrganizationAdmin
+from openwisp_utils.admin import AlwaysHasChangedMixin
+
+from ..models import OrganizationConfigSettings, OrganizationLimits
+from ..settings import settings
+
+
+class ConfigSettingsForm(AlwaysHasChangedMixin, forms.ModelForm):
+    """Saved with the organization even when nothing was typed, so that devices can enrol."""
+
+
+class ConfigSettingsInline(admin.StackedInline):
+    model = OrganizationConfigSettings
+    form = ConfigSettingsForm
+    extra = 1
+    max_num = 1
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        enrolment = ["registration_enabled", "shared_secret"] if settings.REGISTRATION_ENABLED else []
+        return [*enrolment, "context"]
+
+
+class LimitsInline(admin.StackedInline):
+    model = OrganizationLimits
+    fields = ("device_limit",)
+    extra = 0
+    max_num = 1
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+OrganizationAdmin.inlines = [*OrganizationAdmin.inlines, ConfigSettingsInline, LimitsInline]  # type: ignore[list-item]

@@ -1,0 +1,35 @@
+"""Templates."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from openwisp_users.multitenancy import MultitenantOrgFilter
+
+from ..models import Template
+from .base import ControllerAdmin
+
+
+@admin.register(Template)
+class TemplateAdmin(ControllerAdmin):
+    list_display = ("name", "organization", "backend", "default", "required", "created", "modified")
+    list_filter = (MultitenantOrgFilter, "backend", "default", "required", "created")
+    list_select_related = ("organization",)
+    search_fields = ("name",)
+    readonly_fields = ("id", "created", "modified")
+    actions = ("clone_templates",)
+    fields = (
+        "name", "organization", "backend", "default", "required", "tags", "default_values", "config", "notes", "id",
+        "created", "modified",
+    )  # fmt: skip
+
+    @admin.action(description=_("Clone selected templates"))
+    def clone_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        for template in queryset:
+            template.clone()
+        self.message_user(request, _("The selected templates were cloned."), messages.SUCCESS)

@@ -1,0 +1,210 @@
+"""Sending the public signals: in which order, with which arguments, and how often."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, models, transaction
+from django.dispatch import Signal
+from django.utils import timezone
+
+from . import signals
+from .compiler import Outcome, Why, load
+from .models import Announcement, Cause, Config
+from .wakeup import wake
+
+if TYPE_CHECKING:
+    from .batch import Pending
+
+logger = logging.getLogger(__name__)
+Status = Config.Status
+
+#: Cause → the ``action`` of ``config_modified``. Other causes are not announced as modifications.
+ACTIONS = {
+    Cause.EDITED: "config_changed",
+    Cause.INPUTS: "config_changed",
+    Cause.TEMPLATES: "m2m_templates_changed",
+    Cause.TEMPLATE: "related_template_changed",
+    Cause.TEMPLATE_DEFAULTS: "related_template_changed",
+}
+#: An announcement older than this has been left behind by a worker that was killed.
+OVERDUE = timedelta(seconds=60)
+
+
+class Rank(IntEnum):
+    """The order of signals about one device."""
+
+    REQUEST = 0
+    BACKEND = 1
+    NAME = 2
+    CONFIG = 3
+    GROUP = 4
+    MANAGEMENT_IP = 5
+    ACTIVATION = 6
+    GROUP_TEMPLATES = 7
+    REGISTERED = 8
+    ANSWER = 9
+
+
+@dataclass(slots=True)
+class Emission:
+    """One signal about to be sent."""
+
+    rank: Rank
+    signal: Signal
+    subject: models.Model
+    arguments: dict[str, Any]
+    status: str | None = None
+    """The status that the configuration has while the signal is sent, where it passes through two of them."""
+
+    def send(self) -> None:
+        """Send the signal; what a receiver raises goes to the caller."""
+        with _Status(self):
+            self.signal.send(sender=type(self.subject), instance=self.subject, **self.arguments)
+
+    def send_robustly(self) -> None:
+        """Send the signal; a receiver that raises is logged with its name and does not stop the others."""
+        with _Status(self):
+            self.signal.send_robust(sender=type(self.subject), instance=self.subject, **self.arguments)
+
+
+class _Status:
+    """Shows receivers the configuration in the status that the signal speaks of."""
+
+    def __init__(self, emission: Emission) -> None:
+        self.emission = emission
+
+    def __enter__(self) -> None:
+        if self.emission.status is not None:
+            self.final: str = self.emission.subject.status  # type: ignore[attr-defined]
+            self.emission.subject.status = self.emission.status  # type: ignore[attr-defined]
+
+    def __exit__(self, *error: Any) -> None:
+        if self.emission.status is not None:
+            self.emission.subject.status = self.final  # type: ignore[attr-defined]
+
+
+def in_order(emissions: Iterable[Emission]) -> list[Emission]:
+    """Sort by subject (in order of first mention, a configuration counts as its device), then by rank."""
+    emissions = list(emissions)
+    first: dict[Any, int] = {}
+    for emission in emissions:
+        first.setdefault(_about(emission.subject), len(first))
+    return sorted(emissions, key=lambda emission: (first[_about(emission.subject)], emission.rank))
+
+
+def _about(subject: models.Model) -> Any:
+    return subject.device_id if isinstance(subject, Config) else subject.pk
+
+
+def of_config(config: Config, why: Why, outcome: Outcome, forced: bool = False) -> list[Emission]:
+    """Return the signals that follow from compiling a configuration or from a new status.
+
+    Args:
+        config: the instance that receivers get.
+        why: the cause of the compile.
+        outcome: its result.
+        forced: announce a modification though nothing changed.
+    """
+    modified = _is_modification(why, outcome, forced)
+    return _emissions(config, why.cause, outcome.previous_status, outcome.status_changed, modified)
+
+
+def owed(results: Sequence[tuple[Pending, Outcome]]) -> list[Announcement]:
+    """Return rows that stand for the signals of a background compile until these are sent."""
+    rows = []
+    for pending, outcome in results:
+        why = pending.why()
+        modified = _is_modification(why, outcome, pending.announced_anyway)
+        changed = outcome.status_changed and why.cause != Cause.CLEARED
+        if modified or changed:
+            rows.append(
+                Announcement(
+                    config_id=outcome.config.pk,
+                    cause=why.cause,
+                    previous_status=outcome.previous_status,
+                    status_changed=changed,
+                    modified=modified,
+                )
+            )
+    return rows
+
+
+def _is_modification(why: Why, outcome: Outcome, forced: bool) -> bool:
+    if why.cause not in ACTIONS or outcome.config.is_deactivating_or_deactivated():
+        return False
+    if outcome.config.release_policy == Config.Release.HELD:
+        return False
+    return outcome.released or forced or why.cause == Cause.TEMPLATE
+
+
+def _emissions(
+    config: Config, cause: Cause, previous_status: str, status_changed: bool, modified: bool
+) -> list[Emission]:
+    result = []
+    if modified:
+        result.append(_emission(
+            signals.config_modified, config,
+            previous_status=previous_status, action=ACTIONS[cause], config=config, device=config.device,
+        ))  # fmt: skip
+    if status_changed and cause != Cause.CLEARED:
+        if config.is_deactivating_or_deactivated():
+            result += _deactivation(config, previous_status)
+        else:
+            change = _emission(signals.config_status_changed, config)
+            # an edited template announces the status first, as the field's receivers know it
+            result.insert(0 if cause in (Cause.TEMPLATE, Cause.TEMPLATE_DEFAULTS) else len(result), change)
+    return result
+
+
+def _deactivation(config: Config, previous_status: str) -> list[Emission]:
+    result = []
+    if previous_status != Status.DEACTIVATING:
+        result.append(_emission(signals.config_status_changed, config))
+        result.append(_emission(
+            signals.config_deactivating, config, previous_status=previous_status, device=config.device
+        ))  # fmt: skip
+        if config.status == Status.DEACTIVATED:
+            for emission in result:
+                emission.status = Status.DEACTIVATING
+    if config.status == Status.DEACTIVATED:
+        result.append(_emission(signals.config_status_changed, config))
+        result.append(_emission(signals.config_deactivated, config, previous_status=Status.DEACTIVATING.value))
+    return result
+
+
+def _emission(signal: Signal, subject: Config, /, **arguments: Any) -> Emission:
+    return Emission(Rank.CONFIG, signal, subject, arguments)
+
+
+def send_robustly(emissions: Iterable[Emission], rows: Iterable[Announcement]) -> None:
+    """Send the signals of a background change after its commit, then forget ``rows``, which stood for them."""
+    for emission in emissions:
+        emission.send_robustly()
+    keys = [row.pk for row in rows]
+    if keys:
+        Announcement.objects.filter(pk__in=keys).delete()
+
+
+def send_overdue(limit: int = 200) -> int:
+    """Send signals that a killed worker still owed; return how many changes they announced."""
+    with transaction.atomic():
+        rows = Announcement.objects.filter(created__lt=timezone.now() - OVERDUE).order_by("pk")
+        rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+        overdue = list(rows[:limit])
+        configs = {config.pk: config for config in load({row.config_id for row in overdue}, lock=False)}
+        for row in overdue:
+            config = configs[row.config_id]
+            for emission in _emissions(config, Cause(row.cause), row.previous_status, row.status_changed, row.modified):
+                emission.send_robustly()
+        Announcement.objects.filter(pk__in=[row.pk for row in overdue]).delete()
+    if overdue:
+        logger.warning("Sent the signals of %d changes that an interrupted worker had left.", len(overdue))
+    if len(overdue) == limit:
+        wake("send_overdue")
+    return len(overdue)

@@ -1,0 +1,42 @@
+"""Start-up of the configuration app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ConfigConfig(AppConfig):
+    name = "openwisp_controller.config"
+    label = "config"
+    verbose_name = _("Network Configuration")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from .settings import settings
+
+        settings.verify()
+        self._connect()
+        self._register_notifications()
+
+    def _connect(self) -> None:
+        """Connect the receivers that observe what models do not report themselves."""
+        from django.db.models.signals import m2m_changed, post_save, pre_delete
+        from openwisp_users.models import Organization
+
+        from . import assignment, changes
+        from .models import Config, DeviceGroup, Template
+        from .models.organization import create_limits
+
+        m2m_changed.connect(
+            assignment.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates"
+        )
+        m2m_changed.connect(
+            assignment.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
+        )
+        for model in (Template, DeviceGroup):
+            pre_delete.connect(changes.before_deletion, sender=model, dispatch_uid=f"config_delete_{model.__name__}")
+        post_save.connect(create_limits, sender=Organization, dispatch_uid="config_limits")
+
+    def _register_notifications(self) -> None:
+        from . import notifications
+
+        notifications.register()

@@ -1,0 +1,227 @@
+"""Which templates a configuration has: the rules, and changing them for many devices at once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import signals
+from django.utils.translation import gettext_lazy as _
+
+from .batch import batch
+from .models import Cause, Config, DeviceGroup, Template
+
+Links = Config.templates.through
+#: Takes a configuration and its templates in order, returns the templates it shall have, in order.
+Rule = Callable[[Config, list[uuid.UUID]], list[uuid.UUID]]
+
+
+def automatic_templates(organization_id: uuid.UUID, backend: str) -> list[Template]:
+    """Return the default and required templates of a new configuration: required first, then by name."""
+    return list(Template.objects.usable_by(organization_id, backend).automatic())
+
+
+def group_templates(group: DeviceGroup | None, backend: str) -> list[Template]:
+    """Return the templates of a group that suit a backend, in the group's order."""
+    if group is None:
+        return []
+    return [template for template in group.templates.all() if template.backend == backend]
+
+
+def initial_templates(config: Config) -> list[Template]:
+    """Return what a new (or re-activated) configuration gets: automatic templates, then those of its group."""
+    device = config.device
+    templates = automatic_templates(device.organization_id, config.backend)
+    present = {template.pk for template in templates}
+    return templates + [t for t in group_templates(device.group, config.backend) if t.pk not in present]
+
+
+def check_organizations(config: Config, templates: Iterable[Template]) -> None:
+    """Raise ``ValidationError`` naming the templates that belong to another organization than the device."""
+    organization = config.device.organization_id
+    foreign = [t.name for t in templates if t.organization_id is not None and t.organization_id != organization]
+    if foreign:
+        raise ValidationError(
+            _(
+                "The following templates are owned by organizations which do not match the organization"
+                " of this configuration: {}"
+            ).format(", ".join(foreign))
+        )
+
+
+def check_backends(config: Config, templates: Iterable[Template]) -> None:
+    """Raise ``ValidationError`` naming the templates that are made for another backend."""
+    others = [template.name for template in templates if template.backend != config.backend]
+    if others:
+        raise ValidationError(
+            _("The following templates are made for another backend than this configuration: {}").format(
+                ", ".join(others)
+            )
+        )
+
+
+def check_assignable(config: Config, present: Sequence[Template], added: Sequence[Template]) -> None:
+    """Raise ``ValidationError`` unless ``added`` may be appended to the templates of a configuration.
+
+    Args:
+        config: with its device.
+        present: templates it has, in order.
+        added: templates it shall get besides.
+    """
+    check_organizations(config, added)
+    check_backends(config, added)
+    if config.device.is_deactivated():
+        return
+    from .compiler import check
+
+    error = check(config, [*present, *added])
+    if error is not None and check(config, present) is None:
+        raise ValidationError(_("There is a conflict with the specified templates. {}").format(error.message))
+
+
+def required_first(present: list[uuid.UUID], required: Collection[uuid.UUID], added: uuid.UUID) -> list[uuid.UUID]:
+    """Insert a template that became required behind the required ones that stand at the front."""
+    position = 0
+    while position < len(present) and present[position] in required:
+        position += 1
+    return [*present[:position], added, *present[position:]]
+
+
+def reassign(configs: Sequence[Config], rule: Rule, *, detail: str = "") -> None:
+    """Give each configuration the templates that ``rule`` says, with a constant number of statements.
+
+    Announces the change of each relation with ``m2m_changed`` and records it in the current batch.
+    """
+    links: dict[uuid.UUID, list[uuid.UUID]] = {config.pk: [] for config in configs}
+    rows = Links.objects.filter(config_id__in=list(links)).order_by("config_id", "sort_value", "id")
+    for config_id, template_id in rows.values_list("config_id", "template_id"):
+        links[config_id].append(template_id)
+    wanted = {config.pk: list(dict.fromkeys(rule(config, list(links[config.pk])))) for config in configs}
+    changed = [config for config in configs if wanted[config.pk] != links[config.pk]]
+    if not changed:
+        return
+    with batch() as current:
+        _store(changed, links, wanted)
+        for config in changed:
+            current.compile(config, Cause.TEMPLATES, detail)
+
+
+def assign_initially(config: Config, templates: Sequence[Template]) -> None:
+    """Give a configuration that has no templates its first ones; recording the change is up to the caller."""
+    if templates:
+        _store([config], {config.pk: []}, {config.pk: [template.pk for template in templates]})
+
+
+def _store(
+    configs: Sequence[Config],
+    before: Mapping[uuid.UUID, list[uuid.UUID]],
+    after: Mapping[uuid.UUID, list[uuid.UUID]],
+) -> None:
+    with batch() as current, current.own_edits():
+        _send("pre", configs, before, after)
+        replaced = [config.pk for config in configs if before[config.pk]]
+        if replaced:
+            Links.objects.filter(config_id__in=replaced).delete()
+        Links.objects.bulk_create(
+            Links(config_id=config.pk, template_id=template, sort_value=position)
+            for config in configs
+            for position, template in enumerate(after[config.pk], 1)
+        )
+        _send("post", configs, before, after)
+    for config in configs:
+        getattr(config, "_prefetched_objects_cache", {}).pop("templates", None)
+
+
+def _send(
+    when: str,
+    configs: Sequence[Config],
+    before: Mapping[uuid.UUID, list[uuid.UUID]],
+    after: Mapping[uuid.UUID, list[uuid.UUID]],
+) -> None:
+    for config in configs:
+        old, new = set(before[config.pk]), set(after[config.pk])
+        for action, keys in (("remove", old - new), ("add", new - old)):
+            if keys:
+                signals.m2m_changed.send(
+                    sender=Links,
+                    action=f"{when}_{action}",
+                    instance=config,
+                    reverse=False,
+                    model=Template,
+                    pk_set=keys,
+                    using=config._state.db,
+                )
+
+
+def on_config_templates(
+    action: str, instance: Any, reverse: bool, pk_set: set[uuid.UUID] | None, **kwargs: Any
+) -> None:
+    """Receive ``m2m_changed`` of the templates of configurations: enforce the rules, record what changed."""
+    with batch() as current:
+        if current.editing_itself:
+            return
+        if action == "pre_clear" and reverse:
+            pk_set = set(instance.config_relations.values_list("pk", flat=True))
+        if pk_set is not None and not pk_set:
+            return
+        configs = Config.objects.select_related("device").filter(pk__in=pk_set or ()) if reverse else [instance]
+        for config in configs:
+            templates = [instance] if reverse else list(Template.objects.filter(pk__in=pk_set or ()))
+            _RECEIVERS.get(action, _ignore)(config, templates)
+
+
+def _before_adding(config: Config, templates: list[Template]) -> None:
+    check_assignable(config, config.ordered_templates(), templates)
+
+
+def _before_removing(config: Config, templates: list[Template]) -> None:
+    if config.is_deactivating_or_deactivated():
+        return
+    if any(template.required and template.backend == config.backend for template in templates):
+        raise PermissionDenied(_("Required templates cannot be removed from the configuration"))
+
+
+def _after_editing(config: Config, templates: list[Template]) -> None:
+    with batch() as current:
+        current.compile(config, Cause.TEMPLATES)
+
+
+def _after_clearing(config: Config, templates: list[Template]) -> None:
+    """Put required templates back; ``clear()`` alone announces nothing and is compiled in the background."""
+    with batch() as current:
+        if not config.is_deactivating_or_deactivated():
+            usable = Template.objects.usable_by(config.device.organization_id, config.backend)
+            assign_initially(config, list(usable.filter(required=True).order_by("name")))
+        if current.is_set(config):
+            current.compile(config, Cause.TEMPLATES)
+        else:
+            current.stale(Config.objects.filter(pk=config.pk), Cause.CLEARED)
+
+
+def _ignore(config: Config, templates: list[Template]) -> None:
+    pass
+
+
+_RECEIVERS: dict[str, Callable[[Config, list[Template]], None]] = {
+    "pre_add": _before_adding,
+    "post_add": _after_editing,
+    "pre_remove": _before_removing,
+    "post_remove": _after_editing,
+    "post_clear": _after_clearing,
+}
+
+
+def on_group_templates(action: str, instance: Any, reverse: bool, pk_set: set[uuid.UUID] | None, **kwargs: Any) -> None:
+    """Receive ``m2m_changed`` of the templates of groups: remember the list as it was before the first edit."""
+    if not action.startswith("pre_"):
+        return
+    with batch() as current:
+        if reverse:
+            keys = pk_set if pk_set is not None else instance.device_group_relations.values_list("pk", flat=True)
+            groups = list(DeviceGroup.objects.filter(pk__in=keys))
+        else:
+            groups = [instance]
+        for group in groups:
+            current.group_templates_change(group)

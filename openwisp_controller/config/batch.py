@@ -1,0 +1,225 @@
+"""Changes that belong together are evaluated together.
+
+Every save and every edit of a list of templates runs in a batch; code that changes several things at once opens one
+around them. At its end, still in the transaction: follow-ups (such as the templates of a new group), then one compile
+of every configuration concerned, then the signals, each once. Leaving a batch with an error leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models, transaction
+
+from . import announcements, compiler
+from .announcements import Emission, Rank
+from .compiler import Outcome, Why
+from .models import Announcement, Cause, Config, DeviceGroup
+from .wakeup import wake
+
+_current: ContextVar[Batch | None] = ContextVar("config_batch", default=None)
+#: Of several causes in one batch, the first of these gives the action that is announced.
+_STRENGTH = (
+    Cause.CREATED, Cause.DEACTIVATED, Cause.EDITED, Cause.TEMPLATE, Cause.TEMPLATES, Cause.TEMPLATE_DEFAULTS,
+    Cause.INPUTS, Cause.CLEARED,
+)  # fmt: skip
+
+
+@dataclass
+class Pending:
+    """A configuration that the batch concerns."""
+
+    config: Config | None
+    """None = known by its key alone, until it is loaded for compiling."""
+    causes: dict[Cause, str] = field(default_factory=dict)
+    """Cause → what changed, in words."""
+    silent: bool = False
+    """Created in this batch, or by this very instance: nothing about it is announced."""
+    announced_anyway: bool = False
+    previous_status: str | None = None
+    """The stored status, where the batch replaced it."""
+
+    def why(self) -> Why:
+        if not self.causes:
+            return Why(Cause.CREATED if self.silent else Cause.DEACTIVATED)
+        cause = min(self.causes, key=_STRENGTH.index)
+        return Why(cause, self.causes[cause])
+
+
+class Batch:
+    """What has been recorded since the batch was opened. Use ``batch()`` to get the current one."""
+
+    def __init__(self, *, background: bool = False) -> None:
+        self.background = background
+        self.editing_itself = False
+        self._pending: dict[uuid.UUID, Pending] = {}
+        self._follow_ups: dict[tuple[Any, ...], Callable[[], None]] = {}
+        self._after_compiling: list[Callable[[], None]] = []
+        self._emissions: list[Emission] = []
+        self._set_relations: set[uuid.UUID] = set()
+        self.owed: list[Announcement] = []
+        self._groups: dict[uuid.UUID, tuple[DeviceGroup, list[Any]]] = {}
+
+    # what changes
+
+    def saved(self, instance: models.Model, created: bool, before: dict[str, Any]) -> None:
+        """Record that a model was saved; ``before`` holds the replaced values by attribute name."""
+        from . import changes
+
+        changes.record(self, instance, created, before)
+
+    def compile(self, config: Config, cause: Cause, detail: str = "") -> None:
+        """Compile a configuration at the end of the batch."""
+        pending = self._concerns(config)
+        pending.causes[cause] = detail
+        if cause == Cause.CREATED or config.created_here:
+            pending.silent = True
+
+    def compile_claimed(self, key: uuid.UUID, why: Why) -> None:
+        """Compile a configuration that is known by its key alone."""
+        self._pending[key] = Pending(None, causes={why.cause: why.detail})
+
+    def status_changed(self, config: Config, previous: str) -> None:
+        """Record that a new status was stored for a configuration."""
+        pending = self._concerns(config)
+        if pending.previous_status is None:
+            pending.previous_status = previous
+
+    def announce_modified(self, config: Config) -> None:
+        """Announce a configuration as modified even if it compiles to the same."""
+        pending = self._concerns(config)
+        pending.causes.setdefault(Cause.EDITED, "")
+        pending.announced_anyway = True
+
+    def stale(self, configs: models.QuerySet[Config], cause: Cause, detail: str = "") -> None:
+        """Mark configurations for compiling in the background, however many they are, with one statement."""
+        if Config.mark_stale(configs, cause, detail):
+            wake("compile_stale")
+
+    def emit(self, rank: Rank, signal: Any, subject: models.Model, **arguments: Any) -> None:
+        """Send a signal at the end of the batch, among those about ``subject`` in the order of ``rank``."""
+        self._emissions.append(Emission(rank, signal, subject, arguments))
+
+    def after_compiling(self, action: Callable[[], None]) -> None:
+        """Run ``action`` once the configurations are compiled and their instances up to date."""
+        self._after_compiling.append(action)
+
+    def follow_up(self, key: tuple[Any, ...], action: Callable[[], None]) -> None:
+        """Run ``action`` before compiling, once per ``key``."""
+        self._follow_ups.setdefault(key, action)
+
+    # lists of templates
+
+    def relation_is_set(self, instance: models.Model) -> None:
+        """Record that the list of templates of ``instance`` is being replaced, rather than cleared."""
+        self._set_relations.add(instance.pk)
+
+    def is_set(self, instance: models.Model) -> bool:
+        return instance.pk in self._set_relations
+
+    def group_templates_change(self, group: DeviceGroup) -> None:
+        """Remember the templates of a group as they were before the batch."""
+        if group.pk not in self._groups:
+            self._groups[group.pk] = (group, list(group.templates.all()))
+
+    @contextmanager
+    def own_edits(self) -> Iterator[None]:
+        """While open, edits of the templates of configurations are this app's own and already accounted for."""
+        before, self.editing_itself = self.editing_itself, True
+        try:
+            yield
+        finally:
+            self.editing_itself = before
+
+    # the end
+
+    def finish(self) -> list[Emission]:
+        """Run the follow-ups, compile, and return the signals to send, in order."""
+        from . import changes
+
+        while self._follow_ups or self._groups:
+            for group, before in [self._groups.pop(key) for key in list(self._groups)]:
+                changes.group_templates_edited(self, group, before)
+            for key in list(self._follow_ups):
+                self._follow_ups.pop(key)()
+        results = self._results(self._compile())
+        for action in self._after_compiling:
+            action()
+        if self.background:
+            self.owed = Announcement.objects.bulk_create(announcements.owed(results))
+        emissions = list(self._emissions)
+        for pending, outcome in results:
+            config = pending.config or outcome.config
+            emissions += announcements.of_config(config, pending.why(), outcome, pending.announced_anyway)
+        return announcements.in_order(emissions)
+
+    def _concerns(self, config: Config) -> Pending:
+        return self._pending.setdefault(config.pk, Pending(config, silent=config.created_here))
+
+    def _compile(self) -> dict[uuid.UUID, Outcome]:
+        reasons = {key: pending.why() for key, pending in self._pending.items() if pending.causes}
+        if not reasons:
+            return {}
+        return {outcome.config.pk: outcome for outcome in compiler.compile_configs(reasons)}
+
+    def _results(self, outcomes: dict[uuid.UUID, Outcome]) -> list[tuple[Pending, Outcome]]:
+        """Pair what was asked with what came of it, bring instances in hand up to date; leave out what is silent."""
+        results = []
+        for key, pending in self._pending.items():
+            outcome = outcomes.get(key)
+            if outcome is None:
+                if pending.causes or pending.config is None or pending.previous_status is None:
+                    continue  # deleted meanwhile
+                outcome = Outcome(pending.config, previous_status=pending.previous_status)
+            if pending.previous_status is not None:
+                outcome.previous_status = pending.previous_status
+            if pending.config is not None:
+                _bring_up_to_date(pending.config, outcome.config)
+            if not pending.silent:
+                results.append((pending, outcome))
+        return results
+
+
+_OUTPUTS = (
+    "status", "error_reason", "compile_error", "compiled", "released", "stale_since", "stale_cause", "stale_detail",
+)  # fmt: skip
+
+
+def _bring_up_to_date(config: Config, fresh: Config) -> None:
+    if config is fresh:
+        return
+    for name in _OUTPUTS:
+        setattr(config, name, getattr(fresh, name))
+    config._remember()
+
+
+@contextmanager
+def batch(*, background: bool = False) -> Iterator[Batch]:
+    """Open a batch in a transaction of its own, or join the one that is open.
+
+    Args:
+        background: the change concerns shared objects; signals are sent after the commit, and a receiver that raises
+            does not stop the others.
+    """
+    current = _current.get()
+    if current is not None:
+        yield current
+        return
+    current = Batch(background=background)
+    with transaction.atomic():
+        token = _current.set(current)
+        try:
+            yield current
+            emissions = current.finish()
+        finally:
+            _current.reset(token)
+        if not background:
+            for emission in emissions:
+                emission.send()
+    if background:
+        announcements.send_robustly(emissions, current.owed)

@@ -1,0 +1,220 @@
+"""What a change means: the page to read to know the whole system.
+
+Every row says: when these fields of that model change, this signal is sent with these arguments, and these
+configurations have to be compiled again, either *now* (in the transaction of the change, for one device) or in the
+*background* (marked stale in that transaction, compiled after it). Edits of lists of templates come after the table.
+
+Compiling in turn sends ``config_modified`` when the released configuration differs, and ``config_status_changed`` when
+the status does (see ``announcements.py``); with the cause ``TEMPLATE`` the former is sent in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db.models import Model, QuerySet
+from django.dispatch import Signal
+from openwisp_users.models import Organization
+
+from . import jobs, lifecycle, signals
+from .announcements import Rank
+from .batch import Batch, batch
+from .models import Cause, Config, Device, DeviceGroup, Job, OrganizationConfigSettings, Template
+
+When = Literal["now", "background"]
+#: Takes the batch, the saved instance and the replaced values.
+Step = Callable[[Batch, Any, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row: an observed change and what follows from it."""
+
+    what: str
+    model: type[Model]
+    fields: tuple[str, ...]
+    """Any of them replaced makes the row apply; none = the row applies to the creation."""
+    signal: Signal | None = None
+    arguments: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda instance, before: {}
+    rank: Rank = Rank.NAME
+    cause: Cause | None = None
+    when: When = "now"
+    configs: Callable[[Any], QuerySet[Config]] | None = None
+    """For the background: which configurations; for now it is the device's own one."""
+    also: Step | None = None
+
+
+def _of_group(group: DeviceGroup) -> QuerySet[Config]:
+    return _active().filter(device__group=group)
+
+
+def _of_organization(settings: OrganizationConfigSettings) -> QuerySet[Config]:
+    return _active().filter(device__organization=settings.organization_id)
+
+
+def _of_template(template: Template) -> QuerySet[Config]:
+    return _active().filter(templates=template)
+
+
+def _active() -> QuerySet[Config]:
+    return Config.objects.filter(device___is_deactivated=False)
+
+
+def _template_content(batch: Batch, template: Template, before: dict[str, Any]) -> None:
+    """Tell an edit that changes what the template renders to from one that only may change other parts of a device."""
+    earlier = Template(
+        backend=before.get("backend", template.backend),
+        config=before.get("config", template.config),
+        default_values=before.get("default_values", template.default_values),
+    )
+    content = template.content()
+    same = content is not None and content == earlier.content()
+    if same and "default_values" not in before:
+        return
+    cause = Cause.TEMPLATE_DEFAULTS if same else Cause.TEMPLATE
+    batch.stale(_of_template(template), cause, f'template "{template.name}"')
+
+
+def _template_automatic(batch: Batch, template: Template, before: dict[str, Any]) -> None:
+    if template.default or template.required:
+        jobs.enqueue(Job.Kind.AUTOMATIC_TEMPLATE, template.pk)
+
+
+def _initial_templates(batch: Batch, config: Config, before: dict[str, Any]) -> None:
+    config.created_here = True
+    lifecycle.assign_initial_templates(config)
+
+
+def _new_device_in_group(batch: Batch, device: Device, before: dict[str, Any]) -> None:
+    if device.group_id is not None:
+        batch.follow_up(("group", device.pk), lambda: lifecycle.configure_for_group(device))
+
+
+def _group_of_device(batch: Batch, device: Device, before: dict[str, Any]) -> None:
+    old = before["group_id"]
+    batch.follow_up(("group", device.pk), lambda: lifecycle.change_group(device, old))
+
+
+def _organization_of_device(batch: Batch, device: Device, before: dict[str, Any]) -> None:
+    batch.follow_up(("organization", device.pk), lambda: lifecycle.change_organization(device))
+
+
+def _backend_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> None:
+    batch.follow_up(("backend", config.pk), lambda: lifecycle.change_backend(config))
+
+
+def _status_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> None:
+    batch.status_changed(config, before["status"])
+
+
+TABLE: tuple[Change, ...] = (
+    Change("device renamed", Device, ("name",), signals.device_name_changed, cause=Cause.INPUTS),
+    Change(
+        "device identity or operating system changed", Device, ("mac_address", "key", "hardware_id", "os"),
+        cause=Cause.INPUTS,
+    ),
+    Change(
+        "device moved to another organization", Device, ("organization_id",),
+        cause=Cause.INPUTS, also=_organization_of_device,
+    ),
+    Change(
+        "device joined, changed or left a group", Device, ("group_id",),
+        signals.device_group_changed,
+        lambda device, before: {"group_id": device.group_id, "old_group_id": before["group_id"]},
+        Rank.GROUP, cause=Cause.INPUTS, also=_group_of_device,
+    ),
+    Change(
+        "management address changed", Device, ("management_ip",),
+        signals.management_ip_changed,
+        lambda device, before: {
+            "management_ip": device.management_ip, "old_management_ip": before["management_ip"]
+        },
+        Rank.MANAGEMENT_IP,
+    ),
+    Change("device created", Device, (), also=_new_device_in_group),
+    Change("configuration created", Config, (), cause=Cause.CREATED, also=_initial_templates),
+    Change("configuration or variables edited", Config, ("config", "context"), cause=Cause.EDITED),
+    Change(
+        "backend of a configuration changed", Config, ("backend",),
+        signals.config_backend_changed,
+        lambda config, before: {"old_backend": before["backend"], "backend": config.backend},
+        Rank.BACKEND, cause=Cause.EDITED, also=_backend_of_config,
+    ),
+    Change("status set", Config, ("status",), also=_status_of_config),
+    Change(
+        "content of a template edited", Template, ("config", "default_values", "backend"),
+        when="background", also=_template_content,
+    ),
+    Change("template became default or required", Template, ("default", "required"), also=_template_automatic),
+    Change("template created", Template, (), also=_template_automatic),
+    Change(
+        "variables of a group edited", DeviceGroup, ("context",),
+        cause=Cause.INPUTS, when="background", configs=_of_group,
+    ),
+    Change(
+        "variables of an organization edited", OrganizationConfigSettings, ("context",),
+        cause=Cause.INPUTS, when="background", configs=_of_organization,
+    ),
+    Change(
+        "settings of an organization created", OrganizationConfigSettings, (),
+        cause=Cause.INPUTS, when="background", configs=_of_organization,
+    ),
+)  # fmt: skip
+
+
+def record(batch: Batch, instance: Model, created: bool, before: dict[str, Any]) -> None:
+    """Apply the rows of the table that a save of ``instance`` touches; ``before`` holds the replaced values."""
+    for change in TABLE:
+        if not isinstance(instance, change.model):
+            continue
+        if created if not change.fields else any(name in before for name in change.fields):
+            _apply(change, batch, instance, before)
+
+
+def _apply(change: Change, batch: Batch, instance: Any, before: dict[str, Any]) -> None:
+    if change.signal is not None:
+        batch.emit(change.rank, change.signal, instance, **change.arguments(instance, before))
+    if change.cause is not None:
+        if change.when == "background":
+            assert change.configs is not None
+            batch.stale(change.configs(instance), change.cause, change.what)
+        else:
+            config = instance if isinstance(instance, Config) else _config_of(instance)
+            if config is not None:
+                batch.compile(config, change.cause, change.what)
+    if change.also is not None:
+        change.also(batch, instance, before)
+
+
+def _config_of(device: Device) -> Config | None:
+    return device.config if device._has_config() else None
+
+
+def group_templates_edited(batch: Batch, group: DeviceGroup, before: list[Template]) -> None:
+    """The templates of a group were edited: announce the new list and let its devices follow in the background."""
+    group.__dict__.get("_prefetched_objects_cache", {}).pop("templates", None)
+    after = list(group.templates.all())
+    if [template.pk for template in after] == [template.pk for template in before]:
+        return
+    batch.emit(Rank.GROUP_TEMPLATES, signals.group_templates_changed, group, templates=after, old_templates=before)
+    old, new = [template.pk for template in before], [template.pk for template in after]
+    added = [str(key) for key in new if key not in old]
+    removed = [str(key) for key in old if key not in new]
+    if added or removed:
+        jobs.enqueue(Job.Kind.GROUP_TEMPLATES, group.pk, added=added, removed=removed)
+
+
+def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kwargs: Any) -> None:
+    """Receive ``pre_delete``: what used a template, or belonged to a group, is compiled without it.
+
+    Not so when a whole organization is deleted, for its devices go too.
+    """
+    if isinstance(origin, Organization) or getattr(origin, "model", None) is Organization:
+        return
+    with batch() as current:
+        if isinstance(instance, Template):
+            current.stale(_of_template(instance), Cause.TEMPLATES, f'template "{instance.name}" deleted')
+        elif isinstance(instance, DeviceGroup):
+            current.stale(_of_group(instance), Cause.INPUTS, f'group "{instance.name}" deleted')

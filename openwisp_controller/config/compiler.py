@@ -1,0 +1,245 @@
+"""From stale configurations to revisions, in bulk.
+
+``compile_configs`` is the one place where a configuration is compiled, stored and released, for a single edited device
+as well as for the thousands that an edited template touches.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from . import context, rendering
+from .dsa import uses_dsa
+from .models import Cause, Config, Revision, Template
+from .models.config import shorten_reason
+from .sql import update_many
+
+logger = logging.getLogger(__name__)
+Status = Config.Status
+_COLUMNS = (
+    "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
+    "stale_since", "stale_cause", "stale_detail",
+)  # fmt: skip
+_RELATED = (
+    "device",
+    "device__organization__config_settings",
+    "device__group",
+    "compiled",
+    "released",
+    "downloaded",
+    "applied",
+)
+_UNUSED = [f"{pointer}__archive" for pointer in ("compiled", "released", "downloaded", "applied")]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a configuration is compiled: the cause, and in words what changed."""
+
+    cause: Cause
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What compiling did to one configuration. ``config`` carries the new values; they are stored."""
+
+    config: Config
+    previous_status: str
+    released: bool = False
+    """A new revision became available to the device."""
+    error: str = ""
+
+    @property
+    def status_changed(self) -> bool:
+        return self.config.status != self.previous_status
+
+
+class Stacks:
+    """Templates merged once for all devices that have the same ones."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[tuple[Any, ...], rendering.Stack] = {}
+
+    def get(self, backend: str, templates: Sequence[Template], dsa: bool) -> rendering.Stack:
+        """Return the stack of these templates (from first to last)."""
+        key = (backend, dsa, *(template.pk for template in templates))
+        stack = self._stacks.get(key)
+        if stack is None:
+            stack = rendering.Stack(backend, [template.config for template in templates], dsa=dsa)
+            self._stacks[key] = stack
+        return stack
+
+
+def load(ids: Iterable[uuid.UUID], *, lock: bool = True) -> list[Config]:
+    """Load configurations with all that rendering needs, but without archives; lock the rows where the database can."""
+    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).defer(*_UNUSED)
+    if lock:
+        configs = configs.order_by("pk").select_for_update(of=("self",))
+    return list(configs)
+
+
+def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
+    """Lock up to ``limit`` stale configurations that no other worker holds; return why each is stale."""
+    stale = Config.objects.filter(stale_since__isnull=False).order_by("stale_since", "pk")
+    stale = stale.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    rows = stale.values_list("pk", "stale_cause", "stale_detail")[:limit]
+    return {key: Why(Cause(cause), detail) for key, cause, detail in rows}
+
+
+def templates_of(configs: Sequence[Config]) -> dict[uuid.UUID, list[Template]]:
+    """Return the templates of each configuration from first to last, leaving out those of another backend."""
+    links = Config.templates.through.objects.filter(config_id__in=[config.pk for config in configs])
+    order = list(links.order_by("config_id", "sort_value", "id").values_list("config_id", "template_id"))
+    templates = Template.objects.in_bulk({template for _, template in order}) if order else {}
+    backends = {config.pk: config.backend for config in configs}
+    result: dict[uuid.UUID, list[Template]] = {config.pk: [] for config in configs}
+    for config, template in order:
+        if templates[template].backend == backends[config]:
+            result[config].append(templates[template])
+    return result
+
+
+def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
+    """Compile, store and release configurations; must run in a transaction.
+
+    A configuration that cannot be rendered gets the status "error" and keeps its last good revision; the others are
+    not affected.
+
+    Args:
+        reasons: primary keys of the configurations, each with the reason that its new revision will carry.
+    """
+    configs = load(reasons)
+    templates = templates_of(configs)
+    extra = context.provided(configs)
+    stacks = Stacks()
+    outcomes = [
+        _compile(config, templates[config.pk], extra.get(config.pk, ()), stacks, reasons[config.pk])
+        for config in configs
+    ]
+    fresh: list[tuple[Outcome, Revision]] = []
+    for outcome, archive in outcomes:
+        if archive is not None:
+            why = reasons[outcome.config.pk]
+            fresh.append((outcome, _revision(outcome.config, archive, why)))
+    Revision.objects.bulk_create([revision for _, revision in fresh])
+    for outcome, revision in fresh:
+        _release(outcome, revision)
+    for outcome, _ in outcomes:
+        config = outcome.config
+        config.stale_since, config.stale_cause, config.stale_detail = None, "", ""
+    update_many(Config, _COLUMNS, [[getattr(o.config, name) for name in _COLUMNS] for o, _ in outcomes])
+    return [outcome for outcome, _ in outcomes]
+
+
+def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingError | None:
+    """Return why a configuration, perhaps unsaved, does not render with ``templates``; None when it does."""
+    templates = [template for template in templates if template.backend == config.backend]
+    variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
+    try:
+        stack = rendering.Stack(
+            config.backend, [template.config for template in templates], dsa=uses_dsa(config.device.os)
+        )
+        stack.validate(_own_config(config, stack), variables)
+    except rendering.RenderingError as error:
+        return error
+    return None
+
+
+def render_text(config: Config) -> str:
+    """Return the native configuration as one text, extra files included."""
+    (config,) = load([config.pk], lock=False)
+    templates = templates_of([config])[config.pk]
+    variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
+    stack = Stacks().get(config.backend, templates, uses_dsa(config.device.os))
+    return stack.text(_own_config(config, stack), variables)
+
+
+def _compile(
+    config: Config, templates: Sequence[Template], extra: Sequence[context.Layer], stacks: Stacks, why: Why
+) -> tuple[Outcome, rendering.Archive | None]:
+    """Render one configuration; return the archive only when it differs from the last compiled one."""
+    outcome = Outcome(config, previous_status=config.status)
+    if config.device.is_deactivated():
+        config.config, templates = {}, ()
+    variables = context.merge(context.layers(config, templates, extra))
+    try:
+        stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
+        archive = stack.render(_own_config(config, stack), variables)
+    except rendering.RenderingError as error:
+        _fail(outcome, error, templates, variables)
+        return outcome, None
+    except Exception as error:  # one broken configuration must not stop the others
+        logger.exception("Compiling configuration %s failed unexpectedly", config.pk)
+        _fail(outcome, rendering.RenderingError(f"Unexpected error: {error!r}"), templates, variables)
+        return outcome, None
+    if config.compile_error:
+        config.compile_error = ""
+        if config.status == Status.ERROR:
+            config.status, config.error_reason = _status_of_release(config, config.released), ""
+    if config.compiled is not None and config.compiled.checksum == archive.checksum:
+        if why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
+            config.status = Status.DEACTIVATED  # the device has nothing to remove
+        return outcome, None
+    return outcome, archive
+
+
+def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:
+    """Return the device's own NetJSON, with the hostname following the name unless somebody chose another one."""
+    own: dict[str, Any] = config.config or {}
+    for source in (own, stack.base):
+        general = source.get("general")
+        if general is not None and (not isinstance(general, dict) or "hostname" in general):
+            return own
+    return {**own, "general": {**own.get("general", {}), "hostname": config.device.name.replace(":", "-")}}
+
+
+def _fail(
+    outcome: Outcome, error: rendering.RenderingError, templates: Sequence[Template], variables: Mapping[str, Any]
+) -> None:
+    config = outcome.config
+    named = [(f'Template "{template.name}"', template.config) for template in templates]
+    try:
+        blame = rendering.explain(
+            config.backend,
+            [*named, ("The device's own configuration", config.config)],
+            variables,
+            dsa=uses_dsa(config.device.os),
+        )
+    except rendering.RenderingError:
+        blame = None
+    outcome.error = config.compile_error = blame.message if blame else error.message
+    if config.release_policy == Config.Release.AUTOMATIC and not config.is_deactivating_or_deactivated():
+        config.status, config.error_reason = Status.ERROR, shorten_reason(config.compile_error)
+
+
+def _revision(config: Config, archive: rendering.Archive, why: Why) -> Revision:
+    return Revision(
+        config=config, cause=why.cause, detail=why.detail[:255], checksum=archive.checksum, archive=archive.data
+    )
+
+
+def _release(outcome: Outcome, revision: Revision) -> None:
+    """Make a compiled revision available to the device, unless its release is held."""
+    config = outcome.config
+    config.compiled = revision
+    if config.release_policy == Config.Release.HELD and config.released is not None:
+        return
+    config.released = revision
+    outcome.released = True
+    if not config.is_deactivating_or_deactivated():
+        config.status, config.error_reason = _status_of_release(config, revision), ""
+
+
+def _status_of_release(config: Config, revision: Revision | None) -> Status:
+    """Return "applied" when the device provably runs just that, which happens when a change is taken back."""
+    if revision is None or config.applied is None or config.downloaded is None:
+        return Status.MODIFIED
+    proven = config.applied.checksum == config.downloaded.checksum == revision.checksum
+    return Status.APPLIED if proven else Status.MODIFIED

@@ -1,0 +1,111 @@
+"""Which variables a device sees, and where each came from.
+
+From strongest to weakest: the device's own variables, the predefined ones, the hardware id, what other apps provide
+(addresses, VPN clients), the group, the organization, the system, and the default values of the templates.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .settings import settings
+
+if TYPE_CHECKING:
+    from .models import Config, Template
+
+Variables = Mapping[str, Any]
+#: Takes configurations, returns the variables of each that has some, keyed by the configuration's primary key.
+Provider = Callable[[Sequence["Config"]], Mapping[uuid.UUID, Variables]]
+
+PREDEFINED = ("id", "key", "name", "mac_address")
+_providers: dict[str, Provider] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Variables with one origin, such as ``group`` or ``template "wifi"``."""
+
+    origin: str
+    variables: Variables
+
+
+def register_provider(origin: str, provider: Provider) -> None:
+    """Let another app provide variables; among providers the one registered first wins.
+
+    Args:
+        origin: shown to operators as the source of the variables.
+        provider: called once for many configurations.
+    """
+    _providers[origin] = provider
+
+
+def unregister_provider(origin: str) -> None:
+    """Undo ``register_provider``."""
+    _providers.pop(origin, None)
+
+
+def of_config(config: Config, *, system: bool = False) -> dict[str, Any]:
+    """Return the variables of one configuration: the predefined ones first, the others sorted by name.
+
+    Args:
+        config: may be unsaved.
+        system: leave out the variables defined in the configuration itself.
+    """
+    strongest_first = layers(config, config.ordered_templates(), provided([config]).get(config.pk, []))
+    merged = merge(strongest_first[1:] if system else strongest_first)
+    ordered = {name: merged.pop(name) for name in PREDEFINED if name in merged}
+    ordered.update(sorted(merged.items()))
+    return ordered
+
+
+def provided(configs: Sequence[Config]) -> dict[uuid.UUID, list[Layer]]:
+    """Ask every registered provider once about all ``configs``; return the layers by configuration."""
+    result: dict[uuid.UUID, list[Layer]] = {}
+    for origin, provider in _providers.items():
+        for key, variables in provider(configs).items():
+            if variables:
+                result.setdefault(key, []).append(Layer(origin, variables))
+    return result
+
+
+def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer] = ()) -> list[Layer]:
+    """Return the layers of variables of a configuration, the strongest first, its own variables always at the front.
+
+    Args:
+        config: with its device, the device's group and organization at hand.
+        templates: its templates, from first to last.
+        extra: what providers contribute, see ``provided``.
+    """
+    device = config.device
+    predefined = {"id": str(device.pk), "key": device.key, "name": device.name, "mac_address": device.mac_address}
+    result = [Layer("device", config.context or {}), Layer("predefined", predefined)]
+    if settings.HARDWARE_ID_ENABLED and device.hardware_id:
+        result.append(Layer("predefined", {"hardware_id": str(device.hardware_id)}))
+    result.extend(extra)
+    if device.group is not None:
+        result.append(Layer("group", _object(device.group.context)))
+    organization_settings = getattr(device.organization, "config_settings", None)
+    if organization_settings is not None:
+        result.append(Layer("organization", _object(organization_settings.context)))
+    if settings.CONTEXT:
+        result.append(Layer("system", settings.CONTEXT))
+    for template in reversed(templates):
+        if template.default_values:
+            result.append(Layer(f'template "{template.name}"', _object(template.default_values)))
+    return result
+
+
+def merge(strongest_first: Sequence[Layer]) -> dict[str, Any]:
+    """Flatten layers into one dictionary; the strongest value of each name wins."""
+    merged: dict[str, Any] = {}
+    for layer in reversed(strongest_first):
+        merged.update(layer.variables)
+    return merged
+
+
+def _object(value: Any) -> Variables:
+    """Ignore what is no object: such a value can have been stored by other means than our forms."""
+    return value if isinstance(value, dict) else {}

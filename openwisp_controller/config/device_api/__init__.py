@@ -1,0 +1,1 @@
+"""The HTTP protocol that devices speak: enrol, poll the checksum, download, report."""

@@ -1,0 +1,71 @@
+"""The one indexed read behind a poll and a download.
+
+The SQL is written by the ORM once per process and then reused: building a query costs more than running this one.
+A device is served when its organization is active and it has a configuration that is not "deactivated".
+"""
+
+from __future__ import annotations
+
+import uuid
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from ..models import Config, Device
+
+_SAMPLE = uuid.UUID(int=0)
+_COLUMNS = (
+    "device__key", "device__name", "device__last_ip", "device__management_ip",
+    "released__checksum", "released_id", "downloaded_id",
+)  # fmt: skip
+
+
+class Served(NamedTuple):
+    """What the poll and download endpoints know about a device."""
+
+    key: str
+    name: str
+    last_ip: str | None
+    management_ip: str | None
+    checksum: str | None
+    released_id: int | None
+    downloaded_id: int | None
+    archive: bytes | None = None
+
+
+def served_configs() -> Any:
+    """Return the configurations that devices may fetch and report about."""
+    return Config.objects.filter(device__organization__is_active=True).exclude(status=Config.Status.DEACTIVATED)
+
+
+def find(device_id: uuid.UUID, *, archive: bool = False) -> Served | None:
+    """Return what is served to a device, with one statement; None when nothing is.
+
+    Args:
+        device_id: primary key of the device.
+        archive: read the released archive too.
+    """
+    statement, parameters, position = _statement(connection.vendor, archive)
+    values = list(parameters)
+    values[position] = _adapted(device_id)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    served = Served(*row)
+    return served._replace(archive=bytes(served.archive)) if served.archive is not None else served
+
+
+@lru_cache(maxsize=4)
+def _statement(vendor: str, archive: bool) -> tuple[str, tuple[Any, ...], int]:
+    """Return the SQL, its parameters, and at which of them the key of the device stands."""
+    columns = (*_COLUMNS, "released__archive") if archive else _COLUMNS
+    query = served_configs().filter(device_id=_SAMPLE).order_by().values_list(*columns).query
+    statement, parameters = query.get_compiler(connection=connection).as_sql()
+    return statement, tuple(parameters), parameters.index(_adapted(_SAMPLE))
+
+
+def _adapted(device_id: uuid.UUID) -> Any:
+    return Device._meta.pk.get_db_prep_value(device_id, connection)

@@ -1,0 +1,174 @@
+"""The endpoints of the device protocol. Each parses, calls one function and answers."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from django.core.exceptions import ValidationError
+from django.dispatch import Signal
+from django.http import HttpRequest, HttpResponse
+
+from .. import compiler, lifecycle, registration, signals
+from ..announcements import Rank
+from ..batch import batch
+from ..models import Cause, Config, Device
+from ..settings import settings
+from . import addresses, lookup
+from .responses import Answer, archive, check_key, device_view, not_found, required, required_one_of, text
+
+_NO_KEY = "0" * 32
+#: What a device may report.
+REPORTED = (Config.Status.APPLIED, Config.Status.ERROR)
+
+
+@device_view("POST")
+def register(request: HttpRequest) -> HttpResponse:
+    """Enrol a device, or recognise it by its key."""
+    if not settings.REGISTRATION_ENABLED:
+        raise Answer("error: registration disabled", 403)
+    posted = request.POST
+    secret, name, mac_address = (required(posted, field) for field in ("secret", "name", "mac_address"))
+    backend = required_one_of(posted, "backend", {path for path, _ in settings.BACKENDS})
+    try:
+        result = registration.register(
+            registration.Request(
+                secret=secret,
+                name=name,
+                mac_address=mac_address,
+                backend=backend,
+                key=posted.get("key", ""),
+                hardware_id=posted.get("hardware_id", ""),
+                management_ip=posted.get("management_ip", ""),
+                last_ip=addresses.peer(request),
+                tags=posted.get("tags", "").split(),
+                inventory={field: posted[field] for field in registration.INVENTORY if field in posted},
+            )
+        )
+    except registration.Refused as refusal:
+        raise Answer(refusal.message, refusal.status) from None
+    device = result.device
+    return text(
+        "registration-result: success\n"
+        f"uuid: {device.pk.hex}\n"
+        f"key: {device.key}\n"
+        f"hostname: {device.name}\n"
+        f"is-new: {int(result.is_new)}\n",
+        201,
+    )
+
+
+@device_view("GET", "HEAD")
+def checksum(request: HttpRequest, pk: str) -> HttpResponse:
+    """Answer with the MD5 of the archive that the device may download."""
+    device_id = uuid.UUID(pk)
+    served = lookup.find(device_id)
+    served = _authenticate(request, served, device_id)
+    if served is None:
+        return not_found()
+    _account(request, device_id, served, signals.checksum_requested, Rank.ANSWER)
+    return text(str(served.checksum))
+
+
+@device_view("GET", "HEAD")
+def download_config(request: HttpRequest, pk: str) -> HttpResponse:
+    """Answer with the archive; remember that the device has it now."""
+    device_id = uuid.UUID(pk)
+    served = lookup.find(device_id, archive=True)
+    served = _authenticate(request, served, device_id, archive=True)
+    if served is None:
+        return not_found()
+    if served.downloaded_id != served.released_id and request.method == "GET":
+        Config.objects.filter(device_id=device_id).update(downloaded_id=served.released_id)
+    _account(request, device_id, served, signals.config_download_requested, Rank.REQUEST)
+    assert served.archive is not None
+    return archive(served.archive, served.name)
+
+
+@device_view("POST")
+def update_info(request: HttpRequest, pk: str) -> HttpResponse:
+    """Store what a device says about its model and software; empty values are ignored."""
+    with batch():
+        device = _locked(request, uuid.UUID(pk))
+        if device is None:
+            return not_found()
+        if device.is_deactivated():
+            raise Answer("error: device deactivated", 403)
+        changed = []
+        for name in registration.INVENTORY:
+            value = request.POST.get(name, "").strip()
+            if value and value != getattr(device, name):
+                setattr(device, name, value)
+                changed.append(name)
+        try:
+            device.clean_fields(exclude={field.name for field in device._meta.fields} - set(changed))
+        except ValidationError as error:
+            return text(json.dumps(error.message_dict, indent=4, sort_keys=True), 400)
+        if changed:
+            device.save(update_fields=[*changed, "modified"])
+    return text("update-info: success")
+
+
+@device_view("POST")
+def report_status(request: HttpRequest, pk: str) -> HttpResponse:
+    """Take in whether the device could apply what it downloaded."""
+    with batch():
+        device = _locked(request, uuid.UUID(pk))
+        if device is None:
+            return not_found()
+        status = required_one_of(request.POST, "status", REPORTED)
+        lifecycle.report(device.config, status, request.POST.get("error_reason"))
+    return text(f"report-result: success\ncurrent-status: {device.config.status}\n")
+
+
+def _authenticate(
+    request: HttpRequest, served: lookup.Served | None, device_id: uuid.UUID, archive: bool = False
+) -> lookup.Served | None:
+    """Check the key; return what is served, compiled first if it never was."""
+    key = served.key if served is not None else _NO_KEY
+    try:
+        check_key(request.GET, key)
+    except Answer:
+        if served is None:
+            return None
+        raise
+    if served is None or served.checksum is not None:
+        return served
+    _compile(device_id)
+    served = lookup.find(device_id, archive=archive)
+    if served is not None and served.checksum is None:
+        raise Answer("error: the configuration cannot be generated, please try again later\n", 503)
+    return served
+
+
+def _compile(device_id: uuid.UUID) -> None:
+    """Compile a configuration that was stored by other means than our own code."""
+    with batch() as current:
+        for config in lookup.served_configs().filter(device_id=device_id):
+            current.compile_claimed(config.pk, compiler.Why(Cause.CREATED))
+
+
+def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, signal: Signal, rank: Rank) -> None:
+    """Keep the books about addresses and send the signal; costs nothing when no address changed and nobody listens."""
+    management_ip = addresses.claimed_management_ip(request)
+    known = management_ip is addresses.UNKNOWN or management_ip == served.management_ip
+    if known and addresses.peer(request) in (served.last_ip, None):
+        if signal.has_listeners(Device):
+            device = Device.objects.select_related("organization", "config").get(pk=device_id)
+            signal.send(sender=Device, instance=device, request=request)
+    else:
+        addresses.update(device_id, request, signal, rank)
+
+
+def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device | None:
+    """Return the device, locked together with its configuration, once its key is checked; None when not served."""
+    configs = lookup.served_configs().select_related("device", "device__organization", "released", "downloaded")
+    configs = configs.defer("released__archive", "downloaded__archive").select_for_update(of=("self", "device"))
+    config = configs.filter(device_id=device_id).first()
+    try:
+        check_key(request.POST, config.device.key if config is not None else _NO_KEY)
+    except Answer:
+        if config is None:
+            return None
+        raise
+    return config.device if config is not None else None

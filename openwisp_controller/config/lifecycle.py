@@ -1,0 +1,200 @@
+"""What happens to a device as a whole: activation, deactivation, moves, groups, and what it reports."""
+
+from __future__ import annotations
+
+import uuid
+
+from . import assignment, signals
+from .announcements import Rank
+from .batch import batch
+from .models import Cause, Config, Device, Template
+from .models.config import shorten_reason
+from .settings import settings
+from .wakeup import wake
+
+Status = Config.Status
+UNKNOWN_REASON = "Reason not reported by the device."
+
+
+def deactivate(device: Device) -> None:
+    """Empty the configuration of a device so that it wipes itself, and mark the device as deactivated.
+
+    Does nothing when it is deactivated already. Variables, group and organization are kept, templates are not. Where
+    the device has nothing to remove, the configuration is "deactivated" at once.
+    """
+    if device.is_deactivated():
+        return
+    with batch() as current:
+        device._is_deactivated = True
+        device.save(update_fields=["_is_deactivated", "modified"])
+        if device._has_config():
+            _empty(device.config)
+            current.after_compiling(lambda: _forget_address_of_deactivated(device))
+        else:
+            forget_management_ip(device)
+        current.emit(Rank.ACTIVATION, signals.device_deactivated, device)
+
+
+def activate(device: Device) -> None:
+    """Manage a deactivated device again: it gets the automatic templates and those of its group.
+
+    Does nothing when it is active. The former configuration is not restored. The status is "applied" only when the
+    device has wiped itself and has nothing new to fetch.
+    """
+    if not device.is_deactivated():
+        return
+    with batch() as current:
+        device._is_deactivated = False
+        device.save(update_fields=["_is_deactivated", "modified"])
+        if device._has_config():
+            config: Config = device.config
+            config.status = Status.APPLIED if config.status == Status.DEACTIVATED else Status.MODIFIED
+            config.save(update_fields=["status", "modified"])
+            initial = [template.pk for template in assignment.initial_templates(config)]
+            assignment.reassign([config], lambda _, present: present + initial)
+            current.compile(config, Cause.INPUTS, "device activated")
+        current.emit(Rank.ACTIVATION, signals.device_activated, device)
+
+
+def forget_management_ip(device: Device) -> None:
+    """Clear the management address of a device and announce it, if it has one."""
+    old = device.management_ip
+    if old is None:
+        return
+    with batch() as current:
+        Device.objects.filter(pk=device.pk).update(management_ip=None)
+        device.management_ip = None
+        device._remember(["management_ip"])
+        current.emit(
+            Rank.MANAGEMENT_IP, signals.management_ip_changed, device, management_ip=None, old_management_ip=old
+        )
+
+
+def report(config: Config, status: str, reason: str | None = None) -> None:
+    """Take in what a device reports about the configuration it fetched last.
+
+    The report proves something about the revision that the device downloaded. When that is not the released one any
+    more, the status stays "modified". A device that never downloaded from here is believed.
+
+    Args:
+        config: locked by the caller, with device and pointers at hand.
+        status: "applied" or "error".
+        reason: why it failed, in the words of the device; None = it did not say, empty = as before.
+    """
+    previous, previous_reason = config.status, config.error_reason
+    proven = config.downloaded or config.released
+    current_one = proven is None or config.released is None or proven.checksum == config.released.checksum
+    if status == Status.APPLIED and proven is not None:
+        config.applied = proven
+    if config.status == Status.DEACTIVATING:
+        if status == Status.APPLIED and current_one:
+            config.status, config.error_reason = Status.DEACTIVATED, ""
+        elif status == Status.ERROR:
+            config.error_reason = _reason(config, reason)
+    elif config.compile_error:
+        pass  # what was wrong before the device came in is still wrong
+    elif not current_one:
+        config.status = Status.MODIFIED
+    elif status == Status.APPLIED:
+        config.status, config.error_reason = Status.APPLIED, ""
+    else:
+        config.status, config.error_reason = Status.ERROR, _reason(config, reason)
+    _store_report(config, previous)
+    if config.status == Status.ERROR and (previous != Status.ERROR or config.error_reason != previous_reason):
+        wake("notify_config_error", str(config.pk))
+
+
+def _reason(config: Config, reason: str | None) -> str:
+    if reason is None:
+        return UNKNOWN_REASON
+    return shorten_reason(reason) if reason else config.error_reason
+
+
+def _store_report(config: Config, previous: str) -> None:
+    Config.objects.filter(pk=config.pk).update(
+        status=config.status, error_reason=config.error_reason, applied=config.applied
+    )
+    config._remember(["status"])
+    if config.status != previous:
+        with batch() as current:
+            current.status_changed(config, previous)
+            if config.status == Status.DEACTIVATED:
+                forget_management_ip(config.device)
+
+
+def _empty(config: Config) -> None:
+    with batch() as current:
+        config.status = Status.DEACTIVATING
+        config.config = {}
+        config.release_policy = Config.Release.AUTOMATIC
+        config.error_reason = config.compile_error = ""
+        config.save(update_fields=["status", "config", "release_policy", "error_reason", "compile_error", "modified"])
+        assignment.reassign([config], lambda _, present: [])
+        current.compile(config, Cause.DEACTIVATED, "device deactivated")
+
+
+def _forget_address_of_deactivated(device: Device) -> None:
+    if device.config.status == Status.DEACTIVATED:
+        forget_management_ip(device)
+
+
+def assign_initial_templates(config: Config) -> None:
+    """Give a configuration that was just created its automatic templates and those of the device's group."""
+    if not config.device.is_deactivated():
+        assignment.assign_initially(config, assignment.initial_templates(config))
+
+
+def configure_for_group(device: Device) -> None:
+    """Create the configuration of a device in a group that has templates, unless it has one."""
+    if device.is_deactivated() or device._has_config() or settings.DEFAULT_BACKEND is None:
+        return
+    if assignment.group_templates(device.group, settings.DEFAULT_BACKEND):
+        Config(device=device, backend=settings.DEFAULT_BACKEND).save()
+
+
+def change_group(device: Device, old_group: uuid.UUID | None) -> None:
+    """Replace the templates of the old group by those of the new one; required templates stay."""
+    if device.is_deactivated():
+        return
+    if not device._has_config():
+        configure_for_group(device)
+        return
+    config: Config = device.config
+    new = assignment.group_templates(device.group, config.backend)
+    kept = {template.pk for template in new}
+    dropped = Template.objects.filter(device_group_relations=old_group, required=False) if old_group else ()
+    swap([config], remove={template.pk for template in dropped} - kept, add=[template.pk for template in new])
+
+
+def change_backend(config: Config) -> None:
+    """Replace group templates of the old backend by those of the new one and add its required templates."""
+    device = config.device
+    if device.is_deactivated():
+        return
+    usable = Template.objects.usable_by(device.organization_id, config.backend)
+    add = list(usable.filter(required=True).order_by("name").values_list("pk", flat=True))
+    remove: set[uuid.UUID] = set()
+    if device.group is not None:
+        group = list(device.group.templates.all())
+        remove = {template.pk for template in group if template.backend != config.backend}
+        add += [template.pk for template in group if template.backend == config.backend]
+    swap([config], remove=remove, add=add)
+
+
+def change_organization(device: Device) -> None:
+    """Drop templates of the organization that a device left and add the automatic ones of its new organization."""
+    if device.is_deactivated() or not device._has_config():
+        return
+    config: Config = device.config
+    usable = set(Template.objects.usable_by(device.organization_id, config.backend).values_list("pk", flat=True))
+    automatic = [t.pk for t in assignment.automatic_templates(device.organization_id, config.backend)]
+    assignment.reassign(
+        [config],
+        lambda _, present: automatic + [key for key in present if key in usable and key not in automatic],
+        detail="device moved to another organization",
+    )
+
+
+def swap(configs: list[Config], *, remove: set[uuid.UUID], add: list[uuid.UUID], detail: str = "") -> None:
+    """Remove and append templates of many configurations in one edit."""
+    assignment.reassign(configs, lambda _, present: [key for key in present if key not in remove] + add, detail=detail)

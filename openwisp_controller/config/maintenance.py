@@ -1,0 +1,98 @@
+"""What the reconciler does: find whatever a lost message, a killed worker or a new setting left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, Window
+from django.db.models.functions import RowNumber
+
+from . import announcements, compiler, jobs
+from .batch import batch
+from .models import Announcement, Cause, Config, ControllerState, Job, Revision
+from .settings import settings
+from .wakeup import wake
+
+logger = logging.getLogger(__name__)
+CHUNK = 200
+_INPUTS = "system-inputs"
+
+
+def compile_stale(limit: int | None = None) -> int:
+    """Compile stale configurations, a chunk a transaction, until none is left; return how many were compiled.
+
+    Args:
+        limit: stop after about so many.
+    """
+    total = 0
+    while limit is None or total < limit:
+        with batch(background=True) as current:
+            claimed = compiler.claim_stale(CHUNK)
+            for key, why in claimed.items():
+                current.compile_claimed(key, why)
+        total += len(claimed)
+        if len(claimed) < CHUNK:
+            break
+    return total
+
+
+def run_jobs() -> int:
+    """Run all jobs to their end; return the number of chunks."""
+    chunks = 0
+    while jobs.run_chunk():
+        chunks += 1
+    return chunks
+
+
+def reconcile() -> None:
+    """Start again whatever is left undone. Cheap when nothing is."""
+    mark_after_system_change()
+    if Job.objects.exists():
+        run_jobs()
+    if Config.objects.filter(stale_since__isnull=False).exists():
+        compile_stale()
+    if Announcement.objects.exists():
+        announcements.send_overdue()
+
+
+def mark_after_system_change() -> bool:
+    """Mark every configuration when the system's variables, syntax rules or generator changed since the last time."""
+    inputs = [
+        settings.CONTEXT, settings.DSA_OS_MAPPING, settings.DSA_DEFAULT_FALLBACK, settings.HARDWARE_ID_ENABLED,
+        importlib.metadata.version("netjsonconfig"),
+    ]  # fmt: skip
+    value = hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
+    stored = ControllerState.objects.filter(name=_INPUTS).values_list("value", flat=True).first()
+    if stored == value:
+        return False
+    with transaction.atomic():
+        ControllerState.objects.update_or_create(name=_INPUTS, defaults={"value": value})
+        if stored is not None:
+            recompute("system-wide variables or generator changed")
+    return stored is not None
+
+
+def recompute(detail: str = "recomputed") -> int:
+    """Mark all configurations of active devices for compiling; return how many there are."""
+    count = Config.mark_stale(Config.objects.filter(device___is_deactivated=False), Cause.INPUTS, detail)
+    wake("compile_stale")
+    return count
+
+
+def prune_revisions() -> int:
+    """Delete revisions beyond the number to keep, except those that a configuration points to; return how many."""
+    newest_first = Window(RowNumber(), partition_by=F("config_id"), order_by=F("id").desc())
+    old = Revision.objects.annotate(age=newest_first).filter(age__gt=settings.REVISIONS_KEPT)
+    pointed = Config.objects.filter(
+        Q(compiled=OuterRef("pk"))
+        | Q(released=OuterRef("pk"))
+        | Q(downloaded=OuterRef("pk"))
+        | Q(applied=OuterRef("pk"))
+    )
+    keys = list(old.order_by().values_list("pk", flat=True)[:10_000])
+    deleted, _ = Revision.objects.filter(~Exists(pointed), pk__in=keys).delete()
+    return deleted

@@ -1,0 +1,25 @@
+"""The models of the configuration app, one file per aggregate."""
+
+from .config import Config
+from .device import Device
+from .group import DeviceGroup
+from .job import Job
+from .organization import OrganizationConfigSettings, OrganizationLimits
+from .revision import Announcement, Cause, ControllerState, Revision
+from .template import TaggedTemplate, Template, TemplateTag
+
+__all__ = [
+    "Announcement",
+    "Cause",
+    "Config",
+    "ControllerState",
+    "Device",
+    "DeviceGroup",
+    "Job",
+    "OrganizationConfigSettings",
+    "OrganizationLimits",
+    "Revision",
+    "TaggedTemplate",
+    "Template",
+    "TemplateTag",
+]

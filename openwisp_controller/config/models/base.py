@@ -1,0 +1,60 @@
+"""What devices' configurations and templates have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .. import rendering
+from ..settings import settings
+from ..validators import validate_json_object, validate_no_nul
+
+
+def backend_choices() -> Any:
+    """Return the configured backends as choices; a function, so that the setting makes no migration."""
+    return settings.BACKENDS
+
+
+class NetJsonModel(models.Model):
+    """A NetJSON configuration for one backend."""
+
+    backend = models.CharField(
+        _("backend"),
+        choices=backend_choices,
+        max_length=128,
+        help_text=_("Select the system that reads the configuration."),
+    )
+    config = models.JSONField(
+        _("configuration"),
+        default=dict,
+        blank=True,
+        help_text=_("Configuration in NetJSON DeviceConfiguration format."),
+    )
+
+    class Meta:
+        abstract = True
+
+    def clean_config_format(self) -> None:
+        """Check types and backend; raise ``ValidationError`` keyed by field."""
+        if self.config is None:
+            self.config = {}
+        if not isinstance(self.config, dict):
+            raise ValidationError({"config": _("Unexpected configuration format.")})
+        check_json("config", self.config)
+        try:
+            rendering.load_backend(self.backend)
+        except rendering.UnknownBackend as error:
+            raise ValidationError({"backend": error.message}) from None
+
+
+def check_json(field: str, value: Any, *, is_object: bool = True) -> None:
+    """Raise ``ValidationError`` keyed by ``field`` when a JSON value cannot be stored or is not an object."""
+    try:
+        if is_object:
+            validate_json_object(value)
+        validate_no_nul(value)
+    except ValidationError as error:
+        raise ValidationError({field: error.messages}) from None

@@ -1,0 +1,253 @@
+"""The configuration of one device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from openwisp_utils.base import TimeStampedEditableModel
+
+from .base import NetJsonModel, check_json
+from .device import Device
+from .observed import Observed
+from .ordered import OrderedTemplatesField
+from .revision import Cause, Revision
+from .template import Template
+
+ERROR_REASON_LIMIT = 1024
+_TRUNCATED = "\n[truncated]"
+
+
+def shorten_reason(text: str) -> str:
+    """Return an error reason that fits the column, marked where it was cut."""
+    text = text.replace("\x00", "")
+    if len(text) <= ERROR_REASON_LIMIT:
+        return text
+    return text[: ERROR_REASON_LIMIT - len(_TRUNCATED)] + _TRUNCATED
+
+
+class Config(Observed, NetJsonModel, TimeStampedEditableModel):
+    """Configuration, variables and templates of a device, and pointers to what these compiled to."""
+
+    class Status(models.TextChoices):
+        MODIFIED = "modified", _("modified")
+        APPLIED = "applied", _("applied")
+        ERROR = "error", _("error")
+        DEACTIVATING = "deactivating", _("deactivating")
+        DEACTIVATED = "deactivated", _("deactivated")
+
+    class Release(models.TextChoices):
+        AUTOMATIC = "automatic", _("as soon as it compiles")
+        HELD = "held", _("held at the released revision")
+
+    device = models.OneToOneField(Device, verbose_name=_("device"), on_delete=models.CASCADE)
+    context = models.JSONField(
+        _("Configuration Variables"),
+        default=dict,
+        blank=True,
+        help_text=_("Variables of this device; they win over those of the group, organization and system."),
+    )
+    templates = OrderedTemplatesField(
+        Template,
+        related_name="config_relations",
+        verbose_name=_("templates"),
+        blank=True,
+        help_text=_("Applied from first to last, then the configuration of the device itself."),
+    )
+    status = models.CharField(
+        _("configuration status"),
+        max_length=100,
+        choices=Status,
+        default=Status.MODIFIED,
+        help_text=_(
+            '"modified" means the configuration is not applied yet; "applied" that the device runs it; "error" that'
+            ' it could not be compiled or applied; "deactivating" that the device is being wiped; "deactivated" that'
+            " it was."
+        ),
+    )
+    error_reason = models.CharField(_("error reason"), max_length=ERROR_REASON_LIMIT, blank=True)
+    compile_error = models.TextField(
+        _("compile error"), blank=True, editable=False, help_text=_("Why the configuration does not compile, if so.")
+    )
+    release_policy = models.CharField(_("release"), max_length=16, choices=Release, default=Release.AUTOMATIC)
+    compiled = models.ForeignKey(
+        Revision, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL,
+        help_text=_("What the configuration, templates and variables give now."),
+    )  # fmt: skip
+    released = models.ForeignKey(
+        Revision, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL,
+        help_text=_("What the device may fetch."),
+    )  # fmt: skip
+    downloaded = models.ForeignKey(
+        Revision, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL,
+        help_text=_("What the device last fetched."),
+    )  # fmt: skip
+    applied = models.ForeignKey(
+        Revision, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL,
+        help_text=_("What the device last proved to run."),
+    )  # fmt: skip
+    stale_since = models.DateTimeField(null=True, blank=True, editable=False)
+    stale_cause = models.CharField(max_length=32, blank=True, choices=Cause, editable=False)
+    stale_detail = models.CharField(max_length=255, blank=True, editable=False)
+
+    observed_fields = ("backend", "status")
+    compared_fields = ("config", "context")
+
+    class Meta:
+        verbose_name = _("configuration")
+        verbose_name_plural = _("configurations")
+        indexes = [
+            models.Index(fields=["stale_since"], name="config_stale", condition=models.Q(stale_since__isnull=False))
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: The instance that created the row never announces its configuration as modified.
+        self.created_here = False
+
+    def __str__(self) -> str:
+        if self._has_device():
+            return self.name
+        return str(self.pk)
+
+    @property
+    def name(self) -> str:
+        return self.device.name
+
+    @property
+    def mac_address(self) -> str:
+        return self.device.mac_address
+
+    @property
+    def key(self) -> str:
+        return self.device.key
+
+    @property
+    def checksum(self) -> str | None:
+        """MD5 (hex) of the archive that the device may fetch; None before the first compile."""
+        return self.released.checksum if self.released else None
+
+    @property
+    def checksum_db(self) -> str | None:
+        """Same as ``checksum``: it is always stored."""
+        return self.checksum
+
+    def get_cached_checksum(self) -> str | None:
+        """Same as ``checksum``: reading it needs no cache."""
+        return self.checksum
+
+    def _has_device(self) -> bool:
+        return self.device_id is not None
+
+    def normalise(self) -> None:
+        self._replace_empty(dict, "config", "context")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        adding = self._state.adding
+        super().save(*args, **kwargs)
+        if not adding:
+            self.created_here = False
+
+    def clean(self) -> None:
+        """Check types, backend and the configuration rendered with its templates; raise ``ValidationError``."""
+        super().clean()
+        self.error_reason = shorten_reason(self.error_reason or "")
+        self.clean_config_format()
+        check_json("context", self.context)
+        self.normalise()
+        if self._has_device():
+            self.check_result(self.ordered_templates())
+
+    def check_result(self, templates: list[Template]) -> None:
+        """Raise ``ValidationError`` unless the configuration renders with ``templates`` (in order)."""
+        from ..compiler import check
+
+        error = check(self, templates)
+        if error:
+            raise ValidationError(error.message)
+
+    def ordered_templates(self) -> list[Template]:
+        """Return the assigned templates from first to last."""
+        return list(self.templates.all()) if self.pk and not self._state.adding else []
+
+    def get_context(self, system: bool = False) -> dict[str, Any]:
+        """Return the variables of the device: the four predefined ones first, the others sorted by name.
+
+        Args:
+            system: leave out the variables defined in this configuration.
+        """
+        from ..context import of_config
+
+        return of_config(self, system=system)
+
+    def get_system_context(self) -> dict[str, Any]:
+        """Return the variables that the device gets without defining them."""
+        return self.get_context(system=True)
+
+    def can_be_updated(self) -> bool:
+        """Tell whether the device has something to fetch."""
+        return self.status != self.Status.APPLIED
+
+    def is_deactivating_or_deactivated(self) -> bool:
+        return self.status in (self.Status.DEACTIVATING, self.Status.DEACTIVATED)
+
+    def render(self) -> str:
+        """Return the native configuration as one text, extra files included.
+
+        Raises:
+            rendering.RenderingError: when it cannot be rendered.
+        """
+        from ..compiler import render_text
+
+        return render_text(self)
+
+    def set_status_applied(self, save: bool = True) -> None:
+        """Set the status to "applied" and forget the error reason."""
+        self.error_reason = ""
+        self._set_status(self.Status.APPLIED, save)
+
+    def set_status_error(self, save: bool = True, reason: str | None = None) -> None:
+        """Set the status to "error", with ``reason`` when given."""
+        if reason is not None:
+            self.error_reason = shorten_reason(reason)
+        self._set_status(self.Status.ERROR, save)
+
+    def set_status_modified(self, save: bool = True, send_config_modified_signal: bool = True) -> None:
+        """Set the status to "modified" and announce the configuration as modified, unless told not to."""
+        from ..batch import batch
+
+        self.error_reason = ""
+        with batch() as current:
+            self._set_status(self.Status.MODIFIED, save)
+            if send_config_modified_signal:
+                current.announce_modified(self)
+
+    def set_status_deactivating(self, save: bool = True) -> None:
+        self._set_status(self.Status.DEACTIVATING, save)
+
+    def set_status_deactivated(self, save: bool = True) -> None:
+        self._set_status(self.Status.DEACTIVATED, save)
+
+    def _set_status(self, status: Config.Status, save: bool) -> None:
+        self.status = status
+        if save:
+            self.save(update_fields=["status", "error_reason", "modified"])
+
+    @classmethod
+    def mark_stale(cls, configs: models.QuerySet[Config], cause: Cause, detail: str = "") -> int:
+        """Mark ``configs`` for compiling in the background with one UPDATE, and return how many there are.
+
+        Rows are locked in the order of their keys, so concurrent marks cannot wait for each other in a circle. A mark
+        that announces every device (an edited template) is not weakened by a later one.
+        """
+        keep = models.Q(stale_since__isnull=False, stale_cause=Cause.TEMPLATE)
+        locked = cls._base_manager.filter(pk__in=configs.order_by().values("pk"))
+        locked = locked.order_by("pk").select_for_update()
+        return cls._base_manager.filter(pk__in=locked.values("pk")).update(
+            stale_since=Now(),
+            stale_cause=models.Case(models.When(keep, then=models.F("stale_cause")), default=models.Value(cause.value)),
+            stale_detail=detail[:255],
+        )

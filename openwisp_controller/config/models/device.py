@@ -1,0 +1,260 @@
+"""Devices: what they are and how they are recognised."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from openwisp_users.mixins import OrgMixin
+from openwisp_utils.base import TimeStampedEditableModel
+from openwisp_utils.utils import get_random_key
+from openwisp_utils.validators import key_validator
+
+from ..settings import settings
+from ..validators import device_name_validator, mac_address_validator
+from .group import DeviceGroup
+from .observed import Observed
+from .organization import OrganizationConfigSettings, OrganizationLimits
+
+if TYPE_CHECKING:
+    from .config import Config
+
+
+class Device(Observed, OrgMixin, TimeStampedEditableModel):
+    """A router or another device that fetches its configuration from the controller."""
+
+    name = models.CharField(
+        _("name"),
+        max_length=64,
+        db_index=True,
+        validators=[device_name_validator],
+        help_text=_("must be either a valid hostname or mac address"),
+    )
+    mac_address = models.CharField(
+        _("mac address"),
+        max_length=17,
+        db_index=True,
+        validators=[mac_address_validator],
+        help_text=_("primary mac address"),
+    )
+    key = models.CharField(
+        _("key"),
+        max_length=64,
+        unique=True,
+        blank=True,
+        null=False,
+        default=None,
+        validators=[key_validator],
+        help_text=_("unique device key; derived from MAC address and shared secret when left empty"),
+    )
+    model = models.CharField(_("model"), max_length=64, blank=True, db_index=True, help_text=_("device model"))
+    os = models.CharField(
+        _("operating system"), max_length=128, blank=True, db_index=True, help_text=_("operating system identifier")
+    )
+    system = models.CharField(
+        _("SOC / CPU"), max_length=128, blank=True, db_index=True, help_text=_("system on chip or CPU info")
+    )
+    notes = models.TextField(_("notes"), blank=True, help_text=_("internal notes"))
+    group = models.ForeignKey(DeviceGroup, verbose_name=_("group"), null=True, blank=True, on_delete=models.SET_NULL)
+    last_ip = models.GenericIPAddressField(
+        _("last ip"),
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text=_("address from which the device was last seen"),
+    )
+    management_ip = models.GenericIPAddressField(
+        _("management ip"),
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text=_("address at which the controller can reach the device"),
+    )
+    hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
+    _is_deactivated = models.BooleanField(default=False)
+
+    observed_fields = (
+        "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
+    )  # fmt: skip
+
+    class Meta:
+        verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME
+        unique_together = (("mac_address", "organization"), ("hardware_id", "organization"))
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        if settings.HARDWARE_ID_ENABLED and settings.HARDWARE_ID_AS_NAME and self.hardware_id:
+            return self.hardware_id
+        return self.name
+
+    def _has_config(self) -> bool:
+        return hasattr(self, "config")
+
+    def _has_group(self) -> bool:
+        return self.group_id is not None
+
+    @property
+    def backend(self) -> str | None:
+        """Label of the backend of the configuration; None without one."""
+        return self.config.get_backend_display() if self._has_config() else None
+
+    @property
+    def status(self) -> str | None:
+        """Label of the status of the configuration; None without one."""
+        return self.config.get_status_display() if self._has_config() else None
+
+    def get_config(self) -> Config:
+        """Return the configuration of the device, an unsaved one when it has none."""
+        from .config import Config
+
+        return self.config if self._has_config() else Config(device=self, backend=settings.DEFAULT_BACKEND or "")
+
+    def get_context(self) -> dict[str, Any]:
+        """Return the variables available to the device."""
+        return self.get_config().get_context()
+
+    def is_deactivated(self) -> bool:
+        """Tell whether the device was deactivated; it may still have to fetch its empty configuration."""
+        return self._is_deactivated
+
+    def is_fully_deactivated(self) -> bool:
+        """Tell whether the device was deactivated and has removed its configuration."""
+        return self._is_deactivated and (not self._has_config() or self.config.status == "deactivated")
+
+    def deactivate(self) -> None:
+        """Empty the device's configuration and stop managing it; see ``lifecycle.deactivate``."""
+        from ..lifecycle import deactivate
+
+        deactivate(self)
+
+    def activate(self) -> None:
+        """Manage a deactivated device again; see ``lifecycle.activate``."""
+        from ..lifecycle import activate
+
+        activate(self)
+
+    def delete(self, using: Any = None, keep_parents: bool = False, check_deactivated: bool = True) -> Any:
+        """Delete the device.
+
+        Args:
+            check_deactivated: refuse when the device may still run its configuration.
+
+        Raises:
+            PermissionDenied: when the device is not fully deactivated.
+        """
+        if check_deactivated and not self.is_fully_deactivated():
+            raise PermissionDenied(_("The device must be deactivated prior to deletion"))
+        return super().delete(using=using, keep_parents=keep_parents)
+
+    def normalise(self) -> None:
+        """Empty addresses and serial numbers are NULL, MAC addresses upper-case, the key is never empty."""
+        self._replace_empty(None, "management_ip", "last_ip", "hardware_id")
+        for name in ("group_id", "organization_id"):
+            if self.__dict__.get(name) is not None:
+                setattr(self, name, DeviceGroup._meta.pk.to_python(self.__dict__[name]))
+        if self.__dict__.get("mac_address"):
+            self.mac_address = self.mac_address.upper()
+        self._replace_empty(self.generate_key, "key")
+        if not self._state.adding:
+            self._leave_foreign_group()
+
+    def _leave_foreign_group(self) -> None:
+        """A device that moves to another organization leaves its group behind."""
+        if self.__dict__.get("group_id") is None or "organization_id" not in self._replaced(None):
+            return
+        if self.group is not None and self.group.organization_id != self.organization_id:
+            self.group = None
+
+    def generate_key(self) -> str:
+        """Return the key that the device itself computes when it enrols, or a random one where it cannot."""
+        shared = None
+        if settings.CONSISTENT_REGISTRATION:
+            row = OrganizationConfigSettings.objects.filter(organization_id=self.organization_id)
+            shared = row.values_list("shared_secret", flat=True).first()
+        if shared is None:
+            return get_random_key()
+        base = (self.hardware_id if settings.HARDWARE_ID_ENABLED else None) or self.mac_address
+        return hashlib.md5(f"{base}+{shared}".encode(), usedforsecurity=False).hexdigest()
+
+    def clean(self) -> None:
+        """Check the group's organization and the limit of devices; raise ``ValidationError``."""
+        super().clean()
+        self.mac_address = (self.mac_address or "").upper()
+        self._replace_empty(None, "management_ip", "last_ip", "hardware_id")
+        if self.group_id:
+            self._validate_org_relation("group", field_error="group")
+        self._check_limit()
+
+    def _check_limit(self) -> None:
+        if not self._state.adding and "organization_id" not in self._replaced(None):
+            return
+        limits = (
+            OrganizationLimits.objects.filter(organization_id=self.organization_id)
+            .select_related("organization")
+            .first()
+        )
+        if limits is None or limits.device_limit == 0:
+            return
+        devices = Device.objects.filter(organization_id=self.organization_id).exclude(pk=self.pk).count()
+        if not limits.allows_another(devices):
+            raise ValidationError(
+                _("The maximum amount of allowed devices has been reached for organization {}.").format(
+                    limits.organization.name
+                )
+            )
+
+    def validate_unique(self, exclude: Any = None) -> None:
+        """Check everything that must be unique with one query."""
+        exclude = exclude or set()
+        same_organization = Q(organization_id=self.organization_id)
+        conditions: dict[str, Q] = {}
+        if "key" not in exclude and self.key:
+            conditions["key"] = Q(key=self.key)
+        if self.organization_id:
+            if settings.DEVICE_NAME_UNIQUE and "name" not in exclude:
+                conditions["name"] = same_organization & Q(name__iexact=self.name)
+            if "mac_address" not in exclude:
+                conditions["mac_address"] = same_organization & Q(mac_address__in=_mac_spellings(self.mac_address))
+            if "hardware_id" not in exclude and self.hardware_id:
+                conditions["hardware_id"] = same_organization & Q(hardware_id=self.hardware_id)
+        if not conditions:
+            return
+        either = Q()
+        for condition in conditions.values():
+            either |= condition
+        others = list(Device.objects.filter(either).exclude(pk=self.pk).only(*_UNIQUE_FIELDS))
+        errors: dict[str, list[Any]] = {}
+        for name in conditions:
+            if any(_clashes(name, self, other) for other in others):
+                fields = ("key",) if name == "key" else (name, "organization")
+                errors.setdefault("key" if name == "key" else NON_FIELD_ERRORS, []).append(
+                    self.unique_error_message(Device, fields)
+                )
+        if errors:
+            raise ValidationError(errors)
+
+
+_UNIQUE_FIELDS = ("key", "name", "mac_address", "hardware_id", "organization_id")
+
+
+def _mac_spellings(mac_address: str) -> list[str]:
+    plain = mac_address.upper().replace(":", "").replace("-", "")
+    pairs = [plain[i : i + 2] for i in range(0, len(plain), 2)]
+    return list({":".join(pairs), "-".join(pairs), mac_address.upper()})
+
+
+def _clashes(name: str, device: Device, other: Device) -> bool:
+    if name == "key":
+        return device.key == other.key
+    if uuid.UUID(str(device.organization_id)) != other.organization_id:
+        return False
+    if name == "name":
+        return device.name.lower() == other.name.lower()
+    if name == "mac_address":
+        return other.mac_address in _mac_spellings(device.mac_address)
+    return bool(device.hardware_id) and device.hardware_id == other.hardware_id

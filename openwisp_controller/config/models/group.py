@@ -1,0 +1,62 @@
+"""Groups of devices, with templates, variables and metadata in common."""
+
+from __future__ import annotations
+
+import jsonschema
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from openwisp_users.mixins import OrgMixin
+from openwisp_utils.base import TimeStampedEditableModel
+
+from ..settings import settings
+from .base import check_json
+from .observed import Observed
+from .ordered import OrderedTemplatesField
+from .template import Template
+
+
+class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
+    """Devices of one organization that belong together."""
+
+    name = models.CharField(_("name"), max_length=60)
+    description = models.TextField(_("description"), blank=True, help_text=_("What the devices have in common."))
+    templates = OrderedTemplatesField(
+        Template,
+        related_name="device_group_relations",
+        verbose_name=_("templates"),
+        blank=True,
+        help_text=_("Assigned to every device that joins the group, in this order."),
+    )
+    meta_data = models.JSONField(
+        _("Metadata"), default=dict, blank=True, help_text=_("Further facts about the group, for people and scripts.")
+    )
+    context = models.JSONField(
+        _("Configuration Variables"),
+        default=dict,
+        blank=True,
+        help_text=_("Variables available in the configurations of all devices of the group."),
+    )
+
+    compared_fields = ("context",)
+
+    class Meta:
+        verbose_name = _("Device Group")
+        verbose_name_plural = _("Device Groups")
+        unique_together = (("organization", "name"),)
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def normalise(self) -> None:
+        self._replace_empty(dict, "context", "meta_data")
+
+    def clean(self) -> None:
+        super().clean()
+        check_json("context", self.context)
+        check_json("meta_data", self.meta_data, is_object=False)
+        try:
+            jsonschema.Draft4Validator(settings.DEVICE_GROUP_SCHEMA).validate(self.meta_data)
+        except jsonschema.ValidationError as error:
+            raise ValidationError({"meta_data": error.message}) from None

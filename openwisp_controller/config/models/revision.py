@@ -1,0 +1,82 @@
+"""What a configuration compiled to, kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from .. import rendering
+
+
+class Cause(models.TextChoices):
+    """Why a configuration is compiled; the first word decides what is announced (see ``announcements.py``)."""
+
+    CREATED = "created", _("created")
+    EDITED = "config_changed", _("configuration or variables edited")
+    INPUTS = "inputs_changed", _("device, group, organization or system changed")
+    TEMPLATES = "m2m_templates_changed", _("templates assigned, unassigned or reordered")
+    TEMPLATE = "related_template_changed", _("template edited")
+    TEMPLATE_DEFAULTS = "template_defaults_changed", _("default values of a template edited")
+    CLEARED = "templates_cleared", _("templates cleared")
+    DEACTIVATED = "deactivated", _("device deactivated")
+
+
+class Revision(models.Model):
+    """One compiled state of a configuration: the archive that devices download. Rows are never changed."""
+
+    config = models.ForeignKey(
+        "config.Config", verbose_name=_("configuration"), related_name="revisions", on_delete=models.CASCADE
+    )
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    cause = models.CharField(_("cause"), max_length=32, choices=Cause, editable=False)
+    detail = models.CharField(_("detail"), max_length=255, blank=True, editable=False)
+    checksum = models.CharField(
+        _("checksum"), max_length=32, editable=False, help_text=_("MD5 of the archive, in hex.")
+    )
+    archive = models.BinaryField(_("archive"), editable=False, help_text=_("The tar.gz served to the device."))
+
+    class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.created:%Y-%m-%d %H:%M:%S} {self.checksum}"
+
+    def files(self) -> list[rendering.ArchiveFile]:
+        """Return the files of the archive."""
+        from .. import rendering
+
+        return rendering.list_files(bytes(self.archive))
+
+
+class Announcement(models.Model):
+    """A compiled change whose signals are still to be sent; deleted once they are.
+
+    Written with the revision in one transaction, so a worker that is killed in between owes its signals, and the
+    reconciler pays.
+    """
+
+    config = models.ForeignKey("config.Config", related_name="+", on_delete=models.CASCADE)
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+    cause = models.CharField(max_length=32, choices=Cause)
+    previous_status = models.CharField(max_length=32)
+    status_changed = models.BooleanField()
+    modified = models.BooleanField()
+
+    class Meta:
+        default_permissions = ()
+
+
+class ControllerState(models.Model):
+    """Facts that outlive a process, such as which system-wide inputs the configurations were compiled with."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    value = models.TextField()
+
+    class Meta:
+        default_permissions = ()

@@ -1,0 +1,196 @@
+"""Templates: pieces of configuration shared by many devices."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from openwisp_users.mixins import ShareableOrgMixin
+from openwisp_utils.base import TimeStampedEditableModel, UUIDModel
+from taggit.managers import TaggableManager
+from taggit.models import GenericUUIDTaggedItemBase, TagBase
+
+from .. import rendering
+from ..settings import settings
+from .base import NetJsonModel, check_json
+from .observed import Observed
+
+_AVOID_CONFUSION = _("Shared objects are visible to all organizations and must have unique names to avoid confusion.")
+
+
+class TemplateTag(TagBase, UUIDModel):
+    """A word that devices send when they enrol, to get the templates marked with it."""
+
+    class Meta:
+        verbose_name = _("Tag")
+        verbose_name_plural = _("Tags")
+
+
+class TaggedTemplate(GenericUUIDTaggedItemBase):
+    """Which template carries which tag."""
+
+    tag = models.ForeignKey(TemplateTag, related_name="%(app_label)s_%(class)s_items", on_delete=models.CASCADE)
+
+    class Meta:
+        verbose_name = _("Tagged item")
+        verbose_name_plural = _("Tags")
+
+
+class TemplateQuerySet(models.QuerySet["Template"]):
+    def usable_by(self, organization_id: Any, backend: str) -> TemplateQuerySet:
+        """Return the templates that a configuration of that organization and backend may have."""
+        return self.filter(Q(organization_id=organization_id) | Q(organization=None), backend=backend)
+
+    def automatic(self) -> TemplateQuerySet:
+        """Return those that new configurations get, in the order of assignment: required first, then by name."""
+        return self.filter(Q(default=True) | Q(required=True)).order_by("-required", "name")
+
+
+class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
+    """A configuration that devices share. Without an organization it is shared by all of them."""
+
+    name = models.CharField(_("name"), max_length=64, db_index=True)
+    default = models.BooleanField(
+        _("enabled by default"),
+        default=False,
+        db_index=True,
+        help_text=_("Whether new devices get this template."),
+    )
+    required = models.BooleanField(
+        _("required"),
+        default=False,
+        db_index=True,
+        help_text=_("Whether devices always have this template: it is enabled by default and cannot be unassigned."),
+    )
+    tags = TaggableManager(
+        through=TaggedTemplate,
+        blank=True,
+        help_text=_("A comma-separated list of tags; devices may ask for templates by tag when they enrol."),
+    )
+    default_values = models.JSONField(
+        _("Default Values"),
+        default=dict,
+        blank=True,
+        help_text=_("Values of the variables used in this template, for devices that do not define them."),
+    )
+    notes = models.TextField(_("notes"), blank=True)
+
+    observed_fields = ("backend", "default", "required", "organization_id", "name")
+    compared_fields = ("config", "default_values")
+    objects = TemplateQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("template")
+        verbose_name_plural = _("templates")
+        unique_together = (("organization", "name"),)
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return f"[{_('Generic')}-{self.get_backend_display()}] {self.name}"
+
+    def normalise(self) -> None:
+        self._replace_empty(dict, "config", "default_values")
+        if self.__dict__.get("required"):
+            self.default = True
+
+    def clean(self) -> None:
+        """Check every rule of templates; raise ``ValidationError`` keyed by field."""
+        super().clean()
+        self.clean_config_format()
+        check_json("default_values", self.default_values)
+        self.normalise()
+        self._check_shared_name()
+        self._check_not_in_use()
+        if not self.config:
+            raise ValidationError(_("The configuration field cannot be empty."))
+        try:
+            self.stack().validate(self.config, self.get_context())
+        except rendering.RenderingError as error:
+            raise ValidationError(error.message) from None
+
+    def stack(self) -> rendering.Stack:
+        """Return what renders this template on its own."""
+        return rendering.Stack(self.backend)
+
+    def get_context(self, system: bool = False) -> dict[str, Any]:
+        """Return the variables known to the template itself: its defaults over the system-wide ones.
+
+        Args:
+            system: leave out the template's own defaults.
+        """
+        return {**({} if system else self.default_values), **settings.CONTEXT}
+
+    def get_system_context(self) -> dict[str, Any]:
+        """Return the variables that the template gets without defining them."""
+        return self.get_context(system=True)
+
+    def content(self) -> bytes | None:
+        """Return the template rendered on its own, or None when it cannot be rendered."""
+        try:
+            return self.stack().render(self.config, self.get_context()).data
+        except rendering.RenderingError:
+            return None
+
+    def _check_shared_name(self) -> None:
+        others = Template.objects.filter(name=self.name).exclude(pk=self.pk)
+        if others.filter(organization=None).exists():
+            text = _("There is already another shared template with this name.")
+        elif self.organization_id is None and others.exists():
+            text = _("There is already a template of another organization with this name.")
+        else:
+            return
+        raise ValidationError({"name": f"{text} {_AVOID_CONFUSION}"})
+
+    def _check_not_in_use(self) -> None:
+        if self._state.adding:
+            return
+        replaced = self._replaced(None)
+        if "backend" in replaced and self.config_relations.exists():
+            raise ValidationError(
+                {"backend": _("The backend cannot be changed while devices use this template; clone it instead.")}
+            )
+        if "organization_id" in replaced and self.organization_id is not None:
+            foreign = self.config_relations.exclude(device__organization_id=self.organization_id)
+            if foreign.exists():
+                raise ValidationError(
+                    {
+                        "organization": _(
+                            "The organization cannot be changed while devices of other organizations use this template."
+                        )
+                    }
+                )
+
+    def clone(self, organization_id: uuid.UUID | None = None) -> Template:
+        """Save and return a copy that is neither default nor required, named "<name> (Clone)", "(Clone 2)" and so on.
+
+        Args:
+            organization_id: the organization that gets the copy; None = the one of the original.
+        """
+        target = organization_id or self.organization_id
+        taken = set(
+            Template.objects.filter(Q(organization_id=target) | Q(organization=None)).values_list("name", flat=True)
+        )
+        number = 1
+        while (name := _clone_name(self.name, number)) in taken:
+            number += 1
+        clone = Template(
+            organization_id=target,
+            name=name,
+            backend=self.backend,
+            config=self.config,
+            default_values=self.default_values,
+            notes=self.notes,
+        )
+        clone.full_clean()
+        clone.save()
+        clone.tags.set(self.tags.all())
+        return clone
+
+
+def _clone_name(name: str, number: int) -> str:
+    suffix = " (Clone)" if number == 1 else f" (Clone {number})"
+    return name[: 64 - len(suffix)] + suffix

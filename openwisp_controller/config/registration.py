@@ -1,0 +1,192 @@
+"""Enrolment: a device presents the secret of an organization and gets an identity and a configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+
+from . import assignment, signals
+from .announcements import Rank
+from .batch import batch
+from .models import Config, Device, OrganizationConfigSettings, Template
+from .settings import settings
+from .validators import plain_mac
+from .wakeup import wake
+
+logger = logging.getLogger(__name__)
+
+#: What a device may say about itself; everything else it posts is ignored.
+INVENTORY = ("model", "os", "system")
+
+
+class Refused(Exception):
+    """The device cannot enrol. ``status`` is the HTTP status of the answer, ``message`` its body."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a device posts to enrol; all values are texts, empty where it sent none."""
+
+    secret: str
+    name: str
+    mac_address: str
+    backend: str
+    key: str = ""
+    hardware_id: str = ""
+    management_ip: str = ""
+    last_ip: str | None = None
+    """The address it comes from, not what it says."""
+    tags: Sequence[str] = ()
+    inventory: Mapping[str, str] = field(default_factory=dict)
+    """Those of ``INVENTORY`` that were posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The result of an enrolment."""
+
+    device: Device
+    is_new: bool
+
+
+def organization_of(secret: str) -> OrganizationConfigSettings:
+    """Return the settings of the active organization with that shared secret.
+
+    Raises:
+        Refused: there is none, or devices may not enrol themselves in it.
+    """
+    rows = OrganizationConfigSettings.objects.select_related("organization")
+    found = rows.filter(shared_secret=secret, organization__is_active=True).first() if "\x00" not in secret else None
+    if found is None:
+        raise Refused(403, "error: unrecognized secret")
+    if not found.registration_enabled:
+        raise Refused(403, "error: registration disabled")
+    return found
+
+
+def register(request: Request) -> Registration:
+    """Enrol a device, or recognise it by its key; all or nothing.
+
+    Two devices that enrol with the same key at the same time end as one: the later one is recognised.
+
+    Raises:
+        Refused: with the status and the text to answer.
+    """
+    try:
+        return _register(request)
+    except IntegrityError:
+        # somebody else created the same device since we looked
+        logger.info("Concurrent registration of %s, trying again", request.mac_address)
+    try:
+        return _register(request)
+    except IntegrityError as error:
+        logger.warning("Registration of %s failed: %s", request.mac_address, error)
+        raise Refused(400, _("Device with this Mac address and Organization already exists.")) from None
+
+
+def _register(request: Request) -> Registration:
+    with batch() as current:
+        owner = organization_of(request.secret)
+        device = _find(request.key) if settings.CONSISTENT_REGISTRATION and request.key else None
+        is_new = device is None
+        try:
+            if device is None:
+                device = _create(request, owner)
+            else:
+                _recognise(device, request, owner)
+        except ValidationError as error:
+            raise Refused(400, " ".join(dict.fromkeys(error.messages))) from None
+        current.emit(Rank.REGISTERED, signals.device_registered, device, is_new=is_new)
+        wake("notify_device_registered", str(device.pk), is_new)
+        return Registration(device, is_new)
+
+
+def _find(key: str) -> Device | None:
+    if "\x00" in key:
+        return None
+    devices = Device.objects.select_related("config", "organization__config_settings", "group")
+    device = devices.select_for_update(of=("self",)).filter(key=key).first()
+    if device is not None and device.is_deactivated():
+        raise Refused(403, "error: device deactivated")
+    return device
+
+
+def _create(request: Request, owner: OrganizationConfigSettings) -> Device:
+    if not settings.REGISTRATION_SELF_CREATION:
+        raise Refused(404, "Device not found in the system, please create it first.")
+    organization = owner.organization
+    organization.config_settings = owner
+    device = Device(
+        organization=organization,
+        name=request.name,
+        mac_address=request.mac_address,
+        management_ip=request.management_ip or None,
+        last_ip=request.last_ip,
+        **request.inventory,
+    )
+    device.hardware_id = request.hardware_id or None
+    device.key = (request.key if settings.CONSISTENT_REGISTRATION else "") or device.generate_key()
+    device.full_clean(exclude={"organization", "group"})
+    device.save()
+    _configure(device, request, organization_id=owner.organization_id)
+    return device
+
+
+def _recognise(device: Device, request: Request, owner: OrganizationConfigSettings) -> None:
+    """Bring a known device up to date. Its organization never changes, whichever secret it presented."""
+    if device.organization_id != owner.organization_id:
+        logger.info("Device %s of another organization registered again with its former secret", device.pk)
+    before = {name: getattr(device, name) for name in (*INVENTORY, "name", "last_ip")}
+    for name, value in request.inventory.items():
+        if value:
+            setattr(device, name, value)
+    if plain_mac(request.name) != plain_mac(device.mac_address):
+        device.name = request.name
+    device.last_ip = request.last_ip
+    changed = [name for name, value in before.items() if getattr(device, name) != value]
+    if changed:
+        device.clean_fields(exclude=[f.name for f in device._meta.fields if f.name not in changed])
+        if "name" in changed:
+            device.validate_unique(exclude={"key", "mac_address", "hardware_id"})
+            device.skip_next_push = True
+        device.save(update_fields=[*changed, "modified"])
+    if not device._has_config():
+        _configure(device, request, organization_id=owner.organization_id)
+    elif request.tags:
+        _add_tagged(device.config, request.tags, owner.organization_id)
+
+
+def _configure(device: Device, request: Request, organization_id: object) -> None:
+    """Create the configuration; one that does not render is kept, with the status "error", for people to mend."""
+    config = Config(device=device, backend=request.backend)
+    config.save()
+    if request.tags:
+        _add_tagged(config, request.tags, organization_id)
+
+
+def _add_tagged(config: Config, tags: Sequence[str], organization_id: object) -> None:
+    """Append the templates that carry one of the tags; a template that cannot be used is left out and logged."""
+    candidates = Template.objects.usable_by(organization_id, config.backend).filter(tags__name__in=tags).distinct()
+    present = config.ordered_templates()
+    for template in candidates.order_by("name"):
+        if template in present:
+            continue
+        try:
+            assignment.check_assignable(config, present, [template])
+        except ValidationError as error:
+            logger.warning("Template %s asked for by tag does not suit device %s: %s", template.pk, config.device_id,
+                           "; ".join(error.messages))  # fmt: skip
+            continue
+        present.append(template)
+    wanted = [template.pk for template in present]
+    assignment.reassign([config], lambda _config, _present: wanted, detail="tags sent by the device")

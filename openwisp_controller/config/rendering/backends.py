@@ -1,0 +1,214 @@
+"""Fast subclasses of netjsonconfig's backends, whatever class they are given.
+
+The hooks of the backend (``validate``, ``to_intermediate``, ``render``, ``generate``, converters and
+renderers) stay what they are; only what they inherit from netjsonconfig's base classes is replaced by
+something quicker.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+from jsonschema.exceptions import ValidationError as SchemaError
+from netjsonconfig.backends.base.backend import BaseBackend, format_checker
+from netjsonconfig.backends.openwisp.openwisp import OpenWisp
+from netjsonconfig.backends.openwrt.openwrt import OpenWrt
+from netjsonconfig.exceptions import NetJsonConfigException, ValidationError
+from netjsonconfig.schema import DEFAULT_FILE_MODE
+
+from .archive import ArchiveWriter, TarWriter
+from .converters import fast_converter
+from .diamond import defined_by, graft, per_class
+from .errors import RenderingError, UnknownBackend
+from .merge import merge_config
+from .renderers import environment, fast_renderer
+from .schema import CompiledSchema, NotCompilable
+from .values import NotPlain, copy_plain
+from .variables import expand
+
+_GOOD_PATH = re.compile(r"/?(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)*")
+
+
+class Outermost:
+    """Above the backend: validates once, however often the layers below ask."""
+
+    _known_valid = False
+
+    def validate(self) -> None:
+        if not self._known_valid:
+            super().validate()  # type: ignore[misc]
+            self._known_valid = True
+
+
+class FastBackend(BaseBackend):
+    """Between the backend and netjsonconfig's base class."""
+
+    config: dict[str, Any]
+    #: Whether ``config`` is plain JSON, as the compiled schema needs it.
+    plain = False
+    intermediate_data: dict[str, Any] | None
+
+    def validate(self) -> None:
+        usual = self.plain and self.schema is type(self).schema
+        compiled = compiled_schema(type(self)) if usual else None
+        if compiled is None or not compiled.accepts(self.config):
+            super().validate()
+            return
+        try:
+            self._validate_file_paths()
+        except SchemaError as error:
+            raise ValidationError(error) from error
+
+    def _validate_file_paths(self) -> None:
+        if not all(_GOOD_PATH.fullmatch(item["path"]) for item in self.config.get("files", ())):
+            super()._validate_file_paths()
+
+    def _evaluate_vars(self, config: dict[str, Any], context: Mapping[str, Any] | None) -> dict[str, Any]:
+        return cast(dict[str, Any], expand(config, context or {}))
+
+    def to_intermediate(self) -> None:
+        self.validate()
+        self.intermediate_data = {}
+        for converter in self.converters:
+            if not converter.should_run_forward(self.config):
+                continue
+            try:
+                value = fast_converter(converter)(self).to_intermediate()
+            except (RenderingError, NetJsonConfigException, SchemaError):
+                raise
+            except Exception as error:
+                raise _section_error(converter, error) from error
+            if value and isinstance(value, (tuple, list)):
+                value = dict(value)
+            if value:
+                self.intermediate_data = merge_config(self.intermediate_data, value, [".name"])
+
+    def render(self, files: bool = True) -> str:
+        self.validate()
+        if self.intermediate_data is None:
+            self.to_intermediate()
+        self._deduplicate_files()
+        renderers = getattr(self, "renderers", None) or [self.renderer]
+        output = "".join(fast_renderer(renderer)(self).render() for renderer in renderers)
+        if files and (extra := self._render_files()):
+            output += extra.replace("\n\n\n", "\n\n")
+        return output
+
+    def generate(self) -> io.BytesIO:
+        writer = ArchiveWriter() if _writes_as_usual(type(self)) else TarWriter()
+        self._generate_contents(writer)
+        self._process_files(writer)
+        return io.BytesIO(writer.finish())
+
+    def _add_file(
+        self, tar: ArchiveWriter | TarWriter, name: str, contents: str, mode: str = DEFAULT_FILE_MODE
+    ) -> None:
+        tar.add_text(name, contents, mode)
+
+
+class FastOpenWisp(OpenWisp):
+    """Between the backend and netjsonconfig's legacy one."""
+
+    def _render_template(self, template: str, context: dict[str, Any] | None = None) -> str:
+        return environment(self.__module__).get_template(template).render(**(context or {}))
+
+
+@cache
+def load_backend(path: str) -> type[FastBackend]:
+    """Return the fast subclass of the backend at a dotted path, such as ``netjsonconfig.OpenWrt``.
+
+    Works for every subclass of netjsonconfig's ``BaseBackend``. Raises :class:`UnknownBackend` when the path
+    cannot be imported or leads to something else.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        backend = getattr(importlib.import_module(module), name) if module else None
+    except Exception as error:  # a third party's module may fail in any way
+        raise UnknownBackend(path, error) from error
+    if not module:
+        raise UnknownBackend(path, "it is not a dotted path to a class")
+    if not (isinstance(backend, type) and issubclass(backend, BaseBackend)):
+        raise UnknownBackend(path, "it is not a netjsonconfig backend")
+    try:
+        return cast(type[FastBackend], graft(backend, [FastOpenWisp, FastBackend], top=Outermost))
+    except TypeError as error:
+        raise UnknownBackend(path, error) from error
+
+
+@per_class
+def compiled_schema(backend: type) -> CompiledSchema | None:
+    """Return the compiled schema of a backend class, or None if it has to be validated in Python."""
+    try:
+        return CompiledSchema(cast(type[FastBackend], backend).schema, format_checker)
+    except NotCompilable:
+        return None
+
+
+def make_instance(backend: type[FastBackend], config: dict[str, Any], plain: bool, dsa: bool | None) -> FastBackend:
+    """Return a backend instance that owns ``config`` (merged, variables expanded, free to be changed).
+
+    ``plain`` tells whether ``config`` is plain JSON; ``dsa`` None leaves the backend's own default.
+    """
+    takes_dsa, default_dsa = _dsa_parameter(backend)
+    if _is_netjsonconfig(backend, "__init__"):
+        instance = backend.__new__(backend)
+        instance.config, instance.intermediate_data = config, None
+        if takes_dsa:
+            instance.dsa = default_dsa if dsa is None else dsa
+    else:
+        instance = backend(config=config, **({"dsa": dsa} if takes_dsa and dsa is not None else {}))
+        plain = plain and _is_plain(instance.config)
+    instance.plain = plain
+    return instance
+
+
+@per_class
+def _dsa_parameter(backend: Any) -> tuple[bool, Any]:
+    parameter = inspect.signature(backend.__init__).parameters.get("dsa")
+    if parameter is None:
+        return issubclass(backend, OpenWrt), None
+    return True, parameter.default
+
+
+@per_class
+def _writes_as_usual(backend: type) -> bool:
+    return all(_is_netjsonconfig(backend, hook) for hook in ("_generate_contents", "_process_files", "_add_file"))
+
+
+@per_class
+def _is_netjsonconfig(backend: type, name: str) -> bool:
+    """Tell whether a method comes from netjsonconfig or this package, not from a third party."""
+    owner = defined_by(backend, name)
+    return owner is not None and owner.__module__.startswith(("netjsonconfig.", __package__ + "."))
+
+
+def uses_own(backend: type[FastBackend], *hooks: str) -> bool:
+    """Tell whether a backend class brings its own version of one of these methods."""
+    return not all(_is_netjsonconfig(backend, hook) for hook in hooks)
+
+
+def _is_plain(config: Any) -> bool:
+    try:
+        copy_plain(config)
+    except NotPlain:
+        return False
+    return True
+
+
+def _section_error(converter: type, error: Exception) -> RenderingError:
+    section = getattr(converter, "netjson_key", None)
+    what = f'The section "{section}"' if section else "A package"
+    return RenderingError(f"{what} of the configuration cannot be rendered: {describe(error)}.")
+
+
+def describe(error: BaseException) -> str:
+    """Return an unexpected exception as words for a person."""
+    if isinstance(error, KeyError) and error.args:
+        return f"{error.args[0]!r} is missing or not known"
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,162 @@
+"""The templates of a device, merged once for all devices that have just these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, cast
+
+from jsonschema import Draft4Validator
+from jsonschema.exceptions import ValidationError as SchemaError
+from netjsonconfig.backends.base.backend import format_checker
+from netjsonconfig.exceptions import NetJsonConfigException, ValidationError
+
+from .archive import Archive
+from .backends import FastBackend, describe, load_backend, make_instance, uses_own
+from .converters import copy_value
+from .errors import InvalidConfiguration, RenderingError
+from .merge import merge_config
+from .values import NotPlain, copy_plain
+from .variables import expand, expand_plain, substitution
+
+Config = Mapping[str, Any]
+
+
+class Stack:
+    """A backend and an ordered sequence of templates, ready to render any number of devices.
+
+    ``backend`` is a dotted path, ``templates`` are NetJSON objects from first to last, ``dsa`` chooses the
+    syntax of OpenWrt 21 and later (None: what the backend does by default; other backends ignore it).
+    ``base`` is the merged templates, to be read only. Instances are safe to share between threads.
+    Raises :class:`UnknownBackend`, and :class:`InvalidConfiguration` if the templates cannot be merged.
+    """
+
+    __slots__ = ("_own_expand", "_own_merge", "_probe", "_templates", "backend", "base", "dsa")
+
+    def __init__(self, backend: str, templates: Sequence[Config] = (), *, dsa: bool | None = None) -> None:
+        self.backend = load_backend(backend)
+        self.dsa = dsa
+        self._own_merge = uses_own(self.backend, "_merge_config", "_load")
+        self._own_expand = uses_own(self.backend, "_evaluate_vars")
+        self.base: dict[str, Any] = {}
+        with _readable_errors():
+            self._templates = [copy_value(dict(template)) for template in templates]
+            self._probe = self._empty_instance()
+            if self._own_merge:
+                self.base = self._merged({})
+                return
+            for template in self._templates:
+                self.base = self._layer(self.base, template)
+
+    def merge(self, config: Config) -> dict[str, Any]:
+        """Return ``config`` layered over the templates, variables not yet expanded.
+
+        Raises :class:`InvalidConfiguration` when a list meets an object under the same key.
+        """
+        with _readable_errors():
+            return cast(dict[str, Any], copy_value(self._merged(config)))
+
+    def expand(self, config: Config, context: Config) -> dict[str, Any]:
+        """Return ``config`` layered over the templates, with the variables of ``context`` expanded.
+
+        Raises :class:`RenderingError` when that makes it too large.
+        """
+        with _readable_errors():
+            return self._expanded(config, context)[0]
+
+    def validate(self, config: Config, context: Config) -> None:
+        """Check the merged and expanded configuration.
+
+        Raises :class:`InvalidConfiguration` with the first error found.
+        """
+        with _readable_errors():
+            _validate(self._instance(config, context))
+
+    def render(self, config: Config, context: Config) -> Archive:
+        """Validate and render the archive of one device.
+
+        Raises :class:`InvalidConfiguration`, or :class:`RenderingError` for what only rendering can find out.
+        """
+        with _readable_errors():
+            instance = self._instance(config, context)
+            _validate(instance)
+            return Archive.from_bytes(instance.generate().getvalue())
+
+    def text(self, config: Config, context: Config) -> str:
+        """Return the configuration as one text for people, extra files included.
+
+        Raises what :meth:`render` raises.
+        """
+        with _readable_errors():
+            instance = self._instance(config, context)
+            _validate(instance)
+            return instance.render()
+
+    def broken_paths(self, config: Config, context: Config) -> set[tuple[str | int, ...]]:
+        """Return the paths of all errors that the schema alone sees, not just the first."""
+        with _readable_errors():
+            instance = self._instance(config, context)
+            errors = Draft4Validator(instance.schema, format_checker=format_checker).iter_errors(instance.config)
+            return {tuple(error.absolute_path) for error in errors}
+
+    def _empty_instance(self) -> FastBackend:
+        return make_instance(self.backend, {}, True, self.dsa)
+
+    def _layer(self, base: Config, config: Config) -> dict[str, Any]:
+        return merge_config(base, config, self._probe._get_merge_config_identifiers(config))
+
+    def _merged(self, config: Config) -> dict[str, Any]:
+        """Return the merged configuration, sharing parts with ``config`` and the templates."""
+        if self._own_merge:
+            instance = self._empty_instance()
+            return cast(dict[str, Any], instance._merge_config(deepcopy(dict(config)), deepcopy(self._templates)))
+        return self._layer(self.base, config) if self._templates else dict(config)
+
+    def _expanded(self, config: Config, context: Config) -> tuple[dict[str, Any], bool]:
+        """Return merged and expanded configuration, all its own, and whether it is plain JSON."""
+        merged = self._merged(config)
+        if self._own_expand:
+            return self._empty_instance()._evaluate_vars(deepcopy(merged), context), False
+        try:
+            if context:
+                return expand_plain(merged, substitution(context)), True
+            return copy_plain(merged), True
+        except NotPlain:
+            return expand(merged, context), False
+
+    def _instance(self, config: Config, context: Config) -> FastBackend:
+        expanded, plain = self._expanded(config, context)
+        return make_instance(self.backend, expanded, plain, self.dsa)
+
+
+def _validate(instance: FastBackend) -> None:
+    """Validate; if a check stumbles over a wrong structure, let the schema say what is wrong."""
+    try:
+        instance.validate()
+    except (NetJsonConfigException, SchemaError, RenderingError):
+        raise
+    except Exception:
+        Draft4Validator(instance.schema, format_checker=format_checker).validate(instance.config)
+        raise
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Turn whatever can go wrong on the way into a :class:`RenderingError`."""
+    try:
+        yield
+    except RenderingError:
+        raise
+    except ValidationError as error:
+        raise _invalid(error.details) from error
+    except SchemaError as error:
+        raise _invalid(error) from error
+    except RecursionError as error:
+        raise RenderingError("The configuration is nested too deeply.") from error
+    except Exception as error:
+        raise RenderingError(f"The configuration cannot be rendered: {describe(error)}.") from error
+
+
+def _invalid(error: SchemaError) -> InvalidConfiguration:
+    return InvalidConfiguration(error.message, tuple(error.absolute_path))

@@ -1,0 +1,108 @@
+"""Configuration variables: ``{{ name }}`` in string values, replaced literally and once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from .errors import RenderingError
+from .values import check_number, reject_key
+
+#: Characters that all strings holding variables may have together, after expansion.
+MAX_EXPANDED_SIZE = 4 * 1024 * 1024
+
+_REFERENCE = re.compile(r"\{\{\s*(\w*)\s*\}\}")
+
+
+def names(value: Any) -> set[str]:
+    """Return the names of all variables referenced in the string values of a NetJSON structure.
+
+    Keys are not looked at, because variables are never expanded in them.
+    """
+    found: set[str] = set()
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if "{{" in item:
+                found.update(_REFERENCE.findall(item))
+        elif isinstance(item, Mapping):
+            pending.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            pending.extend(item)
+    found.discard("")
+    return found
+
+
+def expand(value: Any, context: Mapping[str, Any]) -> Any:
+    """Return a copy of ``value`` with the variables of ``context`` put in; ``value`` stays as it is.
+
+    The text put in is ``str(context[name])``, taken literally: neither backslashes nor further
+    ``{{ references }}`` in it mean anything. Names that ``context`` lacks stay as they were written.
+    Raises :class:`RenderingError` naming the variable when the expanded strings exceed
+    :data:`MAX_EXPANDED_SIZE` characters together.
+    """
+    return _copy(value, substitution(context) if context else None)
+
+
+def _copy(value: Any, substitute: Callable[[str], str] | None) -> Any:
+    if isinstance(value, str):
+        return substitute(value) if substitute and "{{" in value else value
+    if isinstance(value, dict):
+        return {key: _copy(item, substitute) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copy(item, substitute) for item in value]
+    return deepcopy(value)
+
+
+def expand_plain(value: Any, substitute: Callable[[str], str]) -> Any:
+    """Copy plain JSON (see :func:`~.values.copy_plain`) and expand its variables on the way.
+
+    ``substitute`` comes from :func:`substitution`. Raises :class:`~.values.NotPlain` like ``copy_plain``.
+    """
+    kind = type(value)
+    if kind is str:
+        return substitute(value) if "{{" in value else value
+    if kind is dict:
+        result = {}
+        for key, item in value.items():
+            if type(item) is not str:
+                item = expand_plain(item, substitute)
+            elif "{{" in item:
+                item = substitute(item)
+            result[key if type(key) is str else reject_key(key)] = item
+        return result
+    if kind is list:
+        return [expand_plain(item, substitute) for item in value]
+    if kind is bool or value is None:
+        return value
+    return check_number(value)
+
+
+def substitution(context: Mapping[str, Any]) -> Callable[[str], str]:
+    """Return a function that expands one string; all its calls share one size limit."""
+    texts: dict[str, str] = {}
+    left = MAX_EXPANDED_SIZE
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal left
+        name = match[1]
+        text = texts.get(name)
+        if text is None:
+            if name not in context:
+                return match[0]
+            text = texts[name] = str(context[name])
+        left -= len(text)
+        if left < 0:
+            raise RenderingError(
+                f'Variable "{name}" makes the configuration too large: expanded variables may have '
+                f"{MAX_EXPANDED_SIZE} characters together. Shorten its value or use it less often."
+            )
+        return text
+
+    def substitute(text: str) -> str:
+        return _REFERENCE.sub(replace, text)
+
+    return substitute

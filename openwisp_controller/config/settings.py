@@ -1,0 +1,106 @@
+"""Settings of the configuration app. Names and defaults are the field's; see ``docs/reference/settings.md``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from ..conf import Setting, SettingsGroup, must_be, pairs, positive
+
+
+def _first_path(choices: Any) -> str:
+    return choices[0][0]
+
+
+def _hardware_id_defaults(group: ConfigSettings) -> dict[str, Any]:
+    return {
+        "blank": not group.HARDWARE_ID_ENABLED,
+        "null": True,
+        "max_length": 32,
+        "verbose_name": _("Serial number"),
+        "help_text": _("Serial number of this device"),
+    }
+
+
+class ConfigSettings(SettingsGroup):
+    """Everything a project may change about devices, templates and registration."""
+
+    prefix = "OPENWISP_CONTROLLER_"
+
+    BACKENDS: Setting[Any] = Setting(
+        (("netjsonconfig.OpenWrt", "OpenWRT"), ("netjsonconfig.OpenWisp", "OpenWISP Firmware 1.x")),
+        "Configuration backends offered for devices and templates, as (path, label) pairs.",
+        pairs,
+    )
+    DEFAULT_BACKEND: Setting[str | None] = Setting(
+        lambda group: _first_path(group.BACKENDS),
+        "Backend preselected in forms and used for configurations that are created automatically; None = no choice.",
+    )
+    REGISTRATION_ENABLED = Setting(True, "Whether devices may enrol themselves at all.", must_be(bool, "True or False"))
+    CONSISTENT_REGISTRATION = Setting(
+        True,
+        "Derive device keys from MAC address (or hardware id) and shared secret, so a reflashed device is recognised.",
+        must_be(bool, "True or False"),
+    )
+    REGISTRATION_SELF_CREATION = Setting(
+        True, "Whether enrolment may create devices; False = they must exist already.", must_be(bool, "True or False")
+    )
+    CONTEXT: Setting[dict[str, Any]] = Setting(
+        {}, "Configuration variables of the whole system.", must_be(dict, "a dictionary")
+    )
+    DEVICE_NAME_UNIQUE = Setting(
+        True, "Whether device names are unique in an organization, ignoring case.", must_be(bool, "True or False")
+    )
+    DEVICE_VERBOSE_NAME: Setting[Any] = Setting(
+        (_("Device"), _("Devices")), "What a device is called, as (singular, plural)."
+    )
+    HARDWARE_ID_ENABLED = Setting(
+        False,
+        "Whether devices have a hardware id (serial number); required when enabled.",
+        must_be(bool, "True or False"),
+    )
+    HARDWARE_ID_OPTIONS: Setting[dict[str, Any]] = Setting(
+        {}, "Options of the hardware id field, merged over its defaults.", must_be(dict, "a dictionary")
+    )
+    HARDWARE_ID_AS_NAME = Setting(
+        True, "Show the hardware id instead of the name where it is enabled.", must_be(bool, "True or False")
+    )
+    MANAGEMENT_IP_DEVICE_LIST = Setting(
+        True,
+        "Show the management address in the device list, the last address where it is unknown.",
+        must_be(bool, "True or False"),
+    )
+    CONFIG_BACKEND_FIELD_SHOWN = Setting(
+        True, "Show the backend of devices and templates.", must_be(bool, "True or False")
+    )
+    SHARED_MANAGEMENT_IP_ADDRESS_SPACE = Setting(
+        True,
+        "Whether a management address is unique in the whole system (True) or only in its organization (False).",
+        must_be(bool, "True or False"),
+    )
+    DEVICE_GROUP_SCHEMA: Setting[dict[str, Any]] = Setting(
+        {"type": "object", "properties": {}}, "JSON schema of the metadata of groups.", must_be(dict, "a dictionary")
+    )
+    DSA_OS_MAPPING: Setting[dict[str, Any]] = Setting(
+        {},
+        "For custom firmware: backend → {'>=21.02': [patterns], '<21.02': [patterns]} matched against the device's os.",
+        must_be(dict, "a dictionary"),
+    )
+    DSA_DEFAULT_FALLBACK = Setting(
+        True, "Use the DSA syntax where the device's os is unknown.", must_be(bool, "True or False")
+    )
+    TRUSTED_PROXIES = Setting(
+        0,
+        "How many proxies in front of the server append the peer address to X-Forwarded-For; 0 = ignore the header.",
+        lambda value: "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more.",
+    )
+    REVISIONS_KEPT = Setting(20, "How many revisions of a configuration are kept, besides those in use.", positive)
+
+    @property
+    def hardware_id_field_options(self) -> dict[str, Any]:
+        """Return the options of the hardware id field; it is unique per organization, never globally."""
+        return {**_hardware_id_defaults(self), **self.HARDWARE_ID_OPTIONS, "unique": False}
+
+
+settings = ConfigSettings()

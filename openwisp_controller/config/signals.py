@@ -1,0 +1,49 @@
+"""The public signals of the configuration app.
+
+What each means, and when it is sent, is in ``docs/reference/signals.md``; which change leads to which signal is in
+``changes.py``. Nothing outside ``announcements.py`` and the device-facing views sends them.
+"""
+
+from django.dispatch import Signal
+
+checksum_requested = Signal()
+"""Arguments: instance (Device), request. A device asked for its checksum and is about to get it."""
+
+config_download_requested = Signal()
+"""Arguments: instance (Device), request. A device asked for its configuration and is about to get it."""
+
+config_modified = Signal()
+"""Arguments: instance (Config), previous_status, action, config (= instance), device."""
+
+config_status_changed = Signal()
+"""Arguments: instance (Config)."""
+
+config_backend_changed = Signal()
+"""Arguments: instance (Config), old_backend, backend."""
+
+config_deactivating = Signal()
+"""Arguments: instance (Config), previous_status, device."""
+
+config_deactivated = Signal()
+"""Arguments: instance (Config), previous_status."""
+
+device_registered = Signal()
+"""Arguments: instance (Device), is_new."""
+
+device_name_changed = Signal()
+"""Arguments: instance (Device)."""
+
+device_group_changed = Signal()
+"""Arguments: instance (Device), group_id, old_group_id."""
+
+device_activated = Signal()
+"""Arguments: instance (Device)."""
+
+device_deactivated = Signal()
+"""Arguments: instance (Device)."""
+
+group_templates_changed = Signal()
+"""Arguments: instance (DeviceGroup), templates, old_templates (lists of Template)."""
+
+management_ip_changed = Signal()
+"""Arguments: instance (Device), management_ip, old_management_ip."""

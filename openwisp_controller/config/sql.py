@@ -1,0 +1,44 @@
+"""Set-based SQL that the ORM has no word for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, models
+
+
+def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Update many rows, each with its own values, in one statement; return how many there were.
+
+    Args:
+        model: whose table.
+        columns: attribute names (``group_id``, not ``group``), the primary key first.
+        rows: values in the order of ``columns``.
+    """
+    if not rows:
+        return 0
+    fields: list[Any] = [model._meta.get_field(name.removesuffix("_id") if name != "id" else "id") for name in columns]
+    quote = connection.ops.quote_name
+    names = [quote(field.column) for field in fields]
+    if connection.vendor == "postgresql":
+        markers = [
+            f"%s::{field.rel_db_type(connection) if field.is_relation else field.db_type(connection)}"
+            for field in fields
+        ]
+    else:
+        markers = ["%s"] * len(fields)
+    markers = [marker.replace(" identity", "") for marker in markers]
+    values = ", ".join(["(" + ", ".join(markers) + ")"] * len(rows))
+    table = quote(model._meta.db_table)
+    assignments = ", ".join(f"{name} = fresh.{name}" for name in names[1:])
+    statement = (
+        f"WITH fresh ({', '.join(names)}) AS (VALUES {values}) "
+        f"UPDATE {table} SET {assignments} FROM fresh WHERE {table}.{names[0]} = fresh.{names[0]}"
+    )
+    parameters = [
+        field.get_db_prep_save(value, connection) for row in rows for field, value in zip(fields, row, strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)

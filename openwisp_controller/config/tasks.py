@@ -1,0 +1,49 @@
+"""Background tasks: thin, idempotent, taking keys. What is to do stands in the database, see ``maintenance.py``."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from . import announcements, maintenance, notifications
+
+
+@shared_task(soft_time_limit=7200)
+def compile_stale() -> int:
+    """Compile all stale configurations."""
+    return maintenance.compile_stale()
+
+
+@shared_task(soft_time_limit=7200)
+def run_jobs() -> int:
+    """Run the jobs that are written down."""
+    return maintenance.run_jobs()
+
+
+@shared_task
+def send_overdue() -> int:
+    """Send signals left behind by an interrupted worker."""
+    return announcements.send_overdue()
+
+
+@shared_task(soft_time_limit=7200)
+def reconcile() -> None:
+    """Find and do what was left undone; runs periodically."""
+    maintenance.reconcile()
+
+
+@shared_task(soft_time_limit=3600)
+def prune_revisions() -> int:
+    """Delete old revisions; runs periodically."""
+    return maintenance.prune_revisions()
+
+
+@shared_task
+def notify_config_error(config_id: str) -> None:
+    """Notify people that a configuration failed."""
+    notifications.config_error(config_id)
+
+
+@shared_task
+def notify_device_registered(device_id: str, is_new: bool) -> None:
+    """Notify people that a device enrolled."""
+    notifications.device_registered(device_id, is_new)

@@ -1,0 +1,46 @@
+"""Rules for single values of devices."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+_MAC = r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+mac_address_validator = RegexValidator(rf"\A{_MAC}\Z", _("Must be a valid mac address."), code="invalid")
+device_name_validator = RegexValidator(
+    # a single character is no hostname for the configuration generators
+    rf"\A(?=.{{2,}})(?:{_LABEL}(?:\.{_LABEL})*|{_MAC})\Z",
+    _("Must be either a valid hostname or mac address."),
+    code="invalid",
+)
+
+
+def plain_mac(value: str) -> str:
+    """Return ``value`` without separators and in lower case, for comparing MAC addresses."""
+    return re.sub("[:-]", "", value).lower()
+
+
+def validate_json_object(value: Any) -> None:
+    """Raise ``ValidationError`` unless ``value`` is a JSON object (an empty value counts as one)."""
+    if value and not isinstance(value, dict):
+        raise ValidationError(_("the supplied value is not a JSON object"), code="not_an_object")
+
+
+def validate_no_nul(value: Any) -> None:
+    """Raise ``ValidationError`` when text anywhere in a JSON value holds a NUL character, which databases refuse."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise ValidationError(_("Null characters are not allowed."), code="null_characters_not_allowed")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            validate_no_nul(name)
+            validate_no_nul(item)
+    elif isinstance(value, list):
+        for item in value:
+            validate_no_nul(item)

@@ -1,0 +1,26 @@
+"""Virtual devices that speak the device protocol: for the demo, for tests, for load.
+
+Knows nothing of the controller but its HTTP interface, so it may be pointed at any controller of that
+protocol.
+"""
+
+from .device import VirtualDevice
+from .events import Endpoint, Event, EventKind, State, Violation
+from .fleet import Fleet, Summary
+from .metrics import EndpointStats
+from .policy import AgentPolicy
+from .thread import FleetThread
+
+__all__ = [
+    "AgentPolicy",
+    "Endpoint",
+    "EndpointStats",
+    "Event",
+    "EventKind",
+    "Fleet",
+    "FleetThread",
+    "State",
+    "Summary",
+    "Violation",
+    "VirtualDevice",
+]

@@ -1,0 +1,203 @@
+"""Many virtual devices in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from .device import VirtualDevice
+from .events import Endpoint, Event, State, Violation
+from .identity import make_identity
+from .metrics import EndpointStats, Metrics
+from .policy import AgentPolicy
+from .storage import Storage
+from .transport import HttpTransport, Transport
+
+_STARTS_PER_SECOND = 100
+_LOOK_EVERY = 0.05
+_LOOK_AT_LEAST_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a fleet stands. Latencies are in milliseconds, ``bytes`` counts the bodies of answers."""
+
+    devices: int
+    registered: int
+    applied: int
+    error: int
+    states: dict[State, int]
+    stopped: int
+    requests: int
+    failures: int
+    bytes: int
+    violations: int
+    endpoints: dict[Endpoint, EndpointStats]
+
+
+class Fleet:
+    """A number of virtual devices that enrol at one controller and follow it.
+
+    ``url`` is the controller's base URL, ``secret`` the shared secret of an organization, ``devices`` how
+    many there are, ``interval`` the seconds between two polls of a device, ``seed`` and ``name_prefix``
+    decide who they are, ``concurrency`` how many requests may be under way at once. ``on_event`` is called in
+    the thread of the event loop.
+
+    ``spread`` is the time in seconds over which the devices are switched on, evenly (default: 100 a second,
+    within one interval); with ``spread=interval`` their polls stay spread evenly too. ``policy`` sets the
+    patience of the agents (its interval is overridden by ``interval``), ``tags`` the template tags they
+    register with, and ``wrap_transport`` puts something, such as injected faults, between a device and the
+    network.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        devices: int,
+        *,
+        interval: float = 120.0,
+        seed: int = 1,
+        name_prefix: str = "device",
+        concurrency: int = 200,
+        on_event: Callable[[Event], None] | None = None,
+        spread: float | None = None,
+        policy: AgentPolicy | None = None,
+        tags: str = "",
+        verify_tls: bool = True,
+        wrap_transport: Callable[[VirtualDevice, Transport], Transport] | None = None,
+    ) -> None:
+        if devices < 1:
+            raise ValueError(f"a fleet has at least one device, not {devices}")
+        self.url = url
+        self.metrics = Metrics()
+        self.violations: list[Violation] = []
+        self._spread = min(interval, devices / _STARTS_PER_SECOND) if spread is None else spread
+        self._concurrency = concurrency
+        self._verify_tls = verify_tls
+        self._on_event = on_event
+        self._wrap_transport = wrap_transport
+        self._known_violations: set[Violation] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed: asyncio.Event | None = None
+        self._stopping = False
+        self._defect: BaseException | None = None
+        policy = replace(policy or AgentPolicy(), interval=interval)
+        self.devices = [
+            VirtualDevice(
+                make_identity(number, seed, name_prefix, tags),
+                Storage(secret),
+                policy,
+                on_event=self._event,
+                on_violation=self._violation,
+                seed=seed,
+            )
+            for number in range(1, devices + 1)
+        ]
+
+    async def run(self, duration: float | None = None, until: Callable[[Fleet], bool] | None = None) -> None:
+        """Switch the devices on and let them work.
+
+        Returns after ``duration`` seconds, or once ``until`` is true of the fleet, or after ``stop``,
+        whichever comes first. The devices are switched off then; running again boots them with what their
+        storages hold.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._defect = None
+        transport = HttpTransport(self.url, self.metrics, self._concurrency, verify_tls=self._verify_tls)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with transport:
+                tasks = [
+                    asyncio.create_task(self._power_on(device, transport, self._spread * index / len(self.devices)))
+                    for index, device in enumerate(self.devices)
+                ]
+                for task in tasks:
+                    task.add_done_callback(self._look_for_defect)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(duration):
+                        await self._wait(until)
+                await _cancel(tasks)
+        finally:
+            await _cancel(tasks)
+            self._loop = None
+
+    def stop(self) -> None:
+        """Let ``run`` return; no effect when it is not running. For any thread and signal handlers."""
+        loop, changed = self._loop, self._changed
+        if loop is not None and changed is not None:
+            self._stopping = True
+            with suppress(RuntimeError):  # the loop was closed in between
+                loop.call_soon_threadsafe(changed.set)
+
+    def summary(self) -> Summary:
+        """Return how the fleet stands now."""
+        states = Counter(device.state for device in self.devices)
+        return Summary(
+            devices=len(self.devices),
+            registered=sum(device.storage.credentials is not None for device in self.devices),
+            applied=states[State.APPLIED],
+            error=states[State.ERROR],
+            states={state: states[state] for state in State if states[state]},
+            stopped=sum(device.stopped for device in self.devices),
+            requests=self.metrics.requests,
+            failures=self.metrics.failures,
+            bytes=self.metrics.bytes,
+            violations=len(self.violations),
+            endpoints=self.metrics.endpoints(),
+        )
+
+    def checksums(self) -> dict[str, str]:
+        """Return, by device name, the checksum of the configuration each device has applied."""
+        return {device.name: device.storage.checksum for device in self.devices if device.storage.checksum is not None}
+
+    def problems(self) -> list[str]:
+        """Return, for people, why the run is no success: violations, then devices that have not applied."""
+        lines = [f"violation: {violation}" for violation in self.violations]
+        for device in self.devices:
+            if device.state is not State.APPLIED:
+                lines.append(f"{device.name}: {device.state}" + (f": {device.reason}" if device.reason else ""))
+        return lines
+
+    async def _power_on(self, device: VirtualDevice, transport: Transport, delay: float) -> None:
+        await asyncio.sleep(delay)
+        await device.run(self._wrap_transport(device, transport) if self._wrap_transport else transport)
+
+    def _look_for_defect(self, task: asyncio.Task[None]) -> None:
+        """A defect of ours must not look like a device that is quiet."""
+        if not task.cancelled() and task.exception() is not None:
+            self._defect = task.exception()
+
+    async def _wait(self, until: Callable[[Fleet], bool] | None) -> None:
+        assert self._changed is not None
+        while not self._stopping and not (until is not None and until(self)):
+            if self._defect is not None:
+                raise self._defect
+            # Changes come in bursts, and looking at a large fleet costs something.
+            await asyncio.sleep(_LOOK_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_AT_LEAST_EVERY):
+                    await self._changed.wait()
+            self._changed.clear()
+
+    def _event(self, event: Event) -> None:
+        if self._changed is not None:
+            self._changed.set()
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _violation(self, violation: Violation) -> None:
+        if violation not in self._known_violations:
+            self._known_violations.add(violation)
+            self.violations.append(violation)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

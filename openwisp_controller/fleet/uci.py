@@ -1,0 +1,285 @@
+"""Reader and writer for UCI, OpenWrt's configuration language, with the rules of the device's library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+Value = str | list[str]
+
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+_PACKAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_TYPE = re.compile(r"[\x21-\x7e]+")
+_FORBIDDEN_IN_VALUES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_BLANK = " \t\r\f\v"
+
+
+class UciError(ValueError):
+    """The text is not UCI. ``line`` is the number, from 1, of the line at fault."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(f"line {line}: {message}")
+        self.line = line
+
+
+@dataclass
+class UciSection:
+    """One ``config`` block: an option holds a text, a list several; anonymous without a name."""
+
+    type: str
+    name: str | None = None
+    options: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass
+class UciPackage:
+    """One file of ``/etc/config``."""
+
+    name: str
+    sections: list[UciSection] = field(default_factory=list)
+
+    def section(self, name: str) -> UciSection | None:
+        """Return the section with that name, or None."""
+        return next((section for section in self.sections if section.name == name), None)
+
+
+@dataclass(frozen=True)
+class _Statement:
+    words: tuple[str, ...]
+    line: int
+
+
+def parse(text: str, name: str = "") -> UciPackage:
+    """Read one package, the way the device reads a file of ``/etc/config``.
+
+    Takes the text and the name of the package (the file name); ``package`` lines inside the text are ignored
+    unless no name is given. Raises UciError with the number of the line that cannot be understood.
+    """
+    package = UciPackage(name)
+    builder = _Builder(package)
+    for statement in _statements(text):
+        if statement.words[0] in ("p", "package"):
+            package.name = package.name or _package_name(statement)
+        else:
+            builder.add(statement)
+    return package
+
+
+def parse_export(text: str) -> list[UciPackage]:
+    """Read several packages from one text, each after a ``package`` line, as ``uci export`` writes them.
+
+    Raises UciError with the number of the line that cannot be understood.
+    """
+    packages: dict[str, _Builder] = {}
+    builder: _Builder | None = None
+    for statement in _statements(text):
+        if statement.words[0] in ("p", "package"):
+            name = _package_name(statement)
+            builder = packages.setdefault(name, _Builder(UciPackage(name)))
+            builder.close_section()
+        elif builder is None:
+            raise UciError(f"{statement.words[0]!r} comes before the first package", statement.line)
+        else:
+            builder.add(statement)
+    return [builder.package for builder in packages.values()]
+
+
+def dump(package: UciPackage) -> str:
+    """Write a package as text which ``parse`` reads back to an equal package."""
+    return "\n".join(_dump_section(section) for section in package.sections)
+
+
+def merge(base: UciPackage, over: UciPackage) -> UciPackage:
+    """Return a new package: the sections of ``base`` with those of ``over`` laid upon them, by option.
+
+    A named section of ``over`` that ``base`` has with another type replaces it; anonymous sections are
+    appended.
+    """
+    merged = UciPackage(over.name, [_copy(section) for section in base.sections])
+    for section in over.sections:
+        mine = merged.section(section.name) if section.name else None
+        if mine is None:
+            merged.sections.append(_copy(section))
+        elif mine.type != section.type:
+            merged.sections[merged.sections.index(mine)] = _copy(section)
+        else:
+            mine.options.update(_copy(section).options)
+    return merged
+
+
+class _Builder:
+    """Adds statements to a package."""
+
+    def __init__(self, package: UciPackage) -> None:
+        self.package = package
+        self._section: UciSection | None = None
+
+    def close_section(self) -> None:
+        self._section = None
+
+    def add(self, statement: _Statement) -> None:
+        keyword, arguments, line = statement.words[0], statement.words[1:], statement.line
+        if keyword in ("c", "config"):
+            _expect(keyword, arguments, 1, 2, line)
+            self._open_section(arguments[0], arguments[1] if len(arguments) == 2 else "", line)
+        elif keyword in ("o", "option"):
+            _expect(keyword, arguments, 2, 2, line)
+            self._options(keyword, line)[_option_name(arguments[0], line)] = _value(arguments[1], line)
+        elif keyword in ("l", "list"):
+            _expect(keyword, arguments, 2, 2, line)
+            options, name = self._options(keyword, line), _option_name(arguments[0], line)
+            old = options.get(name, [])
+            options[name] = [*([old] if isinstance(old, str) else old), _value(arguments[1], line)]
+        else:
+            raise UciError(f"unknown command {keyword!r}", line)
+
+    def _open_section(self, type_: str, name: str, line: int) -> None:
+        if not _TYPE.fullmatch(type_):
+            raise UciError(f"{type_!r} is no section type", line)
+        if name and not _NAME.fullmatch(name):
+            raise UciError(f"{name!r} is no section name", line)
+        known = self.package.section(name) if name else None
+        if known is not None and known.type != type_:
+            raise UciError(f"section {name!r} was of type {known.type!r} before, now {type_!r}", line)
+        if known is None:
+            known = UciSection(type_, name or None)
+            self.package.sections.append(known)
+        self._section = known
+
+    def _options(self, keyword: str, line: int) -> dict[str, Value]:
+        if self._section is None:
+            raise UciError(f"{keyword!r} outside of a section", line)
+        return self._section.options
+
+
+def _expect(keyword: str, arguments: tuple[str, ...], least: int, most: int, line: int) -> None:
+    if len(arguments) < least:
+        raise UciError(f"{keyword!r} lacks arguments", line)
+    if len(arguments) > most:
+        raise UciError(f"{keyword!r} has too many arguments", line)
+
+
+def _package_name(statement: _Statement) -> str:
+    _expect("package", statement.words[1:], 1, 1, statement.line)
+    if not _PACKAGE_NAME.fullmatch(statement.words[1]):
+        raise UciError(f"{statement.words[1]!r} is no package name", statement.line)
+    return statement.words[1]
+
+
+def _option_name(name: str, line: int) -> str:
+    if not _NAME.fullmatch(name):
+        raise UciError(f"{name!r} is no option name", line)
+    return name
+
+
+def _value(text: str, line: int) -> str:
+    if _FORBIDDEN_IN_VALUES.search(text):
+        raise UciError("a value contains control characters", line)
+    return text
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Cut the text into statements: one for each line, or part of it ended by ``;``, that is not empty."""
+    scanner = _Scanner(text)
+    while not scanner.at_end:
+        line = scanner.line
+        words = tuple(scanner.words())
+        if words:
+            yield _Statement(words, line)
+
+
+class _Scanner:
+    """Walks over the characters of a text and knows the line it is on."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+        self.line = 1
+
+    @property
+    def at_end(self) -> bool:
+        return self._position >= len(self._text)
+
+    def words(self) -> Iterator[str]:
+        """The words up to the end of the statement, which is consumed."""
+        while not self.at_end:
+            character = self._peek()
+            if character in "\n;":
+                self._next()
+                return
+            if character == "#":
+                self._skip_comment()
+            elif character in _BLANK:
+                self._next()
+            else:
+                yield self._word()
+
+    def _word(self) -> str:
+        """One word; quoted and bare parts that touch each other belong to the same word."""
+        parts: list[str] = []
+        while not self.at_end and self._peek() not in _BLANK + "\n;#":
+            character = self._next()
+            if character == "'":
+                parts.append(self._quoted("'"))
+            elif character == '"':
+                parts.append(self._quoted('"'))
+            elif character == "\\":
+                parts.append(self._escaped())
+            else:
+                parts.append(character)
+        return "".join(parts)
+
+    def _quoted(self, quote: str) -> str:
+        opened = self.line
+        parts: list[str] = []
+        while not self.at_end:
+            character = self._next()
+            if character == quote:
+                return "".join(parts)
+            parts.append(self._escaped() if character == "\\" and quote == '"' else character)
+        raise UciError(f"unterminated {quote}", opened)
+
+    def _escaped(self) -> str:
+        """What a backslash stands for: the next character, or nothing before a line end, which it hides."""
+        if self.at_end:
+            return ""
+        character = self._next()
+        return "" if character == "\n" else character
+
+    def _skip_comment(self) -> None:
+        while not self.at_end and self._peek() != "\n":
+            self._next()
+
+    def _peek(self) -> str:
+        return self._text[self._position]
+
+    def _next(self) -> str:
+        character = self._text[self._position]
+        self._position += 1
+        if character == "\n":
+            self.line += 1
+        return character
+
+
+def _dump_section(section: UciSection) -> str:
+    head = f"config {section.type}" if _NAME.fullmatch(section.type) else f"config {_quote(section.type)}"
+    lines = [f"{head} {_quote(section.name)}" if section.name else head]
+    for name, value in section.options.items():
+        lines += _dump_option(name, value)
+    return "\n".join(lines) + "\n"
+
+
+def _dump_option(name: str, value: Value) -> Iterable[str]:
+    if isinstance(value, str):
+        return [f"\toption {name} {_quote(value)}"]
+    return [f"\tlist {name} {_quote(item)}" for item in value]
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _copy(section: UciSection) -> UciSection:
+    options = {name: value if isinstance(value, str) else list(value) for name, value in section.options.items()}
+    return UciSection(section.type, section.name, options)

@@ -1,0 +1,21 @@
+"""WebSocket entry point."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openwisp_controller.server.settings")
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+from openwisp_notifications.websockets.routing import get_routes  # noqa: E402  (needs Django set up)
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(get_routes()))),
+    }
+)

@@ -1,0 +1,90 @@
+"""Does this machine have what the controller needs? Names what is missing and what to do."""
+
+from __future__ import annotations
+
+import ctypes.util
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import environment
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check; ``problem`` is empty when all is well."""
+
+    name: str
+    problem: str = ""
+    essential: bool = True
+
+
+def findings() -> list[Finding]:
+    """Run all checks, cheapest first; those of the server only when its settings can be loaded."""
+    result = [_extensions(), _spatialite(), _gdal()]
+    keys = _keys()
+    result.append(keys)
+    if keys.problem:
+        return result
+    try:
+        import django
+
+        django.setup()
+        from .health import CHECKS
+    except Exception as error:
+        return [*result, Finding("settings", str(error))]
+    return result + [_run(name, check) for name, check in CHECKS.items()]
+
+
+def report() -> int:
+    """Print the findings; return 0 when nothing essential is missing, else 1."""
+    failed = False
+    for finding in findings():
+        mark = "ok" if not finding.problem else "MISSING" if finding.essential else "absent"
+        print(f"{mark:<8}{finding.name}" + (f": {finding.problem}" if finding.problem else ""))
+        failed |= bool(finding.problem) and finding.essential
+    return int(failed)
+
+
+def _extensions() -> Finding:
+    name = "SQLite with loadable extensions (for maps in the embedded mode)"
+    connection = sqlite3.connect(":memory:")
+    usable = hasattr(connection, "enable_load_extension")
+    connection.close()
+    problem = "" if usable else "this Python cannot load them; Debian's /usr/bin/python3 can"
+    return Finding(name, problem, essential=False)
+
+
+def _spatialite() -> Finding:
+    name = "SpatiaLite (for maps in the embedded mode)"
+    problem = "" if environment.spatialite_is_usable() else "install libsqlite3-mod-spatialite and gdal-bin"
+    return Finding(name, problem, essential=False)
+
+
+def _gdal() -> Finding:
+    problem = "" if ctypes.util.find_library("gdal") else "install gdal-bin"
+    return Finding("GDAL (for maps)", problem, essential=False)
+
+
+def _keys() -> Finding:
+    try:
+        environment.secret_key()
+    except Exception as error:
+        return Finding("secret key", str(error))
+    if not environment.is_production():
+        mode = (environment.data_directory() / "secret-key").stat().st_mode & 0o777 if _has_key_file() else 0o600
+        if mode & 0o077:
+            return Finding("secret key", f"its file can be read by others (mode {mode:o}): chmod 600 it")
+    return Finding("secret key")
+
+
+def _has_key_file() -> bool:
+    return (environment.data_directory() / "secret-key").exists()
+
+
+def _run(name: str, check: Callable[[], None]) -> Finding:
+    try:
+        check()
+    except Exception as error:
+        return Finding(name, str(error).strip().splitlines()[0] if str(error) else repr(error))
+    return Finding(name)

@@ -1,0 +1,194 @@
+"""The command line: ``openwisp-controller COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .. import __version__, fleet
+from ..fleet import cli as fleet_cli
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openwisp_controller.server.settings")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status: 0 = well, 1 = the command failed, 2 = wrong use or settings."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["manage"]:
+        return _guarded(lambda: _manage(arguments[1:]))
+    options = _parser().parse_args(arguments)
+    if getattr(options, "data_dir", None):
+        os.environ["OPENWISP_DATA_DIR"] = str(options.data_dir.resolve())
+    return _guarded(lambda: options.run(options))
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    """Turn wrong settings into one clear line."""
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        return run()
+    except ImproperlyConfigured as error:
+        print(f"openwisp-controller: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="openwisp-controller", description="Network controller for OpenWrt fleets.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    serve = commands.add_parser("serve", help="run everything in one process, on SQLite (embedded mode)")
+    _add_http(serve, workers=False)
+    _add_data_directory(serve)
+    serve.set_defaults(run=_serve)
+
+    web = commands.add_parser("web", help="serve HTTP (production)")
+    _add_http(web, workers=True)
+    web.set_defaults(run=_web)
+
+    worker = commands.add_parser("worker", help="run background tasks (production)")
+    worker.add_argument("--concurrency", type=_positive, default=os.cpu_count() or 1, help="processes (default: cores)")
+    worker.set_defaults(run=_worker)
+
+    scheduler = commands.add_parser("scheduler", help="start periodic tasks; run exactly one (production)")
+    scheduler.set_defaults(run=_scheduler)
+
+    commands.add_parser("manage", help="run a Django management command", add_help=False)
+
+    virtual = commands.add_parser("fleet", help="run virtual devices against a controller", description=fleet.__doc__)
+    fleet_cli.add_arguments(virtual)
+    virtual.set_defaults(run=fleet_cli.run)
+
+    demo = commands.add_parser("demo", help="show a controller with 25 virtual devices")
+    demo.add_argument("--once", action="store_true", help="stop when all devices followed; exit 1 if they did not")
+    demo.add_argument("--devices", type=_positive, default=25, help="how many virtual devices (default: 25)")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
+    demo.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000, or a free one)")
+    _add_data_directory(demo)
+    demo.set_defaults(run=_demo)
+
+    check = commands.add_parser("check", help="verify the environment and name what is missing")
+    _add_data_directory(check)
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _add_http(parser: argparse.ArgumentParser, *, workers: bool) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000)")
+    parser.add_argument(
+        "--threads", type=_positive, default=8, help="requests handled at once, per process (default: 8)"
+    )
+    if workers:
+        parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: cores)")
+
+
+def _add_data_directory(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, help="where the embedded mode keeps everything (OPENWISP_DATA_DIR)")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 < value < 65536:
+        raise argparse.ArgumentTypeError("must be between 1 and 65535")
+    return value
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from . import environment, processes
+
+    if environment.is_production():
+        print(
+            "openwisp-controller: DATABASE_URL is set, so this is production: run `web`, `worker` and `scheduler`"
+            " instead of `serve`.",
+            file=sys.stderr,
+        )
+        return 2
+    processes.prepare_embedded()
+    print(f"Serving at http://{options.host}:{options.port}/admin/", flush=True)
+    processes.serve_http(
+        "openwisp_controller.server.embedded:application",
+        options.host,
+        options.port,
+        workers=1,
+        threads=options.threads,
+    )
+    return 0
+
+
+def _web(options: argparse.Namespace) -> int:
+    from . import processes
+
+    _require_production()
+    processes.serve_http(
+        "openwisp_controller.server.wsgi:application",
+        options.host,
+        options.port,
+        workers=options.workers,
+        threads=options.threads,
+    )
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    from . import processes
+
+    _require_production()
+    processes.celery("worker", "--concurrency", str(options.concurrency), "--loglevel", "INFO")
+
+
+def _scheduler(options: argparse.Namespace) -> int:
+    from . import processes
+
+    _require_production()
+    processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "INFO", "--pidfile", "")
+
+
+def _require_production() -> None:
+    from django.core.exceptions import ImproperlyConfigured
+
+    from . import environment
+
+    if not environment.is_production():
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not set. This command is for production; for everything in one process run `serve`."
+        )
+    import django
+
+    django.setup()
+
+
+def _manage(arguments: list[str]) -> int:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["openwisp-controller manage", *arguments])
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from . import demo
+
+    return demo.run(options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from . import check
+
+    return check.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

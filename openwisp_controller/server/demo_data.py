@@ -1,0 +1,155 @@
+"""What the demo starts with: an organization, an administrator, templates and a group."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from openwisp_users.models import Organization
+
+from ..config.batch import batch
+from ..config.models import DeviceGroup, OrganizationConfigSettings, Template
+
+BACKEND = "netjsonconfig.OpenWrt"
+WIFI = "Public Wi-Fi"
+
+TEMPLATES: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Base system",
+        "required": True,
+        "default_values": {"timezone": "Europe/Rome", "ntp_server": "0.openwrt.pool.ntp.org"},
+        "config": {
+            "general": {"timezone": "{{ timezone }}", "maintainer": "noc@example.org"},
+            "ntp": {"enabled": True, "enable_server": False, "server": ["{{ ntp_server }}", "1.openwrt.pool.ntp.org"]},
+        },
+    },
+    {
+        "name": "LAN bridge",
+        "default": True,
+        "default_values": {"lan_address": "192.168.1.1"},
+        "config": {
+            "interfaces": [
+                {
+                    "type": "ethernet",
+                    "name": "eth0",
+                    "network": "wan",
+                    "addresses": [{"proto": "dhcp", "family": "ipv4"}],
+                },
+                {
+                    "type": "bridge",
+                    "name": "br-lan",
+                    "network": "lan",
+                    "bridge_members": ["eth1", "wlan0"],
+                    "addresses": [{"proto": "static", "family": "ipv4", "address": "{{ lan_address }}", "mask": 24}],
+                },
+            ]
+        },
+    },
+    {
+        "name": WIFI,
+        "default": True,
+        "default_values": {"ssid": "City Wi-Fi", "channel_note": "automatic"},
+        "config": {
+            "radios": [
+                {
+                    "protocol": "802.11n",
+                    "name": "radio0",
+                    "phy": "phy0",
+                    "channel": 6,
+                    "channel_width": 20,
+                    "band": "2g",
+                    "country": "IT",
+                    "driver": "mac80211",
+                }
+            ],
+            "interfaces": [
+                {
+                    "type": "wireless",
+                    "name": "wlan0",
+                    "wireless": {
+                        "mode": "access_point",
+                        "radio": "radio0",
+                        "ssid": "{{ ssid }} {{ name }}",
+                        "network": ["lan"],
+                    },
+                }
+            ],
+        },
+    },
+    {
+        "name": "SSH keys of operators",
+        "default": True,
+        "config": {
+            "files": [
+                {
+                    "path": "/etc/dropbear/authorized_keys",
+                    "mode": "0600",
+                    "contents": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGRlbW8gZGVtbyBkZW1v noc@example.org\n",
+                }
+            ]
+        },
+    },
+    {
+        "name": "Banner",
+        "config": {
+            "files": [
+                {
+                    "path": "/etc/banner",
+                    "mode": "0644",
+                    "contents": "{{ name }} ({{ site }}), device {{ id }}\nCittà connessa\n",
+                }
+            ]
+        },
+        "default_values": {"site": "unknown site"},
+    },
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What people need to know to look around."""
+
+    secret: str
+    username: str
+    password: str
+
+
+def create() -> Scene:
+    """Create the objects of the demo, or reset the password of the administrator where they exist."""
+    password = secrets.token_urlsafe(9)
+    user, _ = get_user_model().objects.get_or_create(
+        username="admin", defaults={"is_staff": True, "is_superuser": True, "email": "admin@example.org"}
+    )
+    user.set_password(password)
+    user.save()
+    organization, created = Organization.objects.get_or_create(slug="city", defaults={"name": "City network"})
+    if created:
+        with batch():
+            _populate(organization)
+    return Scene(organization.config_settings.shared_secret, user.username, password)
+
+
+def _populate(organization: Organization) -> None:
+    settings = OrganizationConfigSettings(organization=organization, context={"site": "old town"})
+    settings.full_clean()
+    settings.save()
+    group = DeviceGroup(organization=organization, name="Squares", context={"site": "main square"})
+    group.full_clean()
+    group.save()
+    for fields in TEMPLATES:
+        template = Template(organization=organization, backend=BACKEND, **fields)
+        template.full_clean()
+        template.save()
+        if template.name == "Banner":
+            group.templates.set([template])
+
+
+def edit_wifi() -> None:
+    """Change the Wi-Fi template, as an operator would."""
+    template = Template.objects.get(name=WIFI)
+    template.default_values = {**template.default_values, "ssid": "Free City Wi-Fi"}
+    template.config["radios"][0]["channel"] = 11
+    template.full_clean()
+    template.save()

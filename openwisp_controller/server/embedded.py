@@ -1,0 +1,54 @@
+"""The embedded server process: HTTP, a worker and a scheduler in one, sharing the in-memory broker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from .celery import app
+from .wsgi import application
+
+logger = logging.getLogger(__name__)
+_RESTART_AFTER = 2.0
+
+
+def run_worker() -> None:
+    """Run a Celery worker in this thread until it fails."""
+    worker = app.WorkController(
+        app=app,
+        pool="solo",
+        hostname="embedded@localhost",
+        without_heartbeat=True,
+        without_mingle=True,
+        without_gossip=True,
+    )
+    worker.start()
+
+
+def run_scheduler() -> None:
+    """Run Celery's scheduler in this thread until it fails; it remembers nothing, for the work does."""
+    from celery.beat import Scheduler, Service
+
+    Service(app, scheduler_cls=Scheduler).start(embedded_process=False)
+
+
+def keep_running(name: str, run: Callable[[], None]) -> None:
+    """Run something in a daemon thread, again and again."""
+
+    def loop() -> None:
+        while True:
+            try:
+                run()
+            except BaseException:
+                logger.exception("The %s of the embedded server stopped, starting it again", name)
+            time.sleep(_RESTART_AFTER)
+
+    threading.Thread(target=loop, name=name, daemon=True).start()
+
+
+keep_running("worker", run_worker)
+keep_running("scheduler", run_scheduler)
+
+__all__ = ["application"]

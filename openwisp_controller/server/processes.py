@@ -1,0 +1,65 @@
+"""Starting the processes of a server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from . import environment
+
+
+def serve_http(target: str, host: str, port: int, *, workers: int, threads: int) -> None:
+    """Serve a WSGI application until the process is told to stop.
+
+    Args:
+        target: ``module:name`` of the application.
+        host: address to listen at.
+        port: TCP port.
+        workers: processes.
+        threads: requests that each process handles at once; every thread has a database connection.
+    """
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    server = Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=threads,
+        blocking_threads_idle_timeout=600,
+        backlog=2048,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+        log_level=LogLevels.warning,
+        process_name=None,
+    )
+    server.serve()
+
+
+def prepare_embedded() -> None:
+    """Bring the embedded database up to date, and say how to create the first administrator."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    print(f"Data directory: {environment.data_directory()}", flush=True)
+    call_command("migrate", interactive=False, verbosity=0)
+    from django.contrib.auth import get_user_model
+
+    if not get_user_model().objects.filter(is_superuser=True).exists():
+        print(
+            "There is no administrator yet. Create one with:\n"
+            f"  OPENWISP_DATA_DIR={environment.data_directory()} openwisp-controller manage createsuperuser",
+            flush=True,
+        )
+
+
+def celery(*arguments: str) -> NoReturn:
+    """Become a Celery process."""
+    command = [sys.executable, "-m", "celery", "-A", "openwisp_controller.server.celery", *arguments]
+    os.execv(sys.executable, command)

@@ -1,0 +1,182 @@
+"""Django settings of the ready-made server; everything a deployment changes comes from the environment.
+
+The table of variables is in ``docs/reference/environment.md``. A project of its own may instead import this module
+(``from openwisp_controller.server.settings import *``) and override what it wants.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from . import environment
+
+PRODUCTION = environment.is_production()
+DEBUG = environment.flag("DEBUG")
+SECRET_KEY = environment.secret_key()
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "" if PRODUCTION else "*")
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+SECURE_COOKIES = environment.flag("SECURE_COOKIES", PRODUCTION)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("MAX_BODY_SIZE", 10 * 1024 * 1024, minimum=1024)
+
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+REDIS_URL = os.environ.get("REDIS_URL", "")
+if PRODUCTION and not REDIS_URL:
+    raise ImproperlyConfigured(
+        "DATABASE_URL is set but REDIS_URL is not: production needs Redis, write redis://host:6379/0"
+    )
+DATABASES: dict[str, Any] = {
+    "default": environment.database_from_url(DATABASE_URL) if PRODUCTION else environment.embedded_database()
+}
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.sites",
+    "django.contrib.humanize",
+    "openwisp_utils.admin_theme",
+    "openwisp_users.accounts",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "django_extensions",
+    "openwisp_users",
+    "openwisp_controller.config",
+    "openwisp_notifications",
+    "django.contrib.admin",
+    "django.forms",
+    "sortedm2m",
+    "taggit",
+    "reversion",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "admin_auto_filters",
+    "drf_yasg",
+    "channels",
+]
+EXTENDED_APPS: tuple[str, ...] = ()
+AUTH_USER_MODEL = "openwisp_users.User"
+SITE_ID = 1
+LOGIN_REDIRECT_URL = "admin:index"
+ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "openwisp_users.middleware.PasswordExpirationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "openwisp_controller.server.urls"
+WSGI_APPLICATION = "openwisp_controller.server.wsgi.application"
+ASGI_APPLICATION = "openwisp_controller.server.asgi.application"
+AUTHENTICATION_BACKENDS = ["openwisp_users.backends.UsersAuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+] + [{"NAME": "openwisp_users.password_validation.PasswordReuseValidator"}]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {
+            "loaders": [
+                "django.template.loaders.filesystem.Loader",
+                "django.template.loaders.app_directories.Loader",
+                "openwisp_utils.loaders.DependencyLoader",
+            ],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "openwisp_utils.admin_theme.context_processor.menu_groups",
+                "openwisp_utils.admin_theme.context_processor.admin_theme_settings",
+                "openwisp_notifications.context_processors.notification_api_settings",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
+USE_TZ = True
+STATIC_URL = "/static/"
+MEDIA_URL = "/media/"
+STATIC_ROOT = os.environ.get("STATIC_ROOT") or ("" if PRODUCTION else str(environment.data_directory() / "static"))
+MEDIA_ROOT = os.environ.get("MEDIA_ROOT") or ("" if PRODUCTION else str(environment.data_directory() / "media"))
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "openwisp_utils.staticfiles.DependencyFinder",
+]
+WHITENOISE_USE_FINDERS = True
+for _directory in (STATIC_ROOT, MEDIA_ROOT):
+    if _directory:
+        os.makedirs(_directory, exist_ok=True)
+WHITENOISE_AUTOREFRESH = DEBUG
+
+if REDIS_URL:
+    CACHES: dict[str, Any] = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+    CHANNEL_LAYERS: dict[str, Any] = {
+        "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    }
+    CELERY_BROKER_URL = REDIS_URL
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CELERY_BROKER_URL = "memory://localhost"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
+    CELERY_WORKER_PREFETCH_MULTIPLIER = 100
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION else 2, minimum=1)
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {"task": "openwisp_controller.config.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
+}
+
+# How many proxies stand in front of the server and append to X-Forwarded-For; 0 = believe the peer address alone.
+OPENWISP_CONTROLLER_TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
+if environment.flag("TRUST_X_FORWARDED_PROTO"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "controller@localhost")
+
+OPENWISP_ADMIN_SITE_TITLE = OPENWISP_ADMIN_SITE_HEADER = "Network Controller"
+
+LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()
+LOG_FORMAT = os.environ.get("LOG_FORMAT", "json" if PRODUCTION else "text")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"secrets": {"()": "openwisp_controller.server.logs.HideSecrets"}},
+    "formatters": {
+        "json": {"()": "openwisp_controller.server.logs.JsonFormatter"},
+        "text": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["secrets"], "formatter": LOG_FORMAT},
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}},
+}

@@ -1,0 +1,19 @@
+"""Addresses of the ready-made server."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from openwisp_users.api.urls import get_api_urls as get_users_api_urls
+
+from . import health
+
+urlpatterns = [
+    path("", include("openwisp_controller.config.device_api.urls")),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("openwisp_users.accounts.urls")),
+    path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
+    path("", include("openwisp_notifications.urls")),
+]

@@ -1,0 +1,30 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .recorder import SignalRecorder
+
+
+@pytest.fixture
+def recorded() -> Iterator[SignalRecorder]:
+    """Records every public signal of the configuration app, in order."""
+    with SignalRecorder() as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def organization(db: Any) -> Any:
+    from . import factories
+
+    return factories.organization("acme", secret=factories.SECRET)
+
+
+@pytest.fixture
+def committing(django_capture_on_commit_callbacks: Any) -> Any:
+    """A context manager: what the code inside enqueues for after the commit is run when it ends."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)

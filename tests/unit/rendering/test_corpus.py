@@ -1,0 +1,77 @@
+"""Same bytes and same texts as netjsonconfig, case by case."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+
+import jsonschema
+import pytest
+from netjsonconfig.exceptions import ValidationError
+
+from openwisp_controller.config.rendering import InvalidConfiguration, Stack, list_files
+
+from .corpus import INVALID, VALID, Case
+from .reference import library, library_merge
+
+
+def stack(case: Case) -> Stack:
+    return Stack(case.backend, case.templates, dsa=case.dsa)
+
+
+def test_corpus_is_large_and_its_names_are_unique() -> None:
+    names = [case.name for case in VALID] + [case.name for case in INVALID]
+    assert len(names) == len(set(names))
+    assert len(VALID) >= 160
+    assert len(INVALID) >= 30
+
+
+@pytest.mark.parametrize("case", VALID, ids=str)
+def test_archive(case: Case) -> None:
+    # the library is right about sizes as long as a character is a byte
+    expected = library(case, mended=not repr(case).isascii()).generate().getvalue()
+    archive = stack(case).render(case.config, case.context)
+    assert list_files(archive.data) == list_files(expected)
+    assert archive.data == expected
+    assert archive.checksum == hashlib.md5(expected).hexdigest()
+
+
+@pytest.mark.parametrize("case", VALID, ids=str)
+def test_text(case: Case) -> None:
+    assert stack(case).text(case.config, case.context) == library(case).render()
+
+
+@pytest.mark.parametrize("case", VALID, ids=str)
+def test_merge_and_expand(case: Case) -> None:
+    assert repr(stack(case).merge(case.config)) == repr(library_merge(case))
+    assert repr(stack(case).expand(case.config, case.context)) == repr(library(case).config)
+
+
+@pytest.mark.parametrize("case", VALID, ids=str)
+def test_nothing_is_changed_and_the_stack_can_be_used_again(case: Case) -> None:
+    before = deepcopy(case)
+    used = stack(case)
+    base = deepcopy(used.base)
+    first = used.render(case.config, case.context)
+    used.text(case.config, case.context)
+    merged = used.merge(case.config)
+    merged.clear()
+    used.expand(case.config, case.context).clear()
+    assert used.render(case.config, case.context) == first
+    assert repr(case) == repr(before)
+    assert repr(used.base) == repr(base)
+
+
+@pytest.mark.parametrize("case", INVALID, ids=str)
+def test_error(case: Case) -> None:
+    with pytest.raises((ValidationError, jsonschema.ValidationError)) as expected:
+        library(case).generate()
+    details = getattr(expected.value, "details", expected.value)
+    with pytest.raises(InvalidConfiguration) as error:
+        stack(case).render(case.config, case.context)
+    assert error.value.detail == expected.value.message
+    assert error.value.path == tuple(details.absolute_path)
+    pointer = "/".join(map(str, error.value.path))
+    assert error.value.message == (
+        f'Invalid configuration triggered by "#/{pointer}", validator says:\n\n{expected.value.message}'
+    )
