@@ -185,16 +185,20 @@ class Batch:
         return results
 
 
-_OUTPUTS = (
-    "status", "error_reason", "compile_error", "compiled", "released", "stale_since", "stale_cause", "stale_detail",
-)  # fmt: skip
+_OUTPUTS = ("status", "error_reason", "compile_error", "stale_since", "stale_cause", "stale_detail")
 
 
 def _bring_up_to_date(config: Config, fresh: Config) -> None:
+    """Copy what the compiler decided to the instance that the caller has in hand."""
     if config is fresh:
         return
     for name in _OUTPUTS:
         setattr(config, name, getattr(fresh, name))
+    for pointer in ("compiled", "released"):
+        if Config._meta.get_field(pointer).is_cached(fresh):  # type: ignore[union-attr]
+            setattr(config, pointer, getattr(fresh, pointer))
+        else:
+            setattr(config, f"{pointer}_id", getattr(fresh, f"{pointer}_id"))
     config._remember()
 
 

@@ -10,9 +10,10 @@ import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
+from django.db.models import F
 
 from . import context, rendering
 from .dsa import uses_dsa
@@ -26,16 +27,21 @@ _COLUMNS = (
     "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
     "stale_since", "stale_cause", "stale_detail",
 )  # fmt: skip
-_RELATED = (
-    "device",
-    "device__organization__config_settings",
-    "device__group",
-    "compiled",
-    "released",
-    "downloaded",
-    "applied",
-)
-_UNUSED = [f"{pointer}__archive" for pointer in ("compiled", "released", "downloaded", "applied")]
+_RELATED = ("device", "device__organization__config_settings", "device__group")
+_POINTERS = ("compiled", "released", "downloaded", "applied")
+
+
+if TYPE_CHECKING:
+
+    class Loaded(Config):
+        """A configuration as ``load`` returns it: with the checksums of the revisions that it points to."""
+
+        compiled_checksum: str | None
+        released_checksum: str | None
+        downloaded_checksum: str | None
+        applied_checksum: str | None
+else:
+    Loaded = Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,13 @@ class Stacks:
         return stack
 
 
-def load(ids: Iterable[uuid.UUID], *, lock: bool = True) -> list[Config]:
-    """Load configurations with all that rendering needs, but without archives; lock the rows where the database can."""
-    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).defer(*_UNUSED)
+def load(ids: Iterable[uuid.UUID], *, lock: bool = True) -> list[Loaded]:
+    """Load configurations with all that rendering needs and the checksums of what their pointers hold; lock the rows."""
+    checksums = {f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in _POINTERS}
+    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).annotate(**checksums)
     if lock:
         configs = configs.order_by("pk").select_for_update(of=("self",))
-    return list(configs)
+    return cast(list[Loaded], list(configs))
 
 
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
@@ -162,7 +169,7 @@ def render_text(config: Config) -> str:
 
 
 def _compile(
-    config: Config, templates: Sequence[Template], extra: Sequence[context.Layer], stacks: Stacks, why: Why
+    config: Loaded, templates: Sequence[Template], extra: Sequence[context.Layer], stacks: Stacks, why: Why
 ) -> tuple[Outcome, rendering.Archive | None]:
     """Render one configuration; return the archive only when it differs from the last compiled one."""
     outcome = Outcome(config, previous_status=config.status)
@@ -182,8 +189,8 @@ def _compile(
     if config.compile_error:
         config.compile_error = ""
         if config.status == Status.ERROR:
-            config.status, config.error_reason = _status_of_release(config, config.released), ""
-    if config.compiled is not None and config.compiled.checksum == archive.checksum:
+            config.status, config.error_reason = _status_of_release(config, config.released_checksum), ""
+    if config.compiled_checksum == archive.checksum:
         if why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
             config.status = Status.DEACTIVATED  # the device has nothing to remove
         return outcome, None
@@ -204,11 +211,11 @@ def _fail(
     outcome: Outcome, error: rendering.RenderingError, templates: Sequence[Template], variables: Mapping[str, Any]
 ) -> None:
     config = outcome.config
-    named = [(f'Template "{template.name}"', template.config) for template in templates]
+    named = [(template.name, template.config) for template in templates]
     try:
         blame = rendering.explain(
             config.backend,
-            [*named, ("The device's own configuration", config.config)],
+            [*named, (config.device.name, config.config)],
             variables,
             dsa=uses_dsa(config.device.os),
         )
@@ -229,17 +236,15 @@ def _release(outcome: Outcome, revision: Revision) -> None:
     """Make a compiled revision available to the device, unless its release is held."""
     config = outcome.config
     config.compiled = revision
-    if config.release_policy == Config.Release.HELD and config.released is not None:
+    if config.release_policy == Config.Release.HELD and config.released_id is not None:
         return
     config.released = revision
     outcome.released = True
     if not config.is_deactivating_or_deactivated():
-        config.status, config.error_reason = _status_of_release(config, revision), ""
+        config.status, config.error_reason = _status_of_release(config, revision.checksum), ""
 
 
-def _status_of_release(config: Config, revision: Revision | None) -> Status:
+def _status_of_release(config: Loaded, checksum: str | None) -> Status:
     """Return "applied" when the device provably runs just that, which happens when a change is taken back."""
-    if revision is None or config.applied is None or config.downloaded is None:
-        return Status.MODIFIED
-    proven = config.applied.checksum == config.downloaded.checksum == revision.checksum
+    proven = config.applied_checksum is not None and config.applied_checksum == config.downloaded_checksum == checksum
     return Status.APPLIED if proven else Status.MODIFIED

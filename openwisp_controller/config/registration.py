@@ -114,9 +114,12 @@ def _register(request: Request) -> Registration:
 def _find(key: str) -> Device | None:
     if "\x00" in key:
         return None
+    found = Device.objects.filter(key=key).values_list("pk", flat=True).first()
+    if found is None:
+        return None
     devices = Device.objects.select_related("config", "organization__config_settings", "group")
-    device = devices.select_for_update(of=("self",)).filter(key=key).first()
-    if device is not None and device.is_deactivated():
+    device = devices.select_for_update(of=("self",)).get(pk=found)
+    if device.is_deactivated():
         raise Refused(403, "error: device deactivated")
     return device
 

@@ -93,7 +93,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
     stale_cause = models.CharField(max_length=32, blank=True, choices=Cause, editable=False)
     stale_detail = models.CharField(max_length=255, blank=True, editable=False)
 
-    observed_fields = ("backend", "status")
+    observed_fields = ("backend", "status", "error_reason")
     compared_fields = ("config", "context")
 
     class Meta:
@@ -146,10 +146,23 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         self._replace_empty(dict, "config", "context")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save what people edit. What the compiler and devices' reports own is not overwritten by old values."""
         adding = self._state.adding
+        if not adding and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = self._edited_fields()
         super().save(*args, **kwargs)
         if not adding:
             self.created_here = False
+
+    def _edited_fields(self) -> list[str]:
+        stored = self.__dict__.get("_stored", {})
+        fields = ["device", "backend", "config", "context", "release_policy", "created", "modified"]
+        fields += [name for name in ("status", "error_reason") if stored.get(name) != getattr(self, name)]
+        return [name for name in fields if name in self.__dict__ or f"{name}_id" in self.__dict__]
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Check the fields that people edit."""
+        super().clean_fields(exclude={*(exclude or ()), "compiled", "released", "downloaded", "applied"})
 
     def clean(self) -> None:
         """Check types, backend and the configuration rendered with its templates; raise ``ValidationError``."""

@@ -34,18 +34,26 @@ class FastUci(OpenWrtRenderer):
     """Sits between any OpenWrt renderer and netjsonconfig's; steps aside for templates of their own."""
 
     def render(self) -> str:
-        if self.env_path != OpenWrtRenderer.__module__ or self.get_name() != "openwrt":
-            return str(super().render())
-        return str(self.cleanup(uci(self.backend.intermediate_data)))
+        if _uses_template_of(OpenWrtRenderer, self):
+            return str(self.cleanup(uci(self.backend.intermediate_data)))
+        return str(super().render())
 
 
 class FastLegacyUci(OpenWispRenderer):
     """The same for the quoted dialect of the legacy firmware."""
 
     def render(self) -> str:
-        if self.env_path != OpenWispRenderer.__module__ or self.get_name() != "openwrt":
-            return str(super().render())
-        return str(self.cleanup(uci(self.backend.intermediate_data, "'")))
+        if _uses_template_of(OpenWispRenderer, self):
+            return str(self.cleanup(uci(self.backend.intermediate_data, "'")))
+        return str(super().render())
+
+
+def _uses_template_of(original: type[BaseRenderer], renderer: BaseRenderer) -> bool:
+    return (
+        renderer.env_path == original.__module__
+        and renderer.get_name() == original.get_name()
+        and type(renderer).template_env is FastRenderer.template_env
+    )
 
 
 def uci(packages: Mapping[str, Sequence[Mapping[str, Any]]], quote: str = "") -> str:

@@ -111,7 +111,7 @@ class Stack:
         if self._own_merge:
             instance = self._empty_instance()
             return cast(dict[str, Any], instance._merge_config(deepcopy(dict(config)), deepcopy(self._templates)))
-        return self._layer(self.base, config) if self._templates else dict(config)
+        return self._layer(self.base, config)
 
     def _expanded(self, config: Config, context: Config) -> tuple[dict[str, Any], bool]:
         """Return merged and expanded configuration, all its own, and whether it is plain JSON."""

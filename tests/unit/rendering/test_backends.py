@@ -12,8 +12,10 @@ from typing import Any
 
 import netjsonconfig
 import pytest
+from jinja2 import DictLoader, Environment
 from jsonschema.exceptions import ValidationError as SchemaError
 from netjsonconfig.backends.base.backend import BaseBackend
+from netjsonconfig.backends.openwisp.renderer import OpenWrtRenderer as OpenWispRenderer
 from netjsonconfig.backends.openwrt.converters import Interfaces, Ntp
 from netjsonconfig.backends.openwrt.renderer import OpenWrtRenderer
 from netjsonconfig.exceptions import ValidationError
@@ -79,6 +81,43 @@ class MyRenderer(OpenWrtRenderer):
         return str(super().cleanup(output)).replace("hostname", "HOST")
 
 
+class TemplateRenderer(OpenWrtRenderer):
+    """Has a template of its own under the library's path."""
+
+    env_path = OpenWrtRenderer.__module__
+    template_env = Environment(loader=DictLoader({"template.jinja2": "package p\n\n{{ data|list }}\n"}))
+
+
+class EnvironmentRenderer(TemplateRenderer):
+    """Has another template under the library's path and name."""
+
+    template_env = Environment(loader=DictLoader({"openwrt.jinja2": "package q\n\n{{ data|list }}\n"}))
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "openwrt"
+
+
+class ModuleRenderer(EnvironmentRenderer):
+    """The same, found by its own module."""
+
+    env_path = __name__
+
+
+class CrossRenderer(OpenWrtRenderer):
+    """Uses the template of the legacy dialect."""
+
+    env_path = OpenWispRenderer.__module__
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "openwrt"
+
+
+class MissingRenderer(OpenWrtRenderer):
+    env_path = OpenWrtRenderer.__module__
+
+
 class ExtraRenderer(OpenWrtRenderer):
     def render(self) -> str:
         return "package extra\n\nconfig a 'b'\n"
@@ -86,6 +125,26 @@ class ExtraRenderer(OpenWrtRenderer):
 
 class Renderer(netjsonconfig.OpenWrt):
     renderer = MyRenderer
+
+
+class Template(netjsonconfig.OpenWrt):
+    renderer = TemplateRenderer
+
+
+class Cross(netjsonconfig.OpenWrt):
+    renderer = CrossRenderer
+
+
+class Missing(netjsonconfig.OpenWrt):
+    renderer = MissingRenderer
+
+
+class SameName(netjsonconfig.OpenWrt):
+    renderer = EnvironmentRenderer
+
+
+class SameModule(netjsonconfig.OpenWrt):
+    renderer = ModuleRenderer
 
 
 class Renderers(netjsonconfig.OpenWrt):
@@ -177,8 +236,8 @@ class FromScratch(BaseBackend):
 
 
 OTHERS = [
-    Schema, Validate, Converters, Renderer, Renderers, Contents, AddFile, Init, Merge, Identifiers, Expand,
-    Intermediate, Legacy,
+    Schema, Validate, Converters, Renderer, Template, SameName, Cross, SameModule, Renderers, Contents,
+    AddFile, Init, Merge, Identifiers, Expand, Intermediate, Legacy,
 ]  # fmt: skip
 TEMPLATES: list[dict[str, Any]] = [
     {"general": {"note": "x"}, "pkg": [{"config_name": "a", "key": "1", "x": "2", "y": "3"}]},
@@ -277,3 +336,8 @@ def test_variables_stay_literal_under_a_hook_of_their_own() -> None:
 
 def test_base_follows_a_merge_of_their_own() -> None:
     assert Stack(f"{__name__}.Merge", TEMPLATES).base["general"]["note"] == "2"
+
+
+def test_a_template_that_is_missing_is_an_error() -> None:
+    with pytest.raises(RenderingError, match=r"missing\.jinja2"):
+        Stack(f"{__name__}.Missing").render({}, {})

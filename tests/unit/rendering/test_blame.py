@@ -82,3 +82,11 @@ def test_dsa_reaches_the_backend_and_unknown_backends_are_errors() -> None:
     assert explain("netjsonconfig.Wireguard", [("device", {"wireguard": []})], {}, dsa=True) is None
     with pytest.raises(UnknownBackend):
         explain("no.where", [GOOD], {})
+
+
+def test_what_was_healed_once_is_not_blamed_for_the_same_place() -> None:
+    half = ("half", {"radios": [{"name": "radio0", "channel": 3}]})
+    rest, third = ("rest", {"radios": [radio()]}), ("third", {"radios": [{"name": "radio0", "channel": 99}]})
+    blame = explain(OPENWRT, [half, rest, third, ("device", {})], {})
+    assert blame is not None
+    assert (blame.layer, blame.path) == ("third", ("radios", 0))

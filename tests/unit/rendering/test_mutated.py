@@ -36,7 +36,7 @@ def outcome(case: Case) -> Any:
         return error
 
 
-@settings(max_examples=6000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([*VALID, *INVALID]), st.randoms(use_true_random=False))
 def test_outcome(case: Case, draw: random.Random) -> None:
     case = replace(case, config=mutate(case.config, draw))

@@ -1,0 +1,1 @@
+"""What the controller's operations cost; ``python -m benchmarks`` prints one table."""

@@ -1,0 +1,56 @@
+"""Print the table of costs: rendering against netjsonconfig, then every operation on PostgreSQL and Redis.
+
+``DEVICES=10000 python -m benchmarks`` measures with that many devices (default: 1000).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+from tests.services import ServiceError, postgresql, redis
+
+from . import rendering
+
+
+def main() -> int:
+    """Run all benchmarks; return 1 when the database could not be started."""
+    devices = int(os.environ.get("DEVICES", "1000"))
+    rendering.main([])
+    try:
+        with postgresql() as database_url, redis() as redis_url:
+            _operations(devices, database_url, redis_url)
+    except ServiceError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _operations(devices: int, database_url: str, redis_url: str) -> None:
+    os.environ.update(DATABASE_URL=database_url, REDIS_URL=redis_url, DJANGO_SETTINGS_MODULE="benchmarks.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+    from django.db import connections
+
+    from .operations import run
+
+    print(
+        f"\n{'operation (' + str(devices) + ' devices, PostgreSQL)':<58}{'SQL':>8}{'CPU ms':>9}{'wall ms':>9}  budget"
+    )
+    for cost in run(devices):
+        limits = [f"≤ {limit:g} {unit}" for limit, unit in ((cost.budget_sql, "SQL"), (cost.budget_cpu, "ms")) if limit]
+        verdict = "" if cost.within else "  MISSED"
+        print(
+            f"{cost.operation:<58}{cost.sql:>8.3g}{cost.cpu:>9.3f}{cost.wall:>9.3f}  {', '.join(limits)}{verdict}",
+            flush=True,
+        )
+    print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    connections.close_all()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
