@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+from openwisp_users.models import Organization
+
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, Device, OrganizationConfigSettings, Template
 from openwisp_controller.server.wsgi import application
-from openwisp_users.models import Organization
 
 from .meter import Cost, measure
 from .rendering import TEMPLATES, context

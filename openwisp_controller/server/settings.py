@@ -152,6 +152,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION else 2, minimum=1)
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "openwisp_controller.config.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
+    "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
 }
 
 # How many proxies stand in front of the server and append to X-Forwarded-For; 0 = believe the peer address alone.
