@@ -38,9 +38,8 @@ def _operations(devices: int, database_url: str, redis_url: str) -> None:
 
     from .operations import run
 
-    print(
-        f"\n{'operation (' + str(devices) + ' devices, PostgreSQL)':<58}{'SQL':>8}{'CPU ms':>9}{'wall ms':>9}  budget"
-    )
+    title = f"operation ({devices} devices, PostgreSQL)"
+    print(f"\n{title:<58}{'SQL':>8}{'CPU ms':>9}{'wall ms':>9}  budget")
     for cost in run(devices):
         limits = [f"≤ {limit:g} {unit}" for limit, unit in ((cost.budget_sql, "SQL"), (cost.budget_cpu, "ms")) if limit]
         verdict = "" if cost.within else "  MISSED"

@@ -128,14 +128,11 @@ def _template_change() -> Iterator[Cost]:
     template = Template.objects.get(name="template 0")
 
     def edit() -> None:
-        template.config = {
-            **template.config,
-            "general": {**template.config.get("general", {}), "description": "edited"},
-        }
+        general = template.config.get("general", {})
+        template.config = {**template.config, "general": {**general, "description": "edited"}}
         template.full_clean()
         template.save()
 
     yield measure(f"the request that edits a template of {total} devices", [edit], budget=(None, 200))
-    yield measure(
-        f"template change, per device of {total}", [maintenance.compile_stale], units=total, budget=(0.1, 1.5)
-    )
+    compile_all: list[Callable[[], Any]] = [maintenance.compile_stale]
+    yield measure(f"template change, per device of {total}", compile_all, units=total, budget=(0.1, 1.5))

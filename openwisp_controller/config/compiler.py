@@ -84,7 +84,7 @@ class Stacks:
 
 
 def load(ids: Iterable[uuid.UUID], *, lock: bool = True) -> list[Loaded]:
-    """Load configurations with all that rendering needs and the checksums of what their pointers hold; lock the rows."""
+    """Load (and lock) configurations with all that rendering needs and the checksums of what their pointers hold."""
     checksums = {f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in _POINTERS}
     configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).annotate(**checksums)
     if lock:
