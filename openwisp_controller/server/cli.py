@@ -11,6 +11,9 @@ from pathlib import Path
 from .. import __version__, fleet
 from ..fleet import cli as fleet_cli
 
+_CORES = os.cpu_count() or 1
+_THREADS = min(8, 2 * _CORES + 1)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openwisp_controller.server.settings")
 
 
@@ -53,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     web.set_defaults(run=_web)
 
     worker = commands.add_parser("worker", help="run background tasks (production)")
-    worker.add_argument("--concurrency", type=_positive, default=os.cpu_count() or 1, help="processes (default: cores)")
+    worker.add_argument("--concurrency", type=_positive, default=_CORES, help="processes (default: cores)")
     worker.set_defaults(run=_worker)
 
     scheduler = commands.add_parser("scheduler", help="start periodic tasks; run exactly one (production)")
@@ -83,10 +86,10 @@ def _add_http(parser: argparse.ArgumentParser, *, workers: bool) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
     parser.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000)")
     parser.add_argument(
-        "--threads", type=_positive, default=8, help="requests handled at once, per process (default: 8)"
+        "--threads", type=_positive, default=_THREADS, help="requests at once, per process (default: by cores, up to 8)"
     )
     if workers:
-        parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: cores)")
+        parser.add_argument("--workers", type=_positive, default=_CORES, help="processes (default: cores)")
 
 
 def _add_data_directory(parser: argparse.ArgumentParser) -> None:

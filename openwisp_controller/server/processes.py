@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import NoReturn
+
+from django.core.exceptions import ImproperlyConfigured
 
 from . import environment
 
@@ -19,6 +22,7 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
         workers: processes.
         threads: requests that each process handles at once; every thread has a database connection.
     """
+    _require_free(host, port)
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -39,6 +43,17 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
         process_name=None,
     )
     server.serve()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse an address that somebody listens at; granian would silently share it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ImproperlyConfigured(f"cannot listen at {host}, port {port}: {error.strerror}") from None
 
 
 def prepare_embedded() -> None:

@@ -179,5 +179,8 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "filters": ["secrets"], "formatter": LOG_FORMAT},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}},
+    "loggers": {
+        "celery": {"level": "INFO" if PRODUCTION else "WARNING"},
+        "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+    },
 }

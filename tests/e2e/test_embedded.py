@@ -1,0 +1,92 @@
+"""The embedded server and the command line, as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from ..services import free_port
+from .processes import Process, environment, run, running, status_of, wait_until
+
+pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return environment(OPENWISP_DATA_DIR=str(tmp_path / "data"))
+
+
+def test_the_demo_shows_the_main_job(env: dict[str, str]) -> None:
+    result = run("demo", "--once", "--port", str(free_port()), env=env)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "All 25 are applied" in result.stdout
+    assert "All 25 follow" in result.stdout
+    assert "password" in result.stdout
+
+
+def test_first_start_prepares_everything(env: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    server = Process(("serve", "--port", str(port)), env, tmp_path / "log")
+    with running(server):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            assert json.load(answer) == {
+                "ready": True,
+                "checks": {"database": "ok", "broker": "ok", "migrations": "ok"},
+            }
+        assert status_of(f"http://127.0.0.1:{port}/healthz") == 200
+        assert status_of(f"http://127.0.0.1:{port}/admin/login/") == 200
+        secret = "do-not-log-this-secret"
+        assert status_of(f"http://127.0.0.1:{port}/controller/checksum/{'0' * 32}/?key={secret}") == 404
+    assert "manage createsuperuser" in server.output
+    assert secret not in server.output
+    key = tmp_path / "data" / "secret-key"
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_check_names_what_is_missing(env: dict[str, str]) -> None:
+    before = run("check", env=env)
+    assert before.returncode == 1
+    assert "MISSING migrations" in before.stdout
+    assert "manage migrate" in before.stdout
+    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+    after = run("check", env=env)
+    assert after.returncode == 0, after.stdout
+    assert "MISSING" not in after.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra", "message"),
+    [
+        (("worker",), {}, "DATABASE_URL is not set"),
+        (("web",), {}, "DATABASE_URL is not set"),
+        (("check",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "SECRET_KEY is not set"),
+        (("manage", "check"), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "SECRET_KEY is not set"),
+        (("serve",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "run `web`, `worker` and `scheduler`"),
+        (("manage", "check"), {"DATABASE_URL": "mysql://x/y", "SECRET_KEY": "x", "REDIS_URL": "redis://x"}, "'mysql'"),
+        (("manage", "check"), {"DATABASE_URL": "postgresql://x/y", "SECRET_KEY": "x"}, "production needs Redis"),
+        (("manage", "check"), {"TRUSTED_PROXIES": "two"}, "TRUSTED_PROXIES"),
+        (("manage", "check"), {"DEBUG": "perhaps"}, "DEBUG"),
+    ],
+)
+def test_wrong_settings_are_explained(
+    env: dict[str, str], arguments: tuple[str, ...], extra: dict[str, str], message: str
+) -> None:
+    result = run(*arguments, env={**env, **extra})
+    assert result.returncode in (1, 2)
+    assert message in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_server_survives_a_port_in_use(env: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    first = Process(("serve", "--port", str(port)), env, tmp_path / "log")
+    with running(first):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}/healthz") == 200, "the start")
+        second = run("serve", "--port", str(port), env=env, timeout=60)
+    assert second.returncode != 0
+    assert str(port) in second.stderr

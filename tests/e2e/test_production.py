@@ -1,0 +1,112 @@
+"""Production: web, worker and scheduler processes on PostgreSQL and Redis, with a fleet of virtual devices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from openwisp_controller.fleet import Fleet, FleetThread
+
+from ..services import free_port
+from .processes import Process, environment, run, running, status_of, wait_until
+
+pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
+DEVICES = 30
+SECRET = "e2e-shared-secret"
+PREPARE = f"""
+from openwisp_users.models import Organization
+from openwisp_controller.config.models import OrganizationConfigSettings, Template
+organization = Organization.objects.create(name="e2e", slug="e2e")
+OrganizationConfigSettings.objects.create(organization=organization, shared_secret="{SECRET}")
+Template.objects.create(
+    organization=organization, name="lan", backend="netjsonconfig.OpenWrt", default=True,
+    config={{"interfaces": [{{"name": "eth0", "type": "ethernet"}}]}},
+)
+"""
+EDIT = """
+from openwisp_controller.config.models import Template
+template = Template.objects.get(name="lan")
+template.config["interfaces"][0]["mtu"] = 1400
+template.save()
+"""
+STATE = """
+from openwisp_controller.config.models import Config
+print("state", Config.objects.filter(status="applied").count(), Config.objects.filter(stale_since=None).count())
+"""
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a deployment with a database of its own."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    name = f"e2e_{os.getpid()}"
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    redis = urlunsplit(urlsplit(os.environ["REDIS_URL"])._replace(path="/7"))
+    values = environment(
+        DATABASE_URL=urlunsplit(url._replace(path=f"/{name}")),
+        REDIS_URL=redis,
+        SECRET_KEY="only-for-tests",
+        ALLOWED_HOSTS="127.0.0.1",
+        RECONCILE_INTERVAL="3",
+        STATIC_ROOT=str(tmp_path / "static"),
+        MEDIA_ROOT=str(tmp_path / "media"),
+    )
+    yield values
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def shell(code: str, env: dict[str, str]) -> str:
+    result = run("manage", "shell", "-v0", "-c", code, env=env)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def all_applied(fleet: Fleet) -> bool:
+    return fleet.summary().applied == DEVICES == len(fleet.checksums())
+
+
+def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
+    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+    shell(PREPARE, env)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    web = Process(("web", "--port", str(port), "--workers", "2"), env, tmp_path / "web.log")
+    worker = Process(("worker", "--concurrency", "1"), env, tmp_path / "worker.log")
+    scheduler = Process(("scheduler",), env, tmp_path / "scheduler.log")
+    with running(web, worker, scheduler):
+        wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness")
+        fleet = Fleet(url, SECRET, DEVICES, interval=1.0)
+        with FleetThread(fleet) as devices:
+            assert devices.wait_for(all_applied, 60), fleet.problems()
+            before = fleet.checksums()
+
+            def followed(fleet: Fleet) -> bool:
+                now = fleet.checksums()
+                return all_applied(fleet) and all(now[name] != before[name] for name in before)
+
+            # the worker is away while the template is edited: the message waits, or the reconciler finds the mark
+            worker.stop()
+            shell(EDIT, env)
+            worker.start()
+            assert devices.wait_for(followed, 60), fleet.problems()
+            assert not fleet.violations
+        wait_until(lambda: f"state {DEVICES} {DEVICES}" in shell(STATE, env), "all devices applied in the database")
+    for process in (web, worker, scheduler):
+        assert SECRET not in process.output
+
+
+def test_a_check_names_a_broker_that_is_away(env: dict[str, str], tmp_path: Path) -> None:
+    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+    result = run("check", env={**env, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+    assert result.returncode == 1
+    assert "MISSING broker" in result.stdout
+    result = run("check", env={**env, "DATABASE_URL": env["DATABASE_URL"].replace("/e2e_", "/nothing_")})
+    assert result.returncode == 1
+    assert "MISSING database" in result.stdout

@@ -1,0 +1,73 @@
+"""The reference pages say what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from django.dispatch import Signal
+
+from openwisp_controller.config import signals
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/reference/signals.md").read_text()
+SIGNALS = [name for name, value in vars(signals).items() if isinstance(value, Signal)]
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def documented_in_code(name: str) -> list[str]:
+    """The argument names in the text below the declaration of a signal."""
+    source = Path(signals.__file__).read_text()
+    match = re.search(rf'^{name} = Signal\(\)\n"""Arguments: (.*?)\.', source, re.MULTILINE)
+    assert match, f"{name} does not list its arguments"
+    return re.findall(r"(\w+)(?: \([^)]*\))?(?:, |$)", match[1])
+
+
+def test_settings_page_is_up_to_date() -> None:
+    assert (ROOT / "docs/reference/settings.md").read_text() == generator().settings_page()
+
+
+def test_table_of_changes_is_up_to_date() -> None:
+    assert generator().with_changes(PAGE) == PAGE
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_every_signal_has_a_section_with_its_arguments(name: str) -> None:
+    sections = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+    section = sections[name]
+    assert f"**Path**: `openwisp_controller.config.signals.{name}`" in section
+    arguments = re.search(r"\*\*Arguments\*\*: (.*?)\n\n", section + "\n\n", re.DOTALL)
+    assert arguments is not None
+    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", arguments[1])) == documented_in_code(name)
+
+
+def test_every_environment_variable_is_documented() -> None:
+    page = (ROOT / "docs/reference/environment.md").read_text()
+    first_cells = re.findall(r"^\|([^|]+)\|", page, re.MULTILINE)
+    documented = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+    source = "".join(
+        (ROOT / f"openwisp_controller/server/{name}.py").read_text() for name in ("settings", "environment")
+    )
+    read = set(re.findall(r"(?:environ\.get|environment\.(?:flag|number|words))\(\s*\"([A-Z_]+)\"", source))
+    assert read == documented
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
