@@ -150,6 +150,9 @@ class Batch:
         results = self._results(self._compile())
         for action in self._after_compiling:
             action()
+        failed = [str(outcome.config.pk) for _, outcome in results if outcome.error and outcome.status_changed]
+        if failed:
+            wake("notify_compile_errors", failed)
         if self.background:
             self.owed = Announcement.objects.bulk_create(announcements.owed(results))
         emissions = list(self._emissions)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
@@ -43,9 +46,37 @@ def register() -> None:
 
 def config_error(config_id: str) -> None:
     """Notify that a device could not apply its configuration, unless that is over."""
-    config = Config.objects.select_related("device").filter(pk=config_id, status=Config.Status.ERROR).first()
+    failed = Config.objects.filter(pk=config_id, status=Config.Status.ERROR, compile_error="")
+    config = failed.select_related("device").first()
     if config is not None:
         notify.send(sender=config, type="config_error", target=config.device, target_url_suffix="#config-group")
+
+
+def compile_errors(config_ids: list[str]) -> None:
+    """Notify that configurations do not compile, once for each organization.
+
+    The error itself may hold secrets of a device, so it stays on the device's page.
+    """
+    configs = Config.objects.select_related("device").filter(pk__in=config_ids).exclude(compile_error="")
+    by_organization: dict[Any, list[Config]] = {}
+    for config in configs.order_by("device__name"):
+        by_organization.setdefault(config.device.organization_id, []).append(config)
+    for failed in by_organization.values():
+        first = failed[0]
+        message = ngettext(
+            "The configuration of [{notification.target}]({notification.target_link}) cannot be generated; its page says why.",
+            "The configurations of %(count)d devices, such as"
+            " [{notification.target}]({notification.target_link}), cannot be generated; their pages say why.",
+            len(failed),
+        ) % {"count": len(failed)}
+        notify.send(
+            sender=first,
+            type="generic_message",
+            level="error",
+            target=first.device,
+            target_url_suffix="#config-group",
+            message=message,
+        )
 
 
 def device_registered(device_id: str, is_new: bool) -> None:

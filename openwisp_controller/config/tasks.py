@@ -44,6 +44,12 @@ def notify_config_error(config_id: str) -> None:
 
 
 @shared_task
+def notify_compile_errors(config_ids: list[str]) -> None:
+    """Notify people that configurations do not compile any more."""
+    notifications.compile_errors(config_ids)
+
+
+@shared_task
 def notify_device_registered(device_id: str, is_new: bool) -> None:
     """Notify people that a device enrolled."""
     notifications.device_registered(device_id, is_new)
