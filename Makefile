@@ -1,7 +1,7 @@
 # Every target sets the project up first; when nothing changed that costs about a second.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run test lint format bench constraints
+.PHONY: help bootstrap demo run test soak lint format bench constraints
 
 BIN := .venv/bin
 
@@ -19,6 +19,9 @@ run: bootstrap ## start the controller
 
 test: bootstrap ## run all tests, on SQLite and on PostgreSQL + Redis
 	@scripts/test
+
+soak: bootstrap ## run thousands of random histories (HISTORIES=2000 STEPS=50)
+	@HISTORIES=$${HISTORIES:-2000} STEPS=$${STEPS:-50} scripts/test --only sqlite tests/property
 
 lint: bootstrap ## check style, types and import contracts
 	@status=0; \

@@ -10,6 +10,14 @@ import pytest
 from .recorder import SignalRecorder
 
 
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """What one test counts in the cache is nothing to the next."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
 @pytest.fixture
 def recorded() -> Iterator[SignalRecorder]:
     """Records every public signal of the configuration app, in order."""

@@ -191,18 +191,29 @@ def send_robustly(emissions: Iterable[Emission], rows: Iterable[Announcement]) -
         Announcement.objects.filter(pk__in=keys).delete()
 
 
-def send_overdue(limit: int = 200) -> int:
-    """Send signals that a killed worker still owed; return how many changes they announced."""
+def _claim_overdue(limit: int) -> list[Announcement]:
+    """Take overdue rows as if they were new; they fall due again should this worker be killed, too."""
     with transaction.atomic():
         rows = Announcement.objects.filter(created__lt=timezone.now() - OVERDUE).order_by("pk")
         rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
         overdue = list(rows[:limit])
-        configs = {config.pk: config for config in load({row.config_id for row in overdue}, lock=False)}
-        for row in overdue:
-            config = configs[row.config_id]
-            for emission in _emissions(config, Cause(row.cause), row.previous_status, row.status_changed, row.modified):
-                emission.send_robustly()
-        Announcement.objects.filter(pk__in=[row.pk for row in overdue]).delete()
+        Announcement.objects.filter(pk__in=[row.pk for row in overdue]).update(created=timezone.now())
+    return overdue
+
+
+def send_overdue(limit: int = 200) -> int:
+    """Send signals that a killed worker still owed; return how many changes they announced."""
+    overdue = _claim_overdue(limit)
+    configs = {config.pk: config for config in load({row.config_id for row in overdue})}
+    emissions = [
+        emission
+        for row in overdue
+        if row.config_id in configs
+        for emission in _emissions(
+            configs[row.config_id], Cause(row.cause), row.previous_status, row.status_changed, row.modified
+        )
+    ]
+    send_robustly(emissions, overdue)
     if overdue:
         logger.warning("Sent the signals of %d changes that an interrupted worker had left.", len(overdue))
     if len(overdue) == limit:

@@ -19,11 +19,11 @@ class ConfigConfig(AppConfig):
 
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""
-        from django.db.models.signals import m2m_changed, post_save, pre_delete
+        from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
         from openwisp_users.models import Organization
 
         from . import assignment, changes
-        from .models import Config, DeviceGroup, Template
+        from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template
         from .models.organization import create_limits
 
         m2m_changed.connect(
@@ -32,8 +32,12 @@ class ConfigConfig(AppConfig):
         m2m_changed.connect(
             assignment.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
         )
-        for model in (Template, DeviceGroup):
+        for model in (Template, DeviceGroup, OrganizationConfigSettings):
             pre_delete.connect(changes.before_deletion, sender=model, dispatch_uid=f"config_delete_{model.__name__}")
+        for restored in (Template, DeviceGroup, OrganizationConfigSettings, Device, Config):
+            name = restored.__name__
+            pre_save.connect(changes.before_restoring, sender=restored, dispatch_uid=f"config_restoring_{name}")
+            post_save.connect(changes.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
         post_save.connect(create_limits, sender=Organization, dispatch_uid="config_limits")
 
     def _register_notifications(self) -> None:

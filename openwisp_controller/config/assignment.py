@@ -51,6 +51,13 @@ def check_organizations(config: Config, templates: Iterable[Template]) -> None:
         )
 
 
+def check_group(group: DeviceGroup, templates: Iterable[Template]) -> None:
+    """Raise ``ValidationError`` naming the templates that belong to another organization than the group."""
+    foreign = [t.name for t in templates if t.organization_id not in (None, group.organization_id)]
+    if foreign:
+        raise ValidationError(_("These templates belong to another organization: {}").format(", ".join(foreign)))
+
+
 def check_backends(config: Config, templates: Iterable[Template]) -> None:
     """Raise ``ValidationError`` naming the templates that are made for another backend."""
     others = [template.name for template in templates if template.backend != config.backend]
@@ -89,23 +96,38 @@ def required_first(present: list[uuid.UUID], required: Collection[uuid.UUID], ad
     return [*present[:position], added, *present[position:]]
 
 
+def with_automatic(present: list[uuid.UUID], automatic: Sequence[Template]) -> list[uuid.UUID]:
+    """Add the automatic templates that are missing, each where a new configuration would have it."""
+    leading: set[uuid.UUID] = set()
+    for template in automatic:
+        leading.add(template.pk)
+        if template.pk not in present:
+            present = required_first(present, leading, template.pk)
+    return present
+
+
 def reassign(configs: Sequence[Config], rule: Rule, *, detail: str = "") -> None:
     """Give each configuration the templates that ``rule`` says, with a constant number of statements.
 
     Announces the change of each relation with ``m2m_changed`` and records it in the current batch.
     """
+    with batch() as current:
+        current.lock(config.pk for config in configs)
+        changed = _apply(configs, rule)
+        for config in changed:
+            current.compile(config, Cause.TEMPLATES, detail)
+
+
+def _apply(configs: Sequence[Config], rule: Rule) -> list[Config]:
     links: dict[uuid.UUID, list[uuid.UUID]] = {config.pk: [] for config in configs}
     rows = Links.objects.filter(config_id__in=list(links)).order_by("config_id", "sort_value", "id")
     for config_id, template_id in rows.values_list("config_id", "template_id"):
         links[config_id].append(template_id)
     wanted = {config.pk: list(dict.fromkeys(rule(config, list(links[config.pk])))) for config in configs}
     changed = [config for config in configs if wanted[config.pk] != links[config.pk]]
-    if not changed:
-        return
-    with batch() as current:
+    if changed:
         _store(changed, links, wanted)
-        for config in changed:
-            current.compile(config, Cause.TEMPLATES, detail)
+    return changed
 
 
 def assign_initially(config: Config, templates: Sequence[Template]) -> None:
@@ -119,7 +141,7 @@ def _store(
     before: Mapping[uuid.UUID, list[uuid.UUID]],
     after: Mapping[uuid.UUID, list[uuid.UUID]],
 ) -> None:
-    with batch() as current, current.own_edits():
+    with batch() as current, current.own_edits(configs):
         _send("pre", configs, before, after)
         replaced = [config.pk for config in configs if before[config.pk]]
         if replaced:
@@ -160,11 +182,10 @@ def on_config_templates(
 ) -> None:
     """Receive ``m2m_changed`` of the templates of configurations: enforce the rules, record what changed."""
     with batch() as current:
-        if current.editing_itself:
+        if instance.pk in current.own or (pk_set is not None and not pk_set):
             return
         if action == "pre_clear" and reverse:
-            pk_set = set(instance.config_relations.values_list("pk", flat=True))
-        if pk_set is not None and not pk_set:
+            _before_clearing_users(instance)
             return
         configs = Config.objects.select_related("device").filter(pk__in=pk_set or ()) if reverse else [instance]
         for config in configs:
@@ -200,6 +221,15 @@ def _after_clearing(config: Config, templates: list[Template]) -> None:
             current.stale(Config.objects.filter(pk=config.pk), Cause.CLEARED)
 
 
+def _before_clearing_users(template: Template) -> None:
+    """Refuse to take a required template from those that have it; else they are compiled in the background."""
+    users = template.config_relations.all()
+    for config in users.filter(backend=template.backend) if template.required else ():
+        _before_removing(config, [template])
+    with batch() as current:
+        current.stale(users, Cause.CLEARED)
+
+
 def _ignore(config: Config, templates: list[Template]) -> None:
     pass
 
@@ -224,4 +254,6 @@ def on_group_templates(action: str, instance: Any, reverse: bool, pk_set: set[uu
         else:
             groups = [instance]
         for group in groups:
+            if action == "pre_add":
+                check_group(group, [instance] if reverse else Template.objects.filter(pk__in=pk_set or ()))
             current.group_templates_change(group)

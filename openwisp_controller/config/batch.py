@@ -8,13 +8,13 @@ of every configuration concerned, then the signals, each once. Leaving a batch w
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from . import announcements, compiler
 from .announcements import Emission, Rank
@@ -38,17 +38,22 @@ class Pending:
     """None = known by its key alone, until it is loaded for compiling."""
     causes: dict[Cause, str] = field(default_factory=dict)
     """Cause → what changed, in words."""
-    silent: bool = False
-    """Created in this batch, or by this very instance: nothing about it is announced."""
     announced_anyway: bool = False
     previous_status: str | None = None
     """The stored status, where the batch replaced it."""
 
     def why(self) -> Why:
         if not self.causes:
-            return Why(Cause.CREATED if self.silent else Cause.DEACTIVATED)
+            return Why(Cause.DEACTIVATED)
         cause = min(self.causes, key=_STRENGTH.index)
         return Why(cause, self.causes[cause])
+
+    @property
+    def silent(self) -> bool:
+        """Nothing about it is announced: it was created in this batch, or got templates from what created it."""
+        if Cause.CREATED in self.causes:
+            return True
+        return self.config is not None and self.config.created_here and set(self.causes) == {Cause.TEMPLATES}
 
 
 class Batch:
@@ -56,12 +61,14 @@ class Batch:
 
     def __init__(self, *, background: bool = False) -> None:
         self.background = background
-        self.editing_itself = False
+        self.own: frozenset[uuid.UUID] = frozenset()
+        """Configurations whose templates this app itself is editing."""
         self._pending: dict[uuid.UUID, Pending] = {}
         self._follow_ups: dict[tuple[Any, ...], Callable[[], None]] = {}
         self._after_compiling: list[Callable[[], None]] = []
         self._emissions: list[Emission] = []
         self._set_relations: set[uuid.UUID] = set()
+        self._locked: set[uuid.UUID] = set()
         self.owed: list[Announcement] = []
         self._groups: dict[uuid.UUID, tuple[DeviceGroup, list[Any]]] = {}
 
@@ -71,18 +78,26 @@ class Batch:
         """Record that a model was saved; ``before`` holds the replaced values by attribute name."""
         from . import changes
 
+        if isinstance(instance, Config):
+            self._locked.add(instance.pk)
         changes.record(self, instance, created, before)
 
     def compile(self, config: Config, cause: Cause, detail: str = "") -> None:
         """Compile a configuration at the end of the batch."""
-        pending = self._concerns(config)
-        pending.causes[cause] = detail
-        if cause == Cause.CREATED or config.created_here:
-            pending.silent = True
+        self._concerns(config).causes[cause] = detail
 
     def compile_claimed(self, key: uuid.UUID, why: Why) -> None:
-        """Compile a configuration that is known by its key alone."""
-        self._pending[key] = Pending(None, causes={why.cause: why.detail})
+        """Compile a configuration that is locked and known by its key alone."""
+        self._locked.add(key)
+        self._pending.setdefault(key, Pending(None)).causes[why.cause] = why.detail
+
+    def lock(self, keys: Iterable[uuid.UUID]) -> None:
+        """Lock configurations before what their compiling depends on is read, so that two edits do not cross."""
+        fresh = set(keys) - self._locked
+        if fresh and connection.features.has_select_for_update:
+            rows = Config.objects.filter(pk__in=fresh).order_by("pk").select_for_update(no_key=True)
+            list(rows.values_list("pk"))
+        self._locked |= fresh
 
     def status_changed(self, config: Config, previous: str) -> None:
         """Record that a new status was stored for a configuration."""
@@ -115,9 +130,12 @@ class Batch:
 
     # lists of templates
 
-    def relation_is_set(self, instance: models.Model) -> None:
-        """Record that the list of templates of ``instance`` is being replaced, rather than cleared."""
-        self._set_relations.add(instance.pk)
+    def relation_changes(self, instance: models.Model, is_set: bool = False) -> None:
+        """Record that a list of templates is about to be edited; ``is_set`` = replaced, rather than cleared."""
+        if isinstance(instance, Config):
+            self.lock([instance.pk])
+        if is_set:
+            self._set_relations.add(instance.pk)
 
     def is_set(self, instance: models.Model) -> bool:
         return instance.pk in self._set_relations
@@ -128,13 +146,13 @@ class Batch:
             self._groups[group.pk] = (group, list(group.templates.all()))
 
     @contextmanager
-    def own_edits(self) -> Iterator[None]:
-        """While open, edits of the templates of configurations are this app's own and already accounted for."""
-        before, self.editing_itself = self.editing_itself, True
+    def own_edits(self, configs: Iterable[Config]) -> Iterator[None]:
+        """While open, edits of the templates of these are this app's own and already accounted for."""
+        before, self.own = self.own, self.own | {config.pk for config in configs}
         try:
             yield
         finally:
-            self.editing_itself = before
+            self.own = before
 
     # the end
 
@@ -162,12 +180,15 @@ class Batch:
         return announcements.in_order(emissions)
 
     def _concerns(self, config: Config) -> Pending:
-        return self._pending.setdefault(config.pk, Pending(config, silent=config.created_here))
+        pending = self._pending.setdefault(config.pk, Pending(config))
+        pending.config = pending.config or config
+        return pending
 
     def _compile(self) -> dict[uuid.UUID, Outcome]:
         reasons = {key: pending.why() for key, pending in self._pending.items() if pending.causes}
         if not reasons:
             return {}
+        self.lock(reasons)
         return {outcome.config.pk: outcome for outcome in compiler.compile_configs(reasons)}
 
     def _results(self, outcomes: dict[uuid.UUID, Outcome]) -> list[tuple[Pending, Outcome]]:
@@ -202,7 +223,7 @@ def _bring_up_to_date(config: Config, fresh: Config) -> None:
             setattr(config, pointer, getattr(fresh, pointer))
         else:
             setattr(config, f"{pointer}_id", getattr(fresh, f"{pointer}_id"))
-    config._remember()
+    config._remember(_OUTPUTS)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from . import jobs, lifecycle, signals
 from .announcements import Rank
 from .batch import Batch, batch
 from .models import Cause, Config, Device, DeviceGroup, Job, OrganizationConfigSettings, Template
+from .models.observed import Observed
 
 When = Literal["now", "background"]
 #: Takes the batch, the saved instance and the replaced values.
@@ -63,7 +64,7 @@ def _active() -> QuerySet[Config]:
 
 
 def _template_content(batch: Batch, template: Template, before: dict[str, Any]) -> None:
-    """Tell an edit that changes what the template renders to from one that only may change other parts of a device."""
+    """Tell an edit that changes what the template renders to from one that may matter together with other parts."""
     earlier = Template(
         backend=before.get("backend", template.backend),
         config=before.get("config", template.config),
@@ -71,8 +72,6 @@ def _template_content(batch: Batch, template: Template, before: dict[str, Any]) 
     )
     content = template.content()
     same = content is not None and content == earlier.content()
-    if same and "default_values" not in before:
-        return
     cause = Cause.TEMPLATE_DEFAULTS if same else Cause.TEMPLATE
     batch.stale(_of_template(template), cause, f'template "{template.name}"')
 
@@ -136,6 +135,7 @@ TABLE: tuple[Change, ...] = (
     Change("device created", Device, (), also=_new_device_in_group),
     Change("configuration created", Config, (), cause=Cause.CREATED, also=_initial_templates),
     Change("configuration or variables edited", Config, ("config", "context"), cause=Cause.EDITED),
+    Change("hold of a release lifted, or set", Config, ("release_policy",), cause=Cause.EDITED),
     Change(
         "backend of a configuration changed", Config, ("backend",),
         signals.config_backend_changed,
@@ -189,6 +189,9 @@ def _apply(change: Change, batch: Batch, instance: Any, before: dict[str, Any]) 
 
 
 def _config_of(device: Device) -> Config | None:
+    if not device._has_config():
+        relation: Any = Device._meta.get_field("config")
+        relation.delete_cached_value(device)  # it may have got one since somebody asked
     return device.config if device._has_config() else None
 
 
@@ -206,15 +209,44 @@ def group_templates_edited(batch: Batch, group: DeviceGroup, before: list[Templa
         jobs.enqueue(Job.Kind.GROUP_TEMPLATES, group.pk, added=added, removed=removed)
 
 
+#: Model → which configurations depend on it, the cause when it is deleted, and when it is restored, its name.
+_SHARED: dict[type[Model], tuple[Callable[[Any], QuerySet[Config]], Cause, Cause, str]] = {
+    Template: (_of_template, Cause.TEMPLATES, Cause.TEMPLATE, "template"),
+    DeviceGroup: (_of_group, Cause.INPUTS, Cause.INPUTS, "group"),
+    OrganizationConfigSettings: (_of_organization, Cause.INPUTS, Cause.INPUTS, "settings"),
+    Device: (lambda device: Config.objects.filter(device=device), Cause.INPUTS, Cause.CREATED, "device"),
+    Config: (lambda config: Config.objects.filter(pk=config.pk), Cause.EDITED, Cause.CREATED, "configuration"),
+}
+
+
 def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kwargs: Any) -> None:
-    """Receive ``pre_delete``: what used a template, or belonged to a group, is compiled without it.
+    """Receive ``pre_delete`` of shared objects: what depended on them is compiled without them.
 
     Not so when a whole organization is deleted, for its devices go too.
     """
     if isinstance(origin, Organization) or getattr(origin, "model", None) is Organization:
         return
+    configs, cause, _restored, name = _SHARED[sender]
     with batch() as current:
-        if isinstance(instance, Template):
-            current.stale(_of_template(instance), Cause.TEMPLATES, f'template "{instance.name}" deleted')
-        elif isinstance(instance, DeviceGroup):
-            current.stale(_of_group(instance), Cause.INPUTS, f'group "{instance.name}" deleted')
+        current.stale(configs(instance), cause, f'{name} "{getattr(instance, "name", instance)}" deleted')
+
+
+def after_restoring(sender: type[Model], instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Receive ``post_save``: rows stored as they were once (a fixture, an earlier version) are compiled again.
+
+    Restored devices and configurations are not announced, edited templates are.
+    """
+    if raw:
+        configs, _deleted, cause, name = _SHARED[sender]
+        with batch() as current:
+            current.stale(configs(instance), cause, f'{name} "{getattr(instance, "name", instance)}" restored')
+
+
+def before_restoring(sender: type[Observed], instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Receive ``pre_save``: what workers and devices own is no part of an earlier version that is restored."""
+    owned = (*sender.guarded_fields, *sender.contested_fields)
+    if raw and owned:
+        names = [field.attname for field in sender._meta.concrete_fields if field.name in owned]
+        row = sender._base_manager.filter(pk=instance.pk).values(*names).first() or {}
+        for name, value in row.items():
+            setattr(instance, name, value)

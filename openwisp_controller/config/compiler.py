@@ -18,7 +18,7 @@ from django.db.models import F
 from . import context, rendering
 from .dsa import uses_dsa
 from .models import Cause, Config, Revision, Template
-from .models.config import shorten_reason
+from .models.config import shorten_reason, storable
 from .sql import update_many
 
 logger = logging.getLogger(__name__)
@@ -83,19 +83,17 @@ class Stacks:
         return stack
 
 
-def load(ids: Iterable[uuid.UUID], *, lock: bool = True) -> list[Loaded]:
-    """Load (and lock) configurations with all that rendering needs and the checksums of what their pointers hold."""
+def load(ids: Iterable[uuid.UUID]) -> list[Loaded]:
+    """Load configurations with all that rendering needs and the checksums of what their pointers hold."""
     checksums = {f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in _POINTERS}
     configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).annotate(**checksums)
-    if lock:
-        configs = configs.order_by("pk").select_for_update(of=("self",))
-    return cast(list[Loaded], list(configs))
+    return cast(list[Loaded], list(configs.order_by("pk")))
 
 
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     """Lock up to ``limit`` stale configurations that no other worker holds; return why each is stale."""
     stale = Config.objects.filter(stale_since__isnull=False).order_by("stale_since", "pk")
-    stale = stale.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    stale = stale.select_for_update(no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked)
     rows = stale.values_list("pk", "stale_cause", "stale_detail")[:limit]
     return {key: Why(Cause(cause), detail) for key, cause, detail in rows}
 
@@ -114,10 +112,10 @@ def templates_of(configs: Sequence[Config]) -> dict[uuid.UUID, list[Template]]:
 
 
 def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
-    """Compile, store and release configurations; must run in a transaction.
+    """Compile, store and release configurations; must run in a transaction that holds locks on them.
 
     A configuration that cannot be rendered gets the status "error" and keeps its last good revision; the others are
-    not affected.
+    not affected. An edited template that still has to be announced stays marked, unless it is the reason.
 
     Args:
         reasons: primary keys of the configurations, each with the reason that its new revision will carry.
@@ -137,10 +135,12 @@ def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
             fresh.append((outcome, _revision(outcome.config, archive, why)))
     Revision.objects.bulk_create([revision for _, revision in fresh])
     for outcome, revision in fresh:
-        _release(outcome, revision)
+        outcome.config.compiled = revision
+        _release(outcome, revision.checksum)
     for outcome, _ in outcomes:
         config = outcome.config
-        config.stale_since, config.stale_cause, config.stale_detail = None, "", ""
+        if config.stale_cause != Cause.TEMPLATE or reasons[config.pk].cause == Cause.TEMPLATE:
+            config.stale_since, config.stale_cause, config.stale_detail = None, "", ""
     update_many(Config, _COLUMNS, [[getattr(o.config, name) for name in _COLUMNS] for o, _ in outcomes])
     return [outcome for outcome, _ in outcomes]
 
@@ -161,7 +161,7 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
 
 def render_text(config: Config) -> str:
     """Return the native configuration as one text, extra files included."""
-    (config,) = load([config.pk], lock=False)
+    (config,) = load([config.pk])
     templates = templates_of([config])[config.pk]
     variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
     stack = Stacks().get(config.backend, templates, uses_dsa(config.device.os))
@@ -175,26 +175,28 @@ def _compile(
     outcome = Outcome(config, previous_status=config.status)
     if config.device.is_deactivated():
         config.config, templates = {}, ()
-    variables = context.merge(context.layers(config, templates, extra))
     try:
+        variables = context.merge(context.layers(config, templates, extra))
         stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
         archive = stack.render(_own_config(config, stack), variables)
     except rendering.RenderingError as error:
-        _fail(outcome, error, templates, variables)
+        _fail(outcome, _explain(config, templates, variables) or error.message)
         return outcome, None
     except Exception as error:  # one broken configuration must not stop the others
         logger.exception("Compiling configuration %s failed unexpectedly", config.pk)
-        _fail(outcome, rendering.RenderingError(f"Unexpected error: {error!r}"), templates, variables)
+        _fail(outcome, f"Unexpected error: {error!r}")
         return outcome, None
     if config.compile_error:
         config.compile_error = ""
         if config.status == Status.ERROR:
             config.status, config.error_reason = _status_of_release(config, config.released_checksum), ""
-    if config.compiled_checksum == archive.checksum:
-        if why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
-            config.status = Status.DEACTIVATED  # the device has nothing to remove
-        return outcome, None
-    return outcome, archive
+    if config.compiled_checksum != archive.checksum:
+        return outcome, archive
+    if config.released_id != config.compiled_id:
+        _release(outcome, archive.checksum)  # the hold was lifted
+    elif why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
+        config.status = Status.DEACTIVATED  # the device has nothing to remove
+    return outcome, None
 
 
 def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:
@@ -207,10 +209,8 @@ def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:
     return {**own, "general": {**own.get("general", {}), "hostname": config.device.name.replace(":", "-")}}
 
 
-def _fail(
-    outcome: Outcome, error: rendering.RenderingError, templates: Sequence[Template], variables: Mapping[str, Any]
-) -> None:
-    config = outcome.config
+def _explain(config: Config, templates: Sequence[Template], variables: Mapping[str, Any]) -> str:
+    """Return which template, or the configuration itself, is to blame and why; empty when that cannot be told."""
     named = [(template.name, template.config) for template in templates]
     try:
         blame = rendering.explain(
@@ -219,9 +219,15 @@ def _fail(
             variables,
             dsa=uses_dsa(config.device.os),
         )
-    except rendering.RenderingError:
-        blame = None
-    outcome.error = config.compile_error = blame.message if blame else error.message
+    except Exception:  # the error to be explained is at hand, and more important
+        logger.exception("Explaining the error of configuration %s failed", config.pk)
+        return ""
+    return blame.message if blame else ""
+
+
+def _fail(outcome: Outcome, message: str) -> None:
+    config = outcome.config
+    outcome.error = config.compile_error = storable(message)
     if config.release_policy == Config.Release.AUTOMATIC and not config.is_deactivating_or_deactivated():
         config.status, config.error_reason = Status.ERROR, shorten_reason(config.compile_error)
 
@@ -232,19 +238,24 @@ def _revision(config: Config, archive: rendering.Archive, why: Why) -> Revision:
     )
 
 
-def _release(outcome: Outcome, revision: Revision) -> None:
-    """Make a compiled revision available to the device, unless its release is held."""
-    config = outcome.config
-    config.compiled = revision
+def _release(outcome: Outcome, checksum: str) -> None:
+    """Make the compiled revision, which has this checksum, available to the device, unless its release is held."""
+    config = cast(Loaded, outcome.config)
     if config.release_policy == Config.Release.HELD and config.released_id is not None:
         return
-    config.released = revision
-    outcome.released = True
-    if not config.is_deactivating_or_deactivated():
-        config.status, config.error_reason = _status_of_release(config, revision.checksum), ""
+    if Config._meta.get_field("compiled").is_cached(config):
+        config.released = config.compiled
+    else:
+        config.released_id = config.compiled_id
+    outcome.released = config.released_checksum != checksum
+    if outcome.released and not config.is_deactivating_or_deactivated():
+        config.status, config.error_reason = _status_of_release(config, checksum), ""
 
 
 def _status_of_release(config: Loaded, checksum: str | None) -> Status:
-    """Return "applied" when the device provably runs just that, which happens when a change is taken back."""
-    proven = config.applied_checksum is not None and config.applied_checksum == config.downloaded_checksum == checksum
-    return Status.APPLIED if proven else Status.MODIFIED
+    """Return "applied" when the device provably runs just that, which happens when a change is taken back.
+
+    A device that never downloaded from here is believed, as in its reports.
+    """
+    proven = config.applied_checksum is not None and config.applied_checksum == checksum
+    return Status.APPLIED if proven and config.downloaded_checksum in (None, checksum) else Status.MODIFIED

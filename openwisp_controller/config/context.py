@@ -81,7 +81,7 @@ def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer]
     """
     device = config.device
     predefined = {"id": str(device.pk), "key": device.key, "name": device.name, "mac_address": device.mac_address}
-    result = [Layer("device", config.context or {}), Layer("predefined", predefined)]
+    result = [Layer("device", _object(config.context)), Layer("predefined", predefined)]
     if settings.HARDWARE_ID_ENABLED and device.hardware_id:
         result.append(Layer("predefined", {"hardware_id": str(device.hardware_id)}))
     result.extend(extra)

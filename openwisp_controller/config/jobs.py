@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +16,7 @@ from .models import Config, Device, DeviceGroup, Job, Template
 from .settings import settings
 from .wakeup import wake
 
+logger = logging.getLogger(__name__)
 CHUNK = 200
 
 
@@ -24,25 +26,40 @@ def enqueue(kind: Job.Kind, subject: uuid.UUID, **arguments: Any) -> None:
     wake("run_jobs")
 
 
-def run_chunk() -> bool:
+def run_chunk(failed: set[int] | None = None) -> bool:
     """Do one chunk of the oldest job that no other worker holds; return False when there is none.
 
     Jobs about the same group or template run in the order in which they were written.
+
+    Args:
+        failed: keys of jobs to leave out; a job that fails is logged, added, and waits for the reconciler.
     """
+    failed = set() if failed is None else failed
     earlier = Job.objects.filter(subject=OuterRef("subject"), pk__lt=OuterRef("pk"))
-    with batch(background=True):
-        jobs = Job.objects.filter(~Exists(earlier)).order_by("pk")
-        skip = connection.features.has_select_for_update_skip_locked
-        job = jobs.select_for_update(of=("self",), skip_locked=skip).first()
+    job = None
+    try:
+        with batch(background=True):
+            jobs = Job.objects.filter(~Exists(earlier)).exclude(pk__in=failed).order_by("pk")
+            skip = connection.features.has_select_for_update_skip_locked
+            job = jobs.select_for_update(of=("self",), skip_locked=skip).first()
+            if job is None:
+                return False
+            _advance(job)
+    except Exception:  # one job that cannot go on must not stop the others
         if job is None:
-            return False
-        last = _STEPS[Job.Kind(job.kind)](job)
-        if last is None:
-            job.delete()
-        else:
-            job.cursor = last
-            job.save(update_fields=["cursor"])
+            raise
+        logger.exception("Job %s of kind %s failed, it is tried again later", job.pk, job.kind)
+        failed.add(job.pk)
     return True
+
+
+def _advance(job: Job) -> None:
+    last = _STEPS[Job.Kind(job.kind)](job)
+    if last is None:
+        job.delete()
+    else:
+        job.cursor = last
+        job.save(update_fields=["cursor"])
 
 
 def _group_templates(job: Job) -> uuid.UUID | None:
@@ -105,7 +122,7 @@ def _automatic_template(job: Job) -> uuid.UUID | None:
 def _next(queryset: Any, cursor: uuid.UUID | None) -> list[Any]:
     if cursor is not None:
         queryset = queryset.filter(pk__gt=cursor)
-    return list(queryset.order_by("pk")[:CHUNK])
+    return list(queryset.order_by("pk").select_for_update(of=("self",), no_key=True)[:CHUNK])
 
 
 def _cursor(chunk: Iterable[Any]) -> uuid.UUID | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 
+from django.db.models import Q
+
 from . import assignment, signals
 from .announcements import Rank
 from .batch import batch
-from .models import Cause, Config, Device, Template
+from .models import Cause, Config, Device, Job, Template
 from .models.config import shorten_reason
 from .settings import settings
 from .wakeup import wake
@@ -48,12 +50,20 @@ def activate(device: Device) -> None:
         device.save(update_fields=["_is_deactivated", "modified"])
         if device._has_config():
             config: Config = device.config
-            config.status = Status.APPLIED if config.status == Status.DEACTIVATED else Status.MODIFIED
+            wiped = config.status == Status.DEACTIVATED and _has_released(config)
+            config.status = Status.APPLIED if wiped else Status.MODIFIED
             config.save(update_fields=["status", "modified"])
             initial = [template.pk for template in assignment.initial_templates(config)]
             assignment.reassign([config], lambda _, present: present + initial)
             current.compile(config, Cause.INPUTS, "device activated")
         current.emit(Rank.ACTIVATION, signals.device_activated, device)
+
+
+def _has_released(config: Config) -> bool:
+    """Whether what the device downloaded last is what is released; one that never downloaded here is believed."""
+    if config.downloaded is None or config.released is None:
+        return True
+    return config.downloaded.checksum == config.released.checksum
 
 
 def forget_management_ip(device: Device) -> None:
@@ -83,7 +93,7 @@ def report(config: Config, status: str, reason: str | None = None) -> None:
     """
     previous, previous_reason = config.status, config.error_reason
     proven = config.downloaded or config.released
-    current_one = proven is None or config.released is None or proven.checksum == config.released.checksum
+    current_one = _has_released(config)
     if status == Status.APPLIED and proven is not None:
         config.applied = proven
     if config.status == Status.DEACTIVATING:
@@ -91,7 +101,7 @@ def report(config: Config, status: str, reason: str | None = None) -> None:
             config.status, config.error_reason = Status.DEACTIVATED, ""
         elif status == Status.ERROR:
             config.error_reason = _reason(config, reason)
-    elif config.compile_error:
+    elif config.compile_error and config.release_policy == Config.Release.AUTOMATIC:
         pass  # what was wrong before the device came in is still wrong
     elif not current_one:
         config.status = Status.MODIFIED
@@ -160,10 +170,17 @@ def change_group(device: Device, old_group: uuid.UUID | None) -> None:
         configure_for_group(device)
         return
     config: Config = device.config
-    new = assignment.group_templates(device.group, config.backend)
-    kept = {template.pk for template in new}
-    dropped = Template.objects.filter(device_group_relations=old_group, required=False) if old_group else ()
-    swap([config], remove={template.pk for template in dropped} - kept, add=[template.pk for template in new])
+    new = [template.pk for template in assignment.group_templates(device.group, config.backend)]
+    old = _given_by_group(old_group) if old_group else set()
+    swap([config], remove=old - set(new), add=new)
+
+
+def _given_by_group(group: uuid.UUID) -> set[uuid.UUID]:
+    """Return the templates that a device may have from a group, which it has not yet lost if a job is still to run."""
+    pending = Job.objects.filter(kind=Job.Kind.GROUP_TEMPLATES, subject=group).values_list("arguments", flat=True)
+    former = [key for arguments in pending for key in arguments["removed"]]
+    given = Template.objects.filter(Q(device_group_relations=group) | Q(pk__in=former), required=False)
+    return set(given.values_list("pk", flat=True))
 
 
 def change_backend(config: Config) -> None:
@@ -182,15 +199,18 @@ def change_backend(config: Config) -> None:
 
 
 def change_organization(device: Device) -> None:
-    """Drop templates of the organization that a device left and add the automatic ones of its new organization."""
+    """Take a device out of the group and templates of the organization that it left, add automatic templates."""
+    if device.group is not None and device.group.organization_id != device.organization_id:
+        device.group = None
+        device.save(update_fields=["group"])
     if device.is_deactivated() or not device._has_config():
         return
     config: Config = device.config
     usable = set(Template.objects.usable_by(device.organization_id, config.backend).values_list("pk", flat=True))
-    automatic = [t.pk for t in assignment.automatic_templates(device.organization_id, config.backend)]
+    automatic = assignment.automatic_templates(device.organization_id, config.backend)
     assignment.reassign(
         [config],
-        lambda _, present: automatic + [key for key in present if key in usable and key not in automatic],
+        lambda _, present: assignment.with_automatic([key for key in present if key in usable], automatic),
         detail="device moved to another organization",
     )
 

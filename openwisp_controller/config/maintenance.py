@@ -43,7 +43,8 @@ def compile_stale(limit: int | None = None) -> int:
 def run_jobs() -> int:
     """Run all jobs to their end; return the number of chunks."""
     chunks = 0
-    while jobs.run_chunk():
+    failed: set[int] = set()
+    while jobs.run_chunk(failed):
         chunks += 1
     return chunks
 
@@ -93,6 +94,6 @@ def prune_revisions() -> int:
         | Q(downloaded=OuterRef("pk"))
         | Q(applied=OuterRef("pk"))
     )
-    keys = list(old.order_by().values_list("pk", flat=True)[:10_000])
-    deleted, _ = Revision.objects.filter(~Exists(pointed), pk__in=keys).delete()
+    unused = Revision.objects.filter(~Exists(pointed), pk__in=old.order_by().values("pk")).order_by()
+    deleted, _ = Revision.objects.filter(pk__in=list(unused.values_list("pk", flat=True)[:10_000])).delete()
     return deleted

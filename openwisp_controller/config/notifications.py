@@ -64,7 +64,8 @@ def compile_errors(config_ids: list[str]) -> None:
     for failed in by_organization.values():
         first = failed[0]
         message = ngettext(
-            "The configuration of [{notification.target}]({notification.target_link}) cannot be generated; its page says why.",
+            "The configuration of [{notification.target}]({notification.target_link})"
+            " cannot be generated; its page says why.",
             "The configurations of %(count)d devices, such as"
             " [{notification.target}]({notification.target_link}), cannot be generated; their pages say why.",
             len(failed),

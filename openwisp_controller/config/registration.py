@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.utils.translation import gettext as _
 
 from . import assignment, signals
 from .announcements import Rank
 from .batch import batch
 from .models import Config, Device, OrganizationConfigSettings, Template
+from .models.base import check_json
 from .settings import settings
-from .validators import plain_mac
+from .validators import plain_mac, validate_no_nul
 from .wakeup import wake
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,13 @@ class Refused(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+class UnknownSecret(Refused):
+    """No active organization has that shared secret."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "error: unrecognized secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def organization_of(secret: str) -> OrganizationConfigSettings:
     rows = OrganizationConfigSettings.objects.select_related("organization")
     found = rows.filter(shared_secret=secret, organization__is_active=True).first() if "\x00" not in secret else None
     if found is None:
-        raise Refused(403, "error: unrecognized secret")
+        raise UnknownSecret
     if not found.registration_enabled:
         raise Refused(403, "error: registration disabled")
     return found
@@ -82,38 +89,56 @@ def register(request: Request) -> Registration:
     Raises:
         Refused: with the status and the text to answer.
     """
-    try:
-        return _register(request)
-    except IntegrityError:
-        # somebody else created the same device since we looked
-        logger.info("Concurrent registration of %s, trying again", request.mac_address)
-    try:
-        return _register(request)
-    except IntegrityError as error:
-        logger.warning("Registration of %s failed: %s", request.mac_address, error)
-        raise Refused(400, _("Device with this Mac address and Organization already exists.")) from None
+    for _attempt in range(2):
+        try:
+            return _register(request)
+        except (IntegrityError, _Overtaken):
+            logger.info("Concurrent registration of %s", request.mac_address)
+    logger.warning("Registration of %s failed: its key belongs to another device", request.mac_address)
+    raise Refused(400, str(Device().unique_error_message(Device, ("key",)).messages[0]))
+
+
+class _Overtaken(Exception):
+    """Somebody else created the same device since we looked."""
 
 
 def _register(request: Request) -> Registration:
     with batch() as current:
         owner = organization_of(request.secret)
-        device = _find(request.key) if settings.CONSISTENT_REGISTRATION and request.key else None
-        is_new = device is None
+        is_new = False
         try:
+            validate_no_nul([request.key, request.hardware_id, *request.inventory.values(), *request.tags])
+            key = request.key if settings.CONSISTENT_REGISTRATION else ""
+            device = _find(key) if key else None
+            is_new = device is None
             if device is None:
-                device = _create(request, owner)
+                device = _create(request, key, owner)
             else:
                 _recognise(device, request, owner)
         except ValidationError as error:
+            if is_new and key and Device.objects.filter(key=key).exists():
+                raise _Overtaken from None
             raise Refused(400, " ".join(dict.fromkeys(error.messages))) from None
         current.emit(Rank.REGISTERED, signals.device_registered, device, is_new=is_new)
         wake("notify_device_registered", str(device.pk), is_new)
         return Registration(device, is_new)
 
 
+def check_inventory(device: Device, names: Collection[str]) -> None:
+    """Check what a device says about itself.
+
+    Args:
+        names: the fields that it changed.
+
+    Raises:
+        ValidationError: keyed by field.
+    """
+    device.clean_fields(exclude={field.name for field in device._meta.fields} - set(names))
+    for name in names:
+        check_json(name, getattr(device, name), is_object=False)
+
+
 def _find(key: str) -> Device | None:
-    if "\x00" in key:
-        return None
     found = Device.objects.filter(key=key).values_list("pk", flat=True).first()
     if found is None:
         return None
@@ -124,7 +149,7 @@ def _find(key: str) -> Device | None:
     return device
 
 
-def _create(request: Request, owner: OrganizationConfigSettings) -> Device:
+def _create(request: Request, key: str, owner: OrganizationConfigSettings) -> Device:
     if not settings.REGISTRATION_SELF_CREATION:
         raise Refused(404, "Device not found in the system, please create it first.")
     organization = owner.organization
@@ -138,7 +163,8 @@ def _create(request: Request, owner: OrganizationConfigSettings) -> Device:
         **request.inventory,
     )
     device.hardware_id = request.hardware_id or None
-    device.key = (request.key if settings.CONSISTENT_REGISTRATION else "") or device.generate_key()
+    if key:
+        device.key = key
     device.full_clean(exclude={"organization", "group"})
     device.save()
     _configure(device, request, organization_id=owner.organization_id)
@@ -155,10 +181,10 @@ def _recognise(device: Device, request: Request, owner: OrganizationConfigSettin
             setattr(device, name, value)
     if plain_mac(request.name) != plain_mac(device.mac_address):
         device.name = request.name
-    device.last_ip = request.last_ip
+    device.last_ip = request.last_ip or device.last_ip
     changed = [name for name, value in before.items() if getattr(device, name) != value]
     if changed:
-        device.clean_fields(exclude=[f.name for f in device._meta.fields if f.name not in changed])
+        check_inventory(device, changed)
         if "name" in changed:
             device.validate_unique(exclude={"key", "mac_address", "hardware_id"})
             device.skip_next_push = True

@@ -95,6 +95,11 @@ class ConfigSettings(SettingsGroup):
         "How many proxies in front of the server append the peer address to X-Forwarded-For; 0 = ignore the header.",
         lambda value: "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more.",
     )
+    REGISTRATION_FAILURES_PER_MINUTE = Setting(
+        60,
+        "How many refused enrolments an address may have in a minute before it gets 429; 0 = no limit.",
+        lambda value: "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more.",
+    )
     REVISIONS_KEPT = Setting(20, "How many revisions of a configuration are kept, besides those in use.", positive)
 
     @property

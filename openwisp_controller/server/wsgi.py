@@ -14,27 +14,27 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openwisp_controller.server.sett
 
 import django
 from django.core.handlers.exception import convert_exception_to_response
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest
+from django.urls import ResolverMatch, get_resolver
 
 DEVICE_PREFIX = "/controller/"
-
-
-class DeviceRequest(WSGIRequest):
-    """A request that is resolved among the addresses of the device protocol only."""
-
-    urlconf = "openwisp_controller.config.device_api.urls"
+DEVICE_ADDRESSES = "openwisp_controller.config.device_api.urls"
 
 
 class DeviceHandler(WSGIHandler):
-    """Django's handler without any middleware."""
-
-    request_class = DeviceRequest
+    """Django's handler without any middleware, for the addresses of the device protocol only."""
 
     def load_middleware(self, is_async: bool = False) -> None:
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        # the project's own addresses stay the ones that receivers of signals can reverse
+        request.resolver_match = get_resolver(DEVICE_ADDRESSES).resolve(request.path_info)
+        return request.resolver_match
 
 
 class Dispatcher:

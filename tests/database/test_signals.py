@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import inspect
+import itertools
+import re
 from typing import Any
 
 import pytest
+from django.dispatch import Signal
 
-from openwisp_controller.config.models import Announcement, Config
+from openwisp_controller.config import changes, maintenance, signals
+from openwisp_controller.config.announcements import ACTIONS
+from openwisp_controller.config.models import Announcement, Config, Device, Revision
 
+from .. import factories as make
 from ..recorder import SignalRecorder
-from .scenarios import ALL, Scenario, World
+from .scenarios import ALL, MODIFIED, OTHER_BACKEND, STATUS, Scenario, World, fresh, interface, save, using
 
 pytestmark = pytest.mark.django_db
 
@@ -33,9 +41,172 @@ def test_scenario(scenario: Scenario, organization: Any, committing: Any, record
 
 
 def check_consistency() -> None:
-    """After every change: nothing is stale, and what is served hashes to the checksum that is served."""
+    """After every change nothing is stale, what is served hashes to its checksum, and compiling again adds nothing."""
     assert not Config.objects.filter(stale_since__isnull=False).exists()
     for config in Config.objects.select_related("released", "compiled"):
         assert config.released is not None
         assert hashlib.md5(bytes(config.released.archive)).hexdigest() == config.checksum
-        assert config.compiled_id == config.released_id
+        assert config.compiled_id == config.released_id or config.release_policy == Config.Release.HELD
+    revisions = Revision.objects.count()
+    maintenance.recompute()
+    maintenance.compile_stale()
+    assert Revision.objects.count() == revisions
+
+
+def _arguments(text: str) -> set[str]:
+    """The names in a docstring such as "Arguments: instance (Config), action. Further text."."""
+    listed = text.removeprefix("Arguments:").split(". ")[0].rstrip(".")
+    return {word.strip() for word in re.sub(r"\([^)]*\)", "", listed).split(",")}
+
+
+def _documented() -> dict[str, set[str]]:
+    """Signal → the arguments that its docstring in signals.py names."""
+    body = ast.parse(inspect.getsource(signals)).body
+    documented = {}
+    for statement, following in itertools.pairwise(body):
+        if isinstance(statement, ast.Assign) and isinstance(following, ast.Expr):
+            assert isinstance(statement.targets[0], ast.Name)
+            assert isinstance(following.value, ast.Constant)
+            documented[statement.targets[0].id] = _arguments(str(following.value.value))
+    return documented
+
+
+def test_every_signal_documents_its_arguments() -> None:
+    assert set(_documented()) == {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+
+
+def test_arguments_are_the_documented_ones(organization: Any, recorded: SignalRecorder, client: Any) -> None:
+    """Make everything happen once; what is sent carries just the arguments that are documented."""
+    template = make.template(organization, config=interface("eth1"))
+    group = make.group(organization)
+    group.templates.set([template])
+    config = make.config(organization, config=interface("eth0"))
+    device = config.device
+    for name, value in (("name", "renamed"), ("group", group), ("management_ip", "10.0.0.9")):
+        setattr(device, name, value)
+        device.save()
+    save(fresh(config), backend=OTHER_BACKEND)
+    for action in ("checksum", "download-config"):
+        assert client.get(f"/controller/{action}/{device.pk.hex}/", {"key": device.key}).status_code == 200
+    enrolment = {"secret": make.SECRET, "name": "new", "mac_address": "02:12:34:56:78:9a", "backend": make.BACKEND}
+    assert client.post("/controller/register/", enrolment).status_code == 201
+    device.deactivate()
+    fresh(config).set_status_deactivated()
+    Device.objects.get(pk=device.pk).activate()
+    assert {emission.name: set(emission.arguments) for emission in recorded.emitted} == _documented()
+
+
+def test_table_names_real_fields_and_documented_arguments() -> None:
+    for row in changes.TABLE:
+        assert set(row.fields) <= set(row.model.observed_fields), row.what
+        if row.signal is not None:
+            name = next(name for name, value in vars(signals).items() if value is row.signal)
+            before = dict.fromkeys(row.fields)
+            assert {"instance", *row.arguments(row.model(), before)} == _documented()[name], row.what
+
+
+def test_every_action_is_a_documented_one() -> None:
+    assert set(ACTIONS.values()) == {"config_changed", "related_template_changed", "m2m_templates_changed"}
+
+
+def test_receivers_of_a_direct_change_see_it_and_may_undo_it(organization: Any) -> None:
+    config = make.config(organization)
+    seen = []
+
+    def refuse(instance: Config, **kwargs: Any) -> None:
+        seen.append((fresh(instance).config, instance.checksum == fresh(instance).checksum))
+        raise LookupError
+
+    signals.config_modified.connect(refuse)
+    try:
+        with pytest.raises(LookupError):
+            save(config, config=interface("eth9"))
+    finally:
+        signals.config_modified.disconnect(refuse)
+    assert seen == [(interface("eth9"), True)]
+    assert fresh(config).config == {}
+    config.save()
+    assert fresh(config).config == interface("eth9")
+    check_consistency()
+
+
+def test_receiver_saves_the_instance_it_gets(organization: Any, recorded: SignalRecorder) -> None:
+    config = make.config(organization, status="applied")
+
+    def edit(instance: Config, **kwargs: Any) -> None:
+        if not instance.context:
+            save(instance, context={"x": "1"})
+
+    signals.config_modified.connect(edit)
+    recorded.clear()
+    try:
+        save(config, config=using("x"))
+    finally:
+        signals.config_modified.disconnect(edit)
+    assert recorded.names.count(MODIFIED) == 2
+    assert recorded.names.count(STATUS) == 1
+    assert fresh(config).context == {"x": "1"}
+    check_consistency()
+
+
+def test_receiver_saves_in_the_background(organization: Any, committing: Any, recorded: SignalRecorder) -> None:
+    template = make.template(organization)
+    make.config(organization, templates=[template], status="applied")
+
+    def touch(instance: Config, **kwargs: Any) -> None:
+        instance.save()
+
+    signals.config_status_changed.connect(touch)
+    recorded.clear()
+    try:
+        with committing():
+            save(template, config=interface("eth9"))
+    finally:
+        signals.config_status_changed.disconnect(touch)
+    assert recorded.names == [STATUS, MODIFIED]
+
+
+def test_receiver_that_fails_in_the_background_stops_nobody(
+    organization: Any, committing: Any, recorded: SignalRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    template = make.template(organization)
+    for _ in range(2):
+        make.config(organization, templates=[template])
+
+    def fail(**kwargs: Any) -> None:
+        raise LookupError("no such thing")
+
+    signals.config_modified.connect(fail)
+    recorded.clear()
+    try:
+        with committing():
+            save(template, config=interface("eth9"))
+    finally:
+        signals.config_modified.disconnect(fail)
+    assert recorded.names == [MODIFIED, MODIFIED]
+    assert "test_receiver_that_fails_in_the_background" in caplog.text
+    check_consistency()
+
+
+def test_deactivation_shows_each_receiver_the_status_it_is_told(organization: Any, recorded: SignalRecorder) -> None:
+    config = make.config(organization, status="applied")
+    recorded.clear()
+    config.device.deactivate()
+    assert [(emission.name, emission.seen["status"]) for emission in recorded.emitted] == [
+        (STATUS, "deactivating"),
+        ("config_deactivating", "deactivating"),
+        (STATUS, "deactivated"),
+        ("config_deactivated", "deactivated"),
+        ("device_deactivated", None),
+    ]
+
+
+def test_instances_in_hand_are_brought_up_to_date(organization: Any) -> None:
+    config = make.config(organization, status="applied")
+    before = config.checksum
+    save(config, config=interface("eth9"))
+    assert (config.status, config.checksum) == ("modified", fresh(config).checksum)
+    assert config.checksum != before
+    device = config.device
+    save(device, name="another")
+    assert device.config.checksum == fresh(config).checksum

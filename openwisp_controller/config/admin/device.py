@@ -12,12 +12,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from openwisp_users.multitenancy import MultitenantOrgFilter
+from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
 from .. import assignment, compiler
 from ..models import Config, Device
 from ..settings import settings
-from .base import ControllerAdmin
+from .base import ControllerAdmin, selectable_templates
 
 
 class ConfigForm(forms.ModelForm):
@@ -29,13 +29,14 @@ class ConfigForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance._state.adding:
+        self.adding = self.instance._state.adding
+        if self.adding:
             self.fields["backend"].initial = settings.DEFAULT_BACKEND
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         templates = list(cleaned.get("templates") or ())
-        if not self.instance._has_device() or self.errors:
+        if not self.instance._has_device() or self.instance.device.organization_id is None or self.errors:
             return cleaned
         for name in ("backend", "config", "context"):
             setattr(self.instance, name, cleaned.get(name))
@@ -50,6 +51,12 @@ class ConfigForm(forms.ModelForm):
         if problem is not None:
             self.add_error("config", problem.message)
         return cleaned
+
+    def _save_m2m(self) -> None:
+        """A new configuration keeps the templates it gets by itself when none are chosen."""
+        if self.adding and not self.cleaned_data.get("templates"):
+            self.cleaned_data.pop("templates", None)
+        super()._save_m2m()  # type: ignore[misc]
 
     def _post_clean(self) -> None:
         """The model's own check would look at the templates stored, not at those chosen."""
@@ -76,16 +83,30 @@ class ConfigInline(admin.StackedInline):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj is not None and obj.is_deactivated())
 
-    has_add_permission = has_change_permission
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request, obj) and not (obj is not None and obj.is_deactivated())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.queryset = selectable_templates(request, field.queryset)
+        return field
+
+
+class GroupFilter(MultitenantRelatedOrgFilter):
+    """Offers the groups of the organizations that a person manages."""
+
+    field_name = "group"
+    parameter_name = "group_id"
+    title = _("group")
 
 
 @admin.register(Device)
 class DeviceAdmin(ControllerAdmin):
     list_display = ("name", "organization", "backend_label", "group", "status_label", "ip", "mac_address", "created")
-    list_filter = (MultitenantOrgFilter, "config__status", "config__backend", "group", "created")
+    list_filter = (MultitenantOrgFilter, "config__status", "config__backend", GroupFilter, "created")
     list_select_related = ("organization", "group", "config")
     search_fields = ("id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip")
     readonly_fields = ("id", "last_ip", "revisions", "created", "modified")
@@ -99,6 +120,8 @@ class DeviceAdmin(ControllerAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = list(super().get_fields(request, obj))
+        if obj is not None and not super().has_change_permission(request):
+            fields.remove("key")
         if settings.HARDWARE_ID_ENABLED:
             fields.insert(1, "hardware_id")
         return fields

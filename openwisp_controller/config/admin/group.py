@@ -6,9 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
-from ..models import DeviceGroup, Template
+from .. import assignment
+from ..models import DeviceGroup
 from .base import ControllerAdmin
 
 
@@ -21,19 +24,19 @@ class DeviceGroupForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "templates" in self.fields:
-            self.fields["templates"].queryset = Template.objects.filter(default=False, required=False)  # type: ignore[attr-defined]
+        field: Any = self.fields.get("templates")
+        if field is not None:
+            present = self.instance.templates.values("pk") if not self.instance._state.adding else ()
+            field.queryset = field.queryset.filter(Q(default=False, required=False) | Q(pk__in=present))
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        organization = cleaned.get("organization")
-        foreign = [
-            template.name
-            for template in cleaned.get("templates") or ()
-            if template.organization_id is not None and organization and template.organization_id != organization.pk
-        ]
-        if foreign:
-            self.add_error("templates", f"These templates belong to another organization: {', '.join(foreign)}")
+        if cleaned.get("organization"):
+            self.instance.organization = cleaned["organization"]
+            try:
+                assignment.check_group(self.instance, cleaned.get("templates") or ())
+            except ValidationError as error:
+                self.add_error("templates", error)
         return cleaned
 
 

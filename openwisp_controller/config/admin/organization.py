@@ -26,6 +26,8 @@ class ConfigSettingsInline(admin.StackedInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         enrolment = ["registration_enabled", "shared_secret"] if settings.REGISTRATION_ENABLED else []
+        if not self.has_change_permission(request, obj) and "shared_secret" in enrolment:
+            enrolment.remove("shared_secret")
         return [*enrolment, "context"]
 
 

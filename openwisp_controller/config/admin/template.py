@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -31,5 +31,12 @@ class TemplateAdmin(ControllerAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         for template in queryset:
-            template.clone()
-        self.message_user(request, _("The selected templates were cloned."), messages.SUCCESS)
+            try:
+                template.clone()
+            except ValidationError as error:
+                text = _("%(template)s could not be cloned: %(reason)s")
+                reason = "; ".join(error.messages)
+                self.message_user(request, text % {"template": template.name, "reason": reason}, messages.ERROR)
+            else:
+                text = _("%(template)s was cloned.")
+                self.message_user(request, text % {"template": template.name}, messages.SUCCESS)

@@ -7,6 +7,7 @@ import logging
 import uuid
 from typing import Any
 
+from django.dispatch import Signal
 from django.http import HttpRequest
 
 from ..announcements import Rank
@@ -48,6 +49,11 @@ def normalised(address: str) -> str | None:
     return str(parsed)
 
 
+def same(stored: str | None, address: str | None) -> bool:
+    """Tell whether a stored address, in whichever spelling, is the ``address`` in its canonical form."""
+    return stored == address or normalised(stored or "") == address
+
+
 def claimed_management_ip(request: HttpRequest) -> Any:
     """Return the management address that a device claims in a GET request.
 
@@ -63,29 +69,39 @@ def claimed_management_ip(request: HttpRequest) -> Any:
     return address
 
 
-def update(device_id: uuid.UUID, request: HttpRequest, signal: Any, rank: Rank) -> None:
+def update(device_id: uuid.UUID, request: HttpRequest, signal: Signal, rank: Rank) -> bool:
     """Store the addresses of a device, take them from others that had them, and send ``signal`` with the changes.
 
     Args:
         device_id: primary key of the device.
         request: where the addresses come from.
-        signal: sent about the device, in the same transaction.
-        rank: its place among the other signals.
+        signal: sent about the device.
+        rank: ``REQUEST`` sends it before the signals about changed addresses, ``ANSWER`` after all of them.
+
+    Returns:
+        False when the device does not exist any more.
     """
     last_ip, management_ip = peer(request), claimed_management_ip(request)
     with batch() as current:
-        device = Device.objects.select_for_update(of=("self",)).select_related("organization").get(pk=device_id)
+        devices = Device.objects.select_for_update(of=("self",)).select_related("organization")
+        device = devices.filter(pk=device_id).first()
+        if device is None:
+            return False
         fields = []
-        if last_ip is not None and device.last_ip != last_ip:
+        if last_ip is not None and not same(device.last_ip, last_ip):
             device.last_ip = last_ip
             fields.append("last_ip")
-        if management_ip is not UNKNOWN and device.management_ip != management_ip:
+        if management_ip is not UNKNOWN and not same(device.management_ip, management_ip):
             device.management_ip = management_ip
             fields.append("management_ip")
         if fields:
             device.save(update_fields=fields)
             _take_from_others(device, fields)
-        current.emit(rank, signal, device, request=request)
+        if rank == Rank.REQUEST:
+            current.emit(rank, signal, device, request=request)
+    if rank == Rank.ANSWER:
+        signal.send(sender=Device, instance=device, request=request)
+    return True
 
 
 def _take_from_others(device: Device, fields: list[str]) -> None:

@@ -7,15 +7,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.multipartparser import MultiPartParserError
+from django.utils import translation
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 logger = logging.getLogger(__name__)
 HEADER = "X-Openwisp-Controller"
+#: The framework's page for an address that does not exist, so that an identifier tells nothing by its form.
 _NOT_FOUND = (
-    b'<!doctype html>\n<html lang="en">\n<head>\n  <title>Not Found</title>\n</head>\n<body>\n'
+    b'\n<!doctype html>\n<html lang="en">\n<head>\n  <title>Not Found</title>\n</head>\n<body>\n'
     b"  <h1>Not Found</h1><p>The requested resource was not found on this server.</p>\n</body>\n</html>\n"
 )
 
@@ -23,10 +28,16 @@ _NOT_FOUND = (
 class Answer(Exception):
     """Ends a view with an answer other than success."""
 
-    def __init__(self, body: str, status: int) -> None:
+    def __init__(self, body: str, status: int, *, retry_after: int | None = None) -> None:
         super().__init__(body)
         self.body = body
         self.status = status
+        self.retry_after = retry_after
+        """Seconds that the device shall wait before it tries again."""
+
+
+class NotServed(Exception):
+    """Ends a view: there is no such object, or devices may not have it."""
 
 
 def text(body: str, status: int = 200) -> HttpResponse:
@@ -83,7 +94,10 @@ def check_key(parameters: Any, key: str) -> None:
 
 
 def device_view(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """Make a function a device-facing view: methods, refusals, and a database that is busy or away."""
+    """Make a function a device-facing view: methods, refusals, and a database that is busy or away.
+
+    Texts are in the language of the server, whatever the thread served before.
+    """
     allowed = [*methods, "OPTIONS"]
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -91,20 +105,39 @@ def device_view(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callab
         @functools.wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method == "OPTIONS":
-                return HttpResponse(headers={"Allow": ", ".join(allowed), "Content-Length": "0"})
-            if request.method not in methods:
-                return HttpResponseNotAllowed(allowed)
-            try:
-                return view(request, *args, **kwargs)
-            except Answer as answer:
-                logger.warning("%s: %s", request.path, answer.body.strip(), extra={"request": request})
-                return text(answer.body, answer.status)
-            except (OperationalError, InterfaceError) as error:
-                logger.error("%s: the database is not available: %s", request.path, error, extra={"request": request})
-                response = text("error: temporarily unavailable, please try again later\n", 503)
-                response["Retry-After"] = "30"
-                return response
+                response = HttpResponse(headers={"Allow": ", ".join(allowed)})
+            elif request.method not in methods:
+                response = HttpResponseNotAllowed(allowed)
+            else:
+                with translation.override(settings.LANGUAGE_CODE):
+                    response = _answer(view, request, *args, **kwargs)
+            # without it servers fall back to chunks, and a cut download looks complete
+            response["Content-Length"] = str(len(response.content))
+            return response
 
         return wrapper
 
     return decorate
+
+
+def _answer(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    try:
+        return view(request, *args, **kwargs)
+    except Answer as answer:
+        logger.warning("%s: %s", request.path, answer.body.strip(), extra={"request": request})
+        return _refusal(answer)
+    except NotServed:
+        return not_found()
+    except (BadRequest, MultiPartParserError, SuspiciousOperation) as error:
+        logger.warning("%s: malformed request: %s", request.path, error, extra={"request": request})
+        return text("error: malformed request\n", 400)
+    except (OperationalError, InterfaceError) as error:
+        logger.error("%s: the database is not available: %s", request.path, error, extra={"request": request})
+        return _refusal(Answer("error: temporarily unavailable, please try again later\n", 503, retry_after=30))
+
+
+def _refusal(answer: Answer) -> HttpResponse:
+    response = text(answer.body, answer.status)
+    if answer.retry_after is not None:
+        response["Retry-After"] = str(answer.retry_after)
+    return response

@@ -7,15 +7,15 @@ import uuid
 
 from django.core.exceptions import ValidationError
 from django.dispatch import Signal
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from .. import compiler, lifecycle, registration, signals
 from ..announcements import Rank
 from ..batch import batch
 from ..models import Cause, Config, Device
 from ..settings import settings
-from . import addresses, lookup
-from .responses import Answer, archive, check_key, device_view, not_found, required, required_one_of, text
+from . import addresses, lookup, throttle
+from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
 
 _NO_KEY = "0" * 32
 #: What a device may report.
@@ -30,6 +30,8 @@ def register(request: HttpRequest) -> HttpResponse:
     posted = request.POST
     secret, name, mac_address = (required(posted, field) for field in ("secret", "name", "mac_address"))
     backend = required_one_of(posted, "backend", {path for path, _ in settings.BACKENDS})
+    peer = addresses.peer(request)
+    throttle.check(peer)
     try:
         result = registration.register(
             registration.Request(
@@ -40,12 +42,14 @@ def register(request: HttpRequest) -> HttpResponse:
                 key=posted.get("key", ""),
                 hardware_id=posted.get("hardware_id", ""),
                 management_ip=posted.get("management_ip", ""),
-                last_ip=addresses.peer(request),
+                last_ip=peer,
                 tags=posted.get("tags", "").split(),
                 inventory={field: posted[field] for field in registration.INVENTORY if field in posted},
             )
         )
     except registration.Refused as refusal:
+        if isinstance(refusal, registration.UnknownSecret):
+            throttle.count_failure(peer)
         raise Answer(refusal.message, refusal.status) from None
     device = result.device
     return text(
@@ -62,10 +66,7 @@ def register(request: HttpRequest) -> HttpResponse:
 def checksum(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer with the MD5 of the archive that the device may download."""
     device_id = uuid.UUID(pk)
-    served = lookup.find(device_id)
-    served = _authenticate(request, served, device_id)
-    if served is None:
-        return not_found()
+    served = _authenticated(request, device_id)
     _account(request, device_id, served, signals.checksum_requested, Rank.ANSWER)
     return text(str(served.checksum))
 
@@ -74,10 +75,7 @@ def checksum(request: HttpRequest, pk: str) -> HttpResponse:
 def download_config(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer with the archive; remember that the device has it now."""
     device_id = uuid.UUID(pk)
-    served = lookup.find(device_id, archive=True)
-    served = _authenticate(request, served, device_id, archive=True)
-    if served is None:
-        return not_found()
+    served = _authenticated(request, device_id, archive=True)
     if served.downloaded_id != served.released_id and request.method == "GET":
         Config.objects.filter(device_id=device_id).update(downloaded_id=served.released_id)
     _account(request, device_id, served, signals.config_download_requested, Rank.REQUEST)
@@ -90,8 +88,6 @@ def update_info(request: HttpRequest, pk: str) -> HttpResponse:
     """Store what a device says about its model and software; empty values are ignored."""
     with batch():
         device = _locked(request, uuid.UUID(pk))
-        if device is None:
-            return not_found()
         if device.is_deactivated():
             raise Answer("error: device deactivated", 403)
         changed = []
@@ -101,7 +97,7 @@ def update_info(request: HttpRequest, pk: str) -> HttpResponse:
                 setattr(device, name, value)
                 changed.append(name)
         try:
-            device.clean_fields(exclude={field.name for field in device._meta.fields} - set(changed))
+            registration.check_inventory(device, changed)
         except ValidationError as error:
             return text(json.dumps(error.message_dict, indent=4, sort_keys=True), 400)
         if changed:
@@ -114,31 +110,34 @@ def report_status(request: HttpRequest, pk: str) -> HttpResponse:
     """Take in whether the device could apply what it downloaded."""
     with batch():
         device = _locked(request, uuid.UUID(pk))
-        if device is None:
-            return not_found()
         status = required_one_of(request.POST, "status", REPORTED)
         lifecycle.report(device.config, status, request.POST.get("error_reason"))
     return text(f"report-result: success\ncurrent-status: {device.config.status}\n")
 
 
-def _authenticate(
-    request: HttpRequest, served: lookup.Served | None, device_id: uuid.UUID, archive: bool = False
-) -> lookup.Served | None:
+def _authenticated(request: HttpRequest, device_id: uuid.UUID, archive: bool = False) -> lookup.Served:
     """Check the key; return what is served, compiled first if it never was."""
-    key = served.key if served is not None else _NO_KEY
-    try:
-        check_key(request.GET, key)
-    except Answer:
-        if served is None:
-            return None
-        raise
-    if served is None or served.checksum is not None:
-        return served
-    _compile(device_id)
     served = lookup.find(device_id, archive=archive)
+    _check_key(request.GET, served.key if served is not None else None)
     if served is not None and served.checksum is None:
-        raise Answer("error: the configuration cannot be generated, please try again later\n", 503)
+        _compile(device_id)
+        served = lookup.find(device_id, archive=archive)
+    if served is None:
+        raise NotServed
+    if served.checksum is None:
+        raise Answer("error: the configuration cannot be generated, please try again later\n", 503, retry_after=30)
     return served
+
+
+def _check_key(parameters: QueryDict, key: str | None) -> None:
+    """Check the key of a device; None = it is not served, which costs the same and says nothing about the key."""
+    try:
+        check_key(parameters, _NO_KEY if key is None else key)
+    except Answer:
+        if key is not None:
+            raise
+    if key is None:
+        raise NotServed
 
 
 def _compile(device_id: uuid.UUID) -> None:
@@ -150,25 +149,23 @@ def _compile(device_id: uuid.UUID) -> None:
 
 def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, signal: Signal, rank: Rank) -> None:
     """Keep the books about addresses and send the signal; costs nothing when no address changed and nobody listens."""
-    management_ip = addresses.claimed_management_ip(request)
-    known = management_ip is addresses.UNKNOWN or management_ip == served.management_ip
-    if known and addresses.peer(request) in (served.last_ip, None):
+    last_ip, management_ip = addresses.peer(request), addresses.claimed_management_ip(request)
+    known = management_ip is addresses.UNKNOWN or addresses.same(served.management_ip, management_ip)
+    if known and (last_ip is None or addresses.same(served.last_ip, last_ip)):
         if signal.has_listeners(Device):
-            device = Device.objects.select_related("organization", "config").get(pk=device_id)
+            device = Device.objects.select_related("organization", "config").filter(pk=device_id).first()
+            if device is None:
+                raise NotServed  # deleted since it was looked up
             signal.send(sender=Device, instance=device, request=request)
-    else:
-        addresses.update(device_id, request, signal, rank)
+    elif not addresses.update(device_id, request, signal, rank):
+        raise NotServed
 
 
-def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device | None:
-    """Return the device, locked together with its configuration, once its key is checked; None when not served."""
+def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device:
+    """Return the device, locked before its configuration as everywhere else, once its key is checked."""
     configs = lookup.served_configs().select_related("device", "device__organization", "released", "downloaded")
-    configs = configs.defer("released__archive", "downloaded__archive").select_for_update(of=("self", "device"))
+    configs = configs.defer("released__archive", "downloaded__archive").select_for_update(of=("device", "self"))
     config = configs.filter(device_id=device_id).first()
-    try:
-        check_key(request.POST, config.device.key if config is not None else _NO_KEY)
-    except Answer:
-        if config is None:
-            return None
-        raise
-    return config.device if config is not None else None
+    _check_key(request.POST, config.device.key if config is not None else None)
+    assert config is not None
+    return config.device

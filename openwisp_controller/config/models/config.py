@@ -19,11 +19,18 @@ from .template import Template
 
 ERROR_REASON_LIMIT = 1024
 _TRUNCATED = "\n[truncated]"
+#: Causes that are not announced as modifications.
+_SILENT = (Cause.CREATED, Cause.CLEARED)
+
+
+def storable(text: str) -> str:
+    """Return ``text`` without what databases refuse: NUL characters and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def shorten_reason(text: str) -> str:
     """Return an error reason that fits the column, marked where it was cut."""
-    text = text.replace("\x00", "")
+    text = storable(text)
     if len(text) <= ERROR_REASON_LIMIT:
         return text
     return text[: ERROR_REASON_LIMIT - len(_TRUNCATED)] + _TRUNCATED
@@ -93,8 +100,11 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
     stale_cause = models.CharField(max_length=32, blank=True, choices=Cause, editable=False)
     stale_detail = models.CharField(max_length=255, blank=True, editable=False)
 
-    observed_fields = ("backend", "status", "error_reason")
-    compared_fields = ("config", "context")
+    observed_fields = ("backend", "config", "context", "release_policy", "status")
+    contested_fields = ("status", "error_reason", "release_policy")
+    guarded_fields = (
+        "compile_error", "compiled", "released", "downloaded", "applied", "stale_since", "stale_cause", "stale_detail",
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("configuration")
@@ -105,7 +115,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: The instance that created the row never announces its configuration as modified.
+        #: Until it is saved again, the instance that created the row does not announce the templates it is given.
         self.created_here = False
 
     def __str__(self) -> str:
@@ -147,27 +157,18 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save what people edit. What the compiler and devices' reports own is not overwritten by old values."""
-        adding = self._state.adding
-        if not adding and kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = self._edited_fields()
-        super().save(*args, **kwargs)
-        if not adding:
+        if not self._state.adding:
             self.created_here = False
-
-    def _edited_fields(self) -> list[str]:
-        stored = self.__dict__.get("_stored", {})
-        fields = ["device", "backend", "config", "context", "release_policy", "created", "modified"]
-        fields += [name for name in ("status", "error_reason") if stored.get(name) != getattr(self, name)]
-        return [name for name in fields if name in self.__dict__ or f"{name}_id" in self.__dict__]
+        super().save(*args, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Check the fields that people edit."""
+        """Shorten the error reason, then check the fields that people edit."""
+        self.error_reason = shorten_reason(self.error_reason or "")
         super().clean_fields(exclude={*(exclude or ()), "compiled", "released", "downloaded", "applied"})
 
     def clean(self) -> None:
         """Check types, backend and the configuration rendered with its templates; raise ``ValidationError``."""
         super().clean()
-        self.error_reason = shorten_reason(self.error_reason or "")
         self.clean_config_format()
         check_json("context", self.context)
         self.normalise()
@@ -254,11 +255,14 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         """Mark ``configs`` for compiling in the background with one UPDATE, and return how many there are.
 
         Rows are locked in the order of their keys, so concurrent marks cannot wait for each other in a circle. A mark
-        that announces every device (an edited template) is not weakened by a later one.
+        that announces every device (an edited template) is not weakened by a later one, nor is any by one that
+        announces nothing.
         """
-        keep = models.Q(stale_since__isnull=False, stale_cause=Cause.TEMPLATE)
+        keep = models.Q(stale_since__isnull=False)
+        if cause not in _SILENT:
+            keep &= models.Q(stale_cause=Cause.TEMPLATE)
         locked = cls._base_manager.filter(pk__in=configs.order_by().values("pk"))
-        locked = locked.order_by("pk").select_for_update()
+        locked = locked.order_by("pk").select_for_update(no_key=True)
         return cls._base_manager.filter(pk__in=locked.values("pk")).update(
             stale_since=Now(),
             stale_cause=models.Case(models.When(keep, then=models.F("stale_cause")), default=models.Value(cause.value)),

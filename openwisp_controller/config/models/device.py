@@ -81,6 +81,8 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     observed_fields = (
         "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
     )  # fmt: skip
+    contested_fields = ("last_ip", "management_ip")
+    guarded_fields = ("_is_deactivated",)
 
     class Meta:
         verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME
@@ -152,23 +154,18 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         return super().delete(using=using, keep_parents=keep_parents)
 
     def normalise(self) -> None:
-        """Empty addresses and serial numbers are NULL, MAC addresses upper-case, the key is never empty."""
+        """Addresses are canonical, empty ones and serial numbers NULL, MAC addresses upper-case, keys never empty."""
         self._replace_empty(None, "management_ip", "last_ip", "hardware_id")
+        for name in ("management_ip", "last_ip"):
+            if self.__dict__.get(name) is not None:
+                field: Any = Device._meta.get_field(name)
+                setattr(self, name, field.get_prep_value(self.__dict__[name]))
         for name in ("group_id", "organization_id"):
             if self.__dict__.get(name) is not None:
                 setattr(self, name, DeviceGroup._meta.pk.to_python(self.__dict__[name]))
         if self.__dict__.get("mac_address"):
             self.mac_address = self.mac_address.upper()
         self._replace_empty(self.generate_key, "key")
-        if not self._state.adding:
-            self._leave_foreign_group()
-
-    def _leave_foreign_group(self) -> None:
-        """A device that moves to another organization leaves its group behind."""
-        if self.__dict__.get("group_id") is None or "organization_id" not in self._replaced(None):
-            return
-        if self.group is not None and self.group.organization_id != self.organization_id:
-            self.group = None
 
     def generate_key(self) -> str:
         """Return the key that the device itself computes when it enrols, or a random one where it cannot."""
@@ -191,7 +188,7 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         self._check_limit()
 
     def _check_limit(self) -> None:
-        if not self._state.adding and "organization_id" not in self._replaced(None):
+        if not self._state.adding and not self._differs("organization_id"):
             return
         limits = (
             OrganizationLimits.objects.filter(organization_id=self.organization_id)

@@ -38,7 +38,7 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
         help_text=_("Variables available in the configurations of all devices of the group."),
     )
 
-    compared_fields = ("context",)
+    observed_fields = ("context",)
 
     class Meta:
         verbose_name = _("Device Group")
@@ -54,6 +54,8 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
 
     def clean(self) -> None:
         super().clean()
+        self.normalise()
+        self._validate_org_reverse_relation("device_set")
         check_json("context", self.context)
         check_json("meta_data", self.meta_data, is_object=False)
         try:

@@ -1,51 +1,71 @@
-"""Ordered many-to-many relation whose edits are one change each, also ``set([])``."""
+"""Ordered many-to-many relation whose edits are one change each, from either side, also ``set([])``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Manager
+from django.db.models import Max, OuterRef, Subquery
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 from django.utils.functional import cached_property
 from sortedm2m.fields import SortedManyToManyDescriptor, SortedManyToManyField
 
 
+def _in_batches(manager: Any) -> Any:
+    """Return a manager class that runs each edit in a batch: refused edits leave nothing, signals come once."""
+
+    class BatchedManager(manager):
+        def add(self, *objs: Any, **kwargs: Any) -> None:
+            from ..batch import batch
+
+            with batch() as current:
+                current.relation_changes(self.instance)
+                super().add(*objs, **kwargs)
+                if self.reverse:
+                    _put_last(self.through, self.instance)
+
+        def remove(self, *objs: Any) -> None:
+            from ..batch import batch
+
+            with batch() as current:
+                current.relation_changes(self.instance)
+                super().remove(*objs)
+
+        def clear(self) -> None:
+            from ..batch import batch
+
+            with batch() as current:
+                current.relation_changes(self.instance)
+                super().clear()
+
+        def set(self, objs: Any, **kwargs: Any) -> None:
+            from ..batch import batch
+
+            with batch() as current:
+                current.relation_changes(self.instance, is_set=True)
+                super().set(objs, **kwargs)
+
+        add.alters_data = remove.alters_data = clear.alters_data = set.alters_data = True  # type: ignore[attr-defined]
+
+    return BatchedManager
+
+
+def _put_last(through: Any, template: Any) -> None:
+    """Give the place after all others to a template that was added from its own side, where no place is known."""
+    owner = next(f.attname for f in through._meta.concrete_fields if f.is_relation and f.name != "template")
+    last = through.objects.filter(**{owner: OuterRef(owner)}).order_by().values(owner).annotate(last=Max("sort_value"))
+    through.objects.filter(template=template, sort_value=0).update(sort_value=Subquery(last.values("last")) + 1)
+
+
 class _Descriptor(SortedManyToManyDescriptor):
     @cached_property
-    def related_manager_cls(self) -> type[Manager]:
-        sorted_manager: Any = super().related_manager_cls
+    def related_manager_cls(self) -> Any:
+        return _in_batches(super().related_manager_cls)
 
-        class OrderedManager(sorted_manager):
-            """Runs each edit in a batch, so that refused edits leave nothing behind and signals come once."""
 
-            def add(self, *objs: Any, **kwargs: Any) -> None:
-                from ..batch import batch
-
-                with batch():
-                    super().add(*objs, **kwargs)
-
-            def remove(self, *objs: Any) -> None:
-                from ..batch import batch
-
-                with batch():
-                    super().remove(*objs)
-
-            def clear(self) -> None:
-                from ..batch import batch
-
-                with batch():
-                    super().clear()
-
-            def set(self, objs: Any, **kwargs: Any) -> None:
-                from ..batch import batch
-
-                with batch() as current:
-                    current.relation_is_set(self.instance)
-                    super().set(objs, **kwargs)
-
-            add.alters_data = remove.alters_data = clear.alters_data = set.alters_data = True  # type: ignore[attr-defined]
-
-        return OrderedManager
+class _ReverseDescriptor(ManyToManyDescriptor):
+    @cached_property
+    def related_manager_cls(self) -> Any:
+        return _in_batches(super().related_manager_cls)
 
 
 class OrderedTemplatesField(SortedManyToManyField):
@@ -55,3 +75,7 @@ class OrderedTemplatesField(SortedManyToManyField):
         super().contribute_to_class(cls, name, **kwargs)
         descriptor: ManyToManyDescriptor = _Descriptor(self)
         setattr(cls, self.name, descriptor)
+
+    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+        super().contribute_to_related_class(cls, related)
+        setattr(cls, related.get_accessor_name(), _ReverseDescriptor(self.remote_field, reverse=True))

@@ -39,7 +39,7 @@ class OrganizationConfigSettings(Observed, UUIDModel):
         help_text=_("Variables available in the configurations of all devices of this organization."),
     )
 
-    compared_fields = ("context",)
+    observed_fields = ("context",)
 
     class Meta:
         verbose_name = _("Configuration management settings")

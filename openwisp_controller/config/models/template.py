@@ -79,8 +79,7 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
     )
     notes = models.TextField(_("notes"), blank=True)
 
-    observed_fields = ("backend", "default", "required", "organization_id", "name")
-    compared_fields = ("config", "default_values")
+    observed_fields = ("backend", "config", "default_values", "default", "required")
     objects = TemplateQuerySet.as_manager()
 
     class Meta:
@@ -148,7 +147,7 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
     def _check_not_in_use(self) -> None:
         if self._state.adding:
             return
-        replaced = self._replaced(None)
+        replaced = self._differs("backend", "organization_id")
         if "backend" in replaced and self.config_relations.exists():
             raise ValidationError(
                 {"backend": _("The backend cannot be changed while devices use this template; clone it instead.")}
@@ -171,9 +170,8 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
             organization_id: the organization that gets the copy; None = the one of the original.
         """
         target = organization_id or self.organization_id
-        taken = set(
-            Template.objects.filter(Q(organization_id=target) | Q(organization=None)).values_list("name", flat=True)
-        )
+        visible = Q(organization_id=target) | Q(organization=None) if target else Q()
+        taken = set(Template.objects.filter(visible).values_list("name", flat=True))
         number = 1
         while (name := _clone_name(self.name, number)) in taken:
             number += 1

@@ -1,0 +1,182 @@
+"""Many requests at the same time, each in a thread of a real HTTP server."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.db import connection, transaction
+
+from openwisp_controller.config import registration
+from openwisp_controller.config.models import Config, Device, Revision
+
+from .. import factories as make
+from .protocol import MAC, enrolment, path
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Answer = tuple[int, bytes]
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.url = f"http://{address[0]}:{address[1]}"
+
+    def register(self, **parameters: str | None) -> Answer:
+        return self._open(path("register"), urlencode(enrolment(**parameters)).encode())
+
+    def get(self, action: str, device: Device) -> Answer:
+        return self._open(f"{path(action, device.pk)}?key={device.key}")
+
+    def _open(self, url: str, body: bytes | None = None) -> Answer:
+        try:
+            with urlopen(self.url + url, body, timeout=60) as response:
+                return response.status, response.read()
+        except HTTPError as error:
+            return error.code, error.read()
+
+
+@pytest.fixture
+def server(application: Any) -> Iterator[Server]:
+    http = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler)
+    http.daemon_threads = False  # so that closing waits for them
+    http.set_app(application)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield Server(http.server_address[:2])  # type: ignore[arg-type]
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def together(count: int, action: Callable[[int], Answer]) -> list[Answer]:
+    """Run ``action`` in so many threads that start at the same moment."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> Answer:
+        barrier.wait(30)
+        return action(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+@pytest.mark.parametrize("count", [2, 8])
+@pytest.mark.parametrize("attempt", range(2))
+def test_same_device_registers(server: Server, organization: Any, count: int, attempt: int) -> None:
+    make.template(organization, default=True)
+    answers = together(count, lambda number: server.register())
+    device = Device.objects.get()
+    assert [status for status, _ in answers] == [201] * count
+    lines = Counter(line for _, body in answers for line in body.decode().splitlines())
+    assert lines["is-new: 1"] == 1
+    assert lines["is-new: 0"] == count - 1
+    assert lines[f"uuid: {device.pk.hex}"] == count
+    assert device.config.templates.count() == 1
+
+
+@pytest.fixture
+def many_writers() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("Writers queue up, so nobody comes in between.")
+
+
+@pytest.mark.usefixtures("many_writers")
+@pytest.mark.parametrize("noticed_by", ["validation", "database"])
+def test_same_device_registers_between_our_look_and_our_write(
+    server: Server, organization: Any, monkeypatch: pytest.MonkeyPatch, noticed_by: str
+) -> None:
+    """Also where the other one is faster by just so much that our own transaction sees it late."""
+    find, full_clean = registration._find, Device.full_clean
+    answers = []
+
+    def others_register() -> None:
+        monkeypatch.setattr(registration, "_find", find)
+        monkeypatch.setattr(Device, "full_clean", full_clean)
+        answers.append(server.register())
+
+    def look(key: str) -> Device | None:
+        found = find(key)
+        others_register()
+        return found
+
+    def check(device: Device, *arguments: Any, **options: Any) -> None:
+        full_clean(device, *arguments, **options)
+        others_register()
+
+    if noticed_by == "validation":
+        monkeypatch.setattr(registration, "_find", look)
+    else:
+        monkeypatch.setattr(Device, "full_clean", check)
+    status, body = server.register(model="seen")
+    device = Device.objects.get()
+    assert [status for status, _ in answers] == [status] == [201]
+    assert b"is-new: 1" in answers[0][1]
+    assert b"is-new: 0" in body
+    assert device.model == "seen"
+
+
+def test_same_device_registers_without_key(server: Server, organization: Any) -> None:
+    answers = together(4, lambda number: server.register(key=None))
+    assert Counter(status for status, _ in answers) == {201: 1, 400: 3}
+    assert all(b"already exists" in body for status, body in answers if status == 400)
+    assert Device.objects.get().config.released is not None
+
+
+def test_different_devices_register(server: Server, organization: Any) -> None:
+    answers = together(8, lambda n: server.register(name=f"router-{n}", mac_address=f"{MAC[:-1]}{n}", key=f"key-{n}"))
+    assert {status for status, _ in answers} == {201}
+    assert Device.objects.count() == Config.objects.count() == 8
+
+
+def test_poll_while_a_change_is_not_committed(server: Server, organization: Any) -> None:
+    config = make.config(organization)
+    before = server.get("checksum", config.device)
+    with transaction.atomic():
+        config.config = {"interfaces": [{"name": "eth1", "type": "ethernet"}]}
+        config.save()
+        assert server.get("checksum", config.device) == before
+    status, checksum = server.get("checksum", config.device)
+    assert (status, checksum != before[1]) == (200, True)
+    assert hashlib.md5(server.get("download-config", config.device)[1]).hexdigest().encode() == checksum
+
+
+def test_polls_and_downloads_while_it_compiles(server: Server, organization: Any) -> None:
+    """Whatever is served was released, and the last word is the last edit."""
+    config = make.config(organization)
+    device = config.device
+    server.get("checksum", device)
+    seen: set[str] = set()
+    edited = threading.Event()
+
+    def read() -> None:
+        while not edited.is_set():
+            seen.add(server.get("checksum", device)[1].decode())
+            seen.add(hashlib.md5(server.get("download-config", device)[1]).hexdigest())
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for number in range(10):
+            config.config = {"interfaces": [{"name": f"eth{number}", "type": "ethernet"}]}
+            config.save()
+        edited.set()
+        for reader in readers:
+            reader.result(60)
+    assert seen <= set(Revision.objects.values_list("checksum", flat=True))
+    config.refresh_from_db()
+    assert server.get("checksum", device)[1].decode() == config.checksum
