@@ -32,6 +32,30 @@ class ServiceError(RuntimeError):
     """A service could not be started."""
 
 
+class Service:
+    """A running server; a test may stop it and start it again on the same port, with what it had stored."""
+
+    def __init__(
+        self, launch: Callable[[], subprocess.Popen[bytes]], ready: Callable[[], bool], stop_signal: signal.Signals
+    ) -> None:
+        self.url = ""
+        self._launch = launch
+        self._ready = ready
+        self._stop_signal = stop_signal
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> bool:
+        """Start the server and return whether it answers: it does not when somebody else took the port."""
+        self._process = self._launch()
+        return _wait_until_ready(self._process, self._ready)
+
+    def stop(self) -> None:
+        """Stop the server, harmless when it is not running; connections to it break."""
+        process, self._process = self._process, None
+        if process is not None:
+            _stop(process, self._stop_signal)
+
+
 @contextmanager
 def postgresql(database: str = "openwisp_controller") -> Iterator[str]:
     """Run a PostgreSQL server, with PostGIS in its template database where PostGIS is installed.
@@ -40,6 +64,13 @@ def postgresql(database: str = "openwisp_controller") -> Iterator[str]:
     ``postgresql://postgres@127.0.0.1:40123/openwisp_controller``, whose user is a superuser without password.
     Raises ServiceError when the binaries are missing or the server does not come up.
     """
+    with postgresql_service(database) as service:
+        yield service.url
+
+
+@contextmanager
+def postgresql_service(database: str = "openwisp_controller") -> Iterator[Service]:
+    """Run a PostgreSQL server like ``postgresql`` and yield the service itself."""
     binaries = _postgresql_binaries()
     owner = _unprivileged_user("postgres")
     with _scratch_directory("pg-", owner) as directory:
@@ -80,7 +111,7 @@ def postgresql(database: str = "openwisp_controller") -> Iterator[str]:
             probe: list[str | Path] = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
             return subprocess.run(probe, check=False).returncode == 0
 
-        with _server(command, ready, directory, owner, stop_signal=signal.SIGINT) as port:
+        with _server(command, ready, directory, owner, stop_signal=signal.SIGINT) as (service, port):
             base: list[str | Path] = [
                 binaries / "psql",
                 "-X",
@@ -96,7 +127,8 @@ def postgresql(database: str = "openwisp_controller") -> Iterator[str]:
             if _has_postgis(binaries):
                 _check([*base, "-d", "template1", "-c", "CREATE EXTENSION postgis"], owner, directory)
             _check([*base, "-d", "postgres", "-c", f'CREATE DATABASE "{database}"'], owner, directory)
-            yield f"postgresql://postgres@127.0.0.1:{port}/{database}"
+            service.url = f"postgresql://postgres@127.0.0.1:{port}/{database}"
+            yield service
 
 
 @contextmanager
@@ -106,6 +138,13 @@ def redis(database: int = 0) -> Iterator[str]:
     Takes the number of the database that the URL names. Yields a URL such as ``redis://127.0.0.1:40124/0``.
     Raises ServiceError when the binary is missing or the server does not come up.
     """
+    with redis_service(database) as service:
+        yield service.url
+
+
+@contextmanager
+def redis_service(database: int = 0) -> Iterator[Service]:
+    """Run a Redis server like ``redis`` and yield the service itself; what it held is gone when it is stopped."""
     binary = shutil.which("redis-server")
     if binary is None:
         raise ServiceError("redis-server is not installed; on Debian: apt-get install redis-server")
@@ -115,8 +154,9 @@ def redis(database: int = 0) -> Iterator[str]:
             options = {"--bind": "127.0.0.1", "--save": "", "--appendonly": "no", "--dir": str(directory)}
             return [binary, "--port", str(port), *(word for pair in options.items() for word in pair)]
 
-        with _server(command, _redis_answers, directory, None, stop_signal=signal.SIGTERM) as port:
-            yield f"redis://127.0.0.1:{port}/{database}"
+        with _server(command, _redis_answers, directory, None, stop_signal=signal.SIGTERM) as (service, port):
+            service.url = f"redis://127.0.0.1:{port}/{database}"
+            yield service
 
 
 def _postgresql_binaries() -> Path:
@@ -173,29 +213,33 @@ def _server(
     directory: Path,
     owner: str | None,
     stop_signal: signal.Signals,
-) -> Iterator[int]:
-    """Start a server on a free port, wait until it answers, yield the port, stop the server."""
+) -> Iterator[tuple[Service, int]]:
+    """Start a server on a free port, wait until it answers, yield it and the port, stop the server."""
     log = directory / "log"
     for _ in range(_START_ATTEMPTS):
         port = free_port()
-        with log.open("wb") as output:
-            # Its own session: a Ctrl-C at the terminal must reach us, who stop it in order, and not it.
-            process = subprocess.Popen(
-                command(port),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=directory,
-                start_new_session=True,
-                **_as_user(owner),
-            )
+        service = Service(partial(_launch, command(port), log, owner), partial(ready, port), stop_signal)
         try:
-            if _wait_until_ready(process, partial(ready, port)):
-                yield port
+            if service.start():
+                yield service, port
                 return
         finally:
-            _stop(process, stop_signal)
+            service.stop()
     raise ServiceError(f"{command(0)[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _launch(command: list[str | Path], log: Path, owner: str | None) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        # Its own session: a Ctrl-C at the terminal must reach us, who stop it in order, and not it.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+            start_new_session=True,
+            **_as_user(owner),
+        )
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> bool:

@@ -31,6 +31,7 @@ ACTIONS = {
     Cause.TEMPLATES: "m2m_templates_changed",
     Cause.TEMPLATE: "related_template_changed",
     Cause.TEMPLATE_DEFAULTS: "related_template_changed",
+    Cause.ROLLED_BACK: "config_changed",
 }
 #: An announcement older than this has been left behind by a worker that was killed.
 OVERDUE = timedelta(seconds=60)
@@ -138,7 +139,7 @@ def owed(results: Sequence[tuple[Pending, Outcome]]) -> list[Announcement]:
 def _is_modification(why: Why, outcome: Outcome, forced: bool) -> bool:
     if why.cause not in ACTIONS or outcome.config.is_deactivating_or_deactivated():
         return False
-    if outcome.config.release_policy == Config.Release.HELD:
+    if outcome.config.release_policy == Config.Release.HELD and why.cause != Cause.ROLLED_BACK:
         return False
     return outcome.released or forced or why.cause == Cause.TEMPLATE
 

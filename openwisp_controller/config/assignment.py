@@ -189,27 +189,28 @@ def on_config_templates(
             return
         configs = Config.objects.select_related("device").filter(pk__in=pk_set or ()) if reverse else [instance]
         for config in configs:
-            templates = [instance] if reverse else list(Template.objects.filter(pk__in=pk_set or ()))
+            templates = [instance] if reverse else Template.objects.filter(pk__in=pk_set or ())
             _RECEIVERS.get(action, _ignore)(config, templates)
 
 
-def _before_adding(config: Config, templates: list[Template]) -> None:
-    check_assignable(config, config.ordered_templates(), templates)
+def _before_adding(config: Config, templates: Iterable[Template]) -> None:
+    with batch() as current:
+        check_assignable(config, config.ordered_templates(), current.in_order_of_addition(config, templates))
 
 
-def _before_removing(config: Config, templates: list[Template]) -> None:
+def _before_removing(config: Config, templates: Iterable[Template]) -> None:
     if config.is_deactivating_or_deactivated():
         return
     if any(template.required and template.backend == config.backend for template in templates):
         raise PermissionDenied(_("Required templates cannot be removed from the configuration"))
 
 
-def _after_editing(config: Config, templates: list[Template]) -> None:
+def _after_editing(config: Config, templates: Iterable[Template]) -> None:
     with batch() as current:
         current.compile(config, Cause.TEMPLATES)
 
 
-def _after_clearing(config: Config, templates: list[Template]) -> None:
+def _after_clearing(config: Config, templates: Iterable[Template]) -> None:
     """Put required templates back; ``clear()`` alone announces nothing and is compiled in the background."""
     with batch() as current:
         if not config.is_deactivating_or_deactivated():
@@ -230,11 +231,11 @@ def _before_clearing_users(template: Template) -> None:
         current.stale(users, Cause.CLEARED)
 
 
-def _ignore(config: Config, templates: list[Template]) -> None:
+def _ignore(config: Config, templates: Iterable[Template]) -> None:
     pass
 
 
-_RECEIVERS: dict[str, Callable[[Config, list[Template]], None]] = {
+_RECEIVERS: dict[str, Callable[[Config, Iterable[Template]], None]] = {
     "pre_add": _before_adding,
     "post_add": _after_editing,
     "pre_remove": _before_removing,

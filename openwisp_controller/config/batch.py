@@ -18,15 +18,16 @@ from django.db import connection, models, transaction
 
 from . import announcements, compiler
 from .announcements import Emission, Rank
+from .authorship import author_id
 from .compiler import Outcome, Why
-from .models import Announcement, Cause, Config, DeviceGroup
+from .models import Announcement, Cause, Config, DeviceGroup, Template
 from .wakeup import wake
 
 _current: ContextVar[Batch | None] = ContextVar("config_batch", default=None)
 #: Of several causes in one batch, the first of these gives the action that is announced.
 _STRENGTH = (
     Cause.CREATED, Cause.DEACTIVATED, Cause.EDITED, Cause.TEMPLATE, Cause.TEMPLATES, Cause.TEMPLATE_DEFAULTS,
-    Cause.INPUTS, Cause.CLEARED,
+    Cause.INPUTS, Cause.CLEARED, Cause.ROLLED_BACK,
 )  # fmt: skip
 
 
@@ -41,12 +42,16 @@ class Pending:
     announced_anyway: bool = False
     previous_status: str | None = None
     """The stored status, where the batch replaced it."""
+    author: uuid.UUID | None = None
+    """Who made the change, if it is known and a person."""
+    outcome: Outcome | None = None
+    """What became of it, where it was not compiled."""
 
     def why(self) -> Why:
         if not self.causes:
             return Why(Cause.DEACTIVATED)
         cause = min(self.causes, key=_STRENGTH.index)
-        return Why(cause, self.causes[cause])
+        return Why(cause, self.causes[cause], self.author)
 
     @property
     def silent(self) -> bool:
@@ -61,6 +66,8 @@ class Batch:
 
     def __init__(self, *, background: bool = False) -> None:
         self.background = background
+        self.author = author_id()
+        """Primary key of the person to whom the changes are attributed."""
         self.own: frozenset[uuid.UUID] = frozenset()
         """Configurations whose templates this app itself is editing."""
         self._pending: dict[uuid.UUID, Pending] = {}
@@ -69,6 +76,7 @@ class Batch:
         self._emissions: list[Emission] = []
         self._set_relations: set[uuid.UUID] = set()
         self._locked: set[uuid.UUID] = set()
+        self._added: dict[uuid.UUID, list[str]] = {}
         self.owed: list[Announcement] = []
         self._groups: dict[uuid.UUID, tuple[DeviceGroup, list[Any]]] = {}
 
@@ -89,7 +97,9 @@ class Batch:
     def compile_claimed(self, key: uuid.UUID, why: Why) -> None:
         """Compile a configuration that is locked and known by its key alone."""
         self._locked.add(key)
-        self._pending.setdefault(key, Pending(None)).causes[why.cause] = why.detail
+        pending = self._pending.setdefault(key, Pending(None))
+        pending.causes[why.cause] = why.detail
+        pending.author = why.author
 
     def lock(self, keys: Iterable[uuid.UUID]) -> None:
         """Lock configurations before what their compiling depends on is read, so that two edits do not cross."""
@@ -98,6 +108,12 @@ class Batch:
             rows = Config.objects.filter(pk__in=fresh).order_by("pk").select_for_update(no_key=True)
             list(rows.values_list("pk"))
         self._locked |= fresh
+
+    def released(self, config: Config, outcome: Outcome, cause: Cause) -> None:
+        """Record that a revision was released without compiling."""
+        pending = self._concerns(config)
+        pending.outcome = outcome
+        pending.causes.setdefault(cause, "")
 
     def status_changed(self, config: Config, previous: str) -> None:
         """Record that a new status was stored for a configuration."""
@@ -130,12 +146,24 @@ class Batch:
 
     # lists of templates
 
-    def relation_changes(self, instance: models.Model, is_set: bool = False) -> None:
-        """Record that a list of templates is about to be edited; ``is_set`` = replaced, rather than cleared."""
+    def relation_changes(self, instance: models.Model, *, is_set: bool = False, added: Iterable[Any] = ()) -> None:
+        """Record that a list of templates is about to be edited.
+
+        Args:
+            instance: whose list it is.
+            is_set: the list is replaced, rather than cleared.
+            added: objects (or their keys) about to be added, in order.
+        """
         if isinstance(instance, Config):
             self.lock([instance.pk])
         if is_set:
             self._set_relations.add(instance.pk)
+        self._added[instance.pk] = [str(getattr(item, "pk", item)) for item in added]
+
+    def in_order_of_addition(self, instance: models.Model, templates: Iterable[Template]) -> list[Template]:
+        """Sort templates that are being added as the caller gave them."""
+        order = {key: place for place, key in enumerate(self._added.get(instance.pk, ()))}
+        return sorted(templates, key=lambda template: order.get(str(template.pk), len(order)))
 
     def is_set(self, instance: models.Model) -> bool:
         return instance.pk in self._set_relations
@@ -180,12 +208,14 @@ class Batch:
         return announcements.in_order(emissions)
 
     def _concerns(self, config: Config) -> Pending:
-        pending = self._pending.setdefault(config.pk, Pending(config))
+        pending = self._pending.setdefault(config.pk, Pending(config, author=self.author))
         pending.config = pending.config or config
         return pending
 
     def _compile(self) -> dict[uuid.UUID, Outcome]:
-        reasons = {key: pending.why() for key, pending in self._pending.items() if pending.causes}
+        reasons = {
+            key: pending.why() for key, pending in self._pending.items() if pending.causes and not pending.outcome
+        }
         if not reasons:
             return {}
         self.lock(reasons)
@@ -195,7 +225,7 @@ class Batch:
         """Pair what was asked with what came of it, bring instances in hand up to date; leave out what is silent."""
         results = []
         for key, pending in self._pending.items():
-            outcome = outcomes.get(key)
+            outcome = outcomes.get(key) or pending.outcome
             if outcome is None:
                 if pending.causes or pending.config is None or pending.previous_status is None:
                     continue  # deleted meanwhile
@@ -209,7 +239,9 @@ class Batch:
         return results
 
 
-_OUTPUTS = ("status", "error_reason", "compile_error", "stale_since", "stale_cause", "stale_detail")
+_OUTPUTS = (
+    "status", "error_reason", "compile_error", "release_policy", "stale_since", "stale_cause", "stale_detail",
+)  # fmt: skip
 
 
 def _bring_up_to_date(config: Config, fresh: Config) -> None:

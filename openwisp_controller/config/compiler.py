@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 Status = Config.Status
 _COLUMNS = (
     "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
-    "stale_since", "stale_cause", "stale_detail",
+    "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
 _RELATED = ("device", "device__organization__config_settings", "device__group")
 _POINTERS = ("compiled", "released", "downloaded", "applied")
@@ -50,6 +50,8 @@ class Why:
 
     cause: Cause
     detail: str = ""
+    author: uuid.UUID | None = None
+    """Primary key of the person who made the change, if a person did."""
 
 
 @dataclass(slots=True)
@@ -94,8 +96,8 @@ def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     """Lock up to ``limit`` stale configurations that no other worker holds; return why each is stale."""
     stale = Config.objects.filter(stale_since__isnull=False).order_by("stale_since", "pk")
     stale = stale.select_for_update(no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = stale.values_list("pk", "stale_cause", "stale_detail")[:limit]
-    return {key: Why(Cause(cause), detail) for key, cause, detail in rows}
+    rows = stale.values_list("pk", "stale_cause", "stale_detail", "stale_author_id")[:limit]
+    return {key: Why(Cause(cause), detail, author) for key, cause, detail, author in rows}
 
 
 def templates_of(configs: Sequence[Config]) -> dict[uuid.UUID, list[Template]]:
@@ -140,9 +142,23 @@ def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
     for outcome, _ in outcomes:
         config = outcome.config
         if config.stale_cause != Cause.TEMPLATE or reasons[config.pk].cause == Cause.TEMPLATE:
-            config.stale_since, config.stale_cause, config.stale_detail = None, "", ""
+            config.stale_since, config.stale_cause, config.stale_detail, config.stale_author_id = None, "", "", None
     update_many(Config, _COLUMNS, [[getattr(o.config, name) for name in _COLUMNS] for o, _ in outcomes])
     return [outcome for outcome, _ in outcomes]
+
+
+def release_held(config_id: uuid.UUID, revision: Revision) -> Outcome:
+    """Release a revision that was compiled earlier and hold the configuration there; must run in a transaction."""
+    (config,) = load([config_id])
+    outcome = Outcome(config, previous_status=config.status)
+    outcome.released = config.released_checksum != revision.checksum
+    config.released = revision
+    config.release_policy = Config.Release.HELD
+    if outcome.released:
+        config.status, config.error_reason = _status_of_release(config, revision.checksum), ""
+    columns = ("id", "status", "error_reason", "released_id", "release_policy")
+    update_many(Config, columns, [[getattr(config, name) for name in columns]])
+    return outcome
 
 
 def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingError | None:
@@ -234,7 +250,12 @@ def _fail(outcome: Outcome, message: str) -> None:
 
 def _revision(config: Config, archive: rendering.Archive, why: Why) -> Revision:
     return Revision(
-        config=config, cause=why.cause, detail=why.detail[:255], checksum=archive.checksum, archive=archive.data
+        config=config,
+        cause=why.cause,
+        detail=why.detail[:255],
+        author_id=why.author,
+        checksum=archive.checksum,
+        archive=archive.data,
     )
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from . import assignment, lifecycle
+from .authorship import author_id
 from .batch import batch
 from .models import Config, Device, DeviceGroup, Job, Template
 from .settings import settings
@@ -22,7 +23,8 @@ CHUNK = 200
 
 def enqueue(kind: Job.Kind, subject: uuid.UUID, **arguments: Any) -> None:
     """Write down a job in the current transaction and wake a worker after its commit."""
-    Job.objects.create(kind=kind, subject=subject, arguments=arguments)
+    author = author_id()
+    Job.objects.create(kind=kind, subject=subject, arguments={**arguments, "author": str(author) if author else None})
     wake("run_jobs")
 
 
@@ -38,12 +40,14 @@ def run_chunk(failed: set[int] | None = None) -> bool:
     earlier = Job.objects.filter(subject=OuterRef("subject"), pk__lt=OuterRef("pk"))
     job = None
     try:
-        with batch(background=True):
+        with batch(background=True) as current:
             jobs = Job.objects.filter(~Exists(earlier)).exclude(pk__in=failed).order_by("pk")
             skip = connection.features.has_select_for_update_skip_locked
             job = jobs.select_for_update(of=("self",), skip_locked=skip).first()
             if job is None:
                 return False
+            author = job.arguments.get("author")
+            current.author = uuid.UUID(author) if author else None
             _advance(job)
     except Exception:  # one job that cannot go on must not stop the others
         if job is None:

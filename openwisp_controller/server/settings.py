@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "openwisp_users.middleware.PasswordExpirationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "openwisp_controller.config.authorship.AuthorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -12,7 +12,7 @@ from django.test import Client
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from openwisp_controller.config import announcements, maintenance
+from openwisp_controller.config import announcements, history, maintenance
 from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template
 
 from .. import factories as make
@@ -155,6 +155,18 @@ class ControllerMachine(RuleBasedStateMachine):
     def activate(self, device: Any) -> None:
         self._each(device, Device.activate)
 
+    @rule(device=devices, back=st.integers(0, 3))
+    def roll_back(self, device: Any, back: int) -> None:
+        config = Config.objects.filter(device=device).select_related("device").first()
+        revisions = list(history.revisions(config)) if config is not None else []
+        if config is not None and len(revisions) > back and not config.device.is_deactivated():
+            history.roll_back(config, revisions[back])
+
+    @rule(device=devices)
+    def lift_hold(self, device: Any) -> None:
+        for config in Config.objects.filter(device=device):
+            history.lift_hold(config)
+
     # devices
 
     @rule(device=devices)
@@ -216,15 +228,14 @@ class ControllerMachine(RuleBasedStateMachine):
     def statuses_are_legal(self) -> None:
         for config in Config.objects.select_related("device", "released", "compiled", "applied", "downloaded"):
             assert config.device.is_deactivated() == config.is_deactivating_or_deactivated()
-            if config.compile_error:
+            held = config.release_policy == Config.Release.HELD
+            if config.compile_error and not held:
                 assert config.status == Status.ERROR
             if config.status == Status.APPLIED and config.downloaded is not None:
                 assert config.downloaded.checksum == config.checksum
             if config.released is not None:
                 assert hashlib.md5(bytes(config.released.archive)).hexdigest() == config.checksum
-                assert config.compiled_id == config.released_id
-            required = config.templates.filter(required=True, backend=config.backend).count()
-            assert config.is_deactivating_or_deactivated() <= (required == 0)
+                assert held or config.compiled_id == config.released_id
 
     @invariant()
     def signals_tell_what_happened(self) -> None:

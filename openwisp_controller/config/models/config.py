@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ..authorship import author_id
 from .base import NetJsonModel, check_json
 from .device import Device
 from .observed import Observed
@@ -99,11 +101,15 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
     stale_since = models.DateTimeField(null=True, blank=True, editable=False)
     stale_cause = models.CharField(max_length=32, blank=True, choices=Cause, editable=False)
     stale_detail = models.CharField(max_length=255, blank=True, editable=False)
+    stale_author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL
+    )
 
     observed_fields = ("backend", "config", "context", "release_policy", "status")
     contested_fields = ("status", "error_reason", "release_policy")
     guarded_fields = (
         "compile_error", "compiled", "released", "downloaded", "applied", "stale_since", "stale_cause", "stale_detail",
+        "stale_author",
     )  # fmt: skip
 
     class Meta:
@@ -164,7 +170,9 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
     def clean_fields(self, exclude: Any = None) -> None:
         """Shorten the error reason, then check the fields that people edit."""
         self.error_reason = shorten_reason(self.error_reason or "")
-        super().clean_fields(exclude={*(exclude or ()), "compiled", "released", "downloaded", "applied"})
+        super().clean_fields(
+            exclude={*(exclude or ()), "compiled", "released", "downloaded", "applied", "stale_author"}
+        )
 
     def clean(self) -> None:
         """Check types, backend and the configuration rendered with its templates; raise ``ValidationError``."""
@@ -267,4 +275,5 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
             stale_since=Now(),
             stale_cause=models.Case(models.When(keep, then=models.F("stale_cause")), default=models.Value(cause.value)),
             stale_detail=detail[:255],
+            stale_author=author_id(),
         )

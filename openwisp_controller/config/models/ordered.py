@@ -18,7 +18,7 @@ def _in_batches(manager: Any) -> Any:
             from ..batch import batch
 
             with batch() as current:
-                current.relation_changes(self.instance)
+                current.relation_changes(self.instance, added=objs)
                 super().add(*objs, **kwargs)
                 if self.reverse:
                     _put_last(self.through, self.instance)

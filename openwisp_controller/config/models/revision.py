@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,7 @@ class Cause(models.TextChoices):
     TEMPLATE_DEFAULTS = "template_defaults_changed", _("default values of a template edited")
     CLEARED = "templates_cleared", _("templates cleared")
     DEACTIVATED = "deactivated", _("device deactivated")
+    ROLLED_BACK = "rolled_back", _("rolled back")
 
 
 class Revision(models.Model):
@@ -34,6 +36,15 @@ class Revision(models.Model):
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     cause = models.CharField(_("cause"), max_length=32, choices=Cause, editable=False)
     detail = models.CharField(_("detail"), max_length=255, blank=True, editable=False)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("author"),
+        related_name="+",
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        help_text=_("Who made the change, if a person did."),
+    )
     checksum = models.CharField(
         _("checksum"), max_length=32, editable=False, help_text=_("MD5 of the archive, in hex.")
     )

@@ -1,0 +1,84 @@
+"""The past of a configuration: its revisions, what differs between two, and going back to one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from . import compiler, rendering
+from .batch import batch
+from .models import Cause, Config, Revision
+
+
+def revisions(config: Config) -> QuerySet[Revision]:
+    """Return the revisions of a configuration that are kept, the newest first, without their archives."""
+    return config.revisions.select_related("author").defer("archive").order_by("-pk")
+
+
+def pending(config: Config) -> Revision | None:
+    """Return what would be released if the hold was lifted; None when that is what is released."""
+    return config.compiled if config.compiled_id != config.released_id else None
+
+
+def diff(old: Revision | None, new: Revision) -> str:
+    """Return the unified diff of the files of two revisions.
+
+    Args:
+        old: None = compare with nothing, everything is added.
+        new: of the same configuration or another.
+
+    Returns:
+        an empty text when the files are the same.
+    """
+    before = {file.path: file for file in old.files()} if old is not None else {}
+    after = {file.path: file for file in new.files()}
+    return "".join(
+        line
+        for path in sorted(before.keys() | after.keys())
+        for line in _file_diff(path, before.get(path), after.get(path))
+    )
+
+
+def roll_back(config: Config, revision: Revision) -> None:
+    """Release an older revision of a configuration and hold the device there.
+
+    Later changes are compiled and wait (see ``pending``); none is released until the hold is lifted.
+
+    Raises:
+        ValidationError: the revision belongs to another configuration, or the device is deactivated.
+    """
+    if revision.config_id != config.pk:
+        raise ValidationError(_("This revision belongs to another device."))
+    if config.device.is_deactivated():
+        raise ValidationError(_("The device is deactivated: there is nothing to roll back."))
+    with batch() as current:
+        current.lock([config.pk])
+        outcome = compiler.release_held(config.pk, revision)
+        current.released(config, outcome, Cause.ROLLED_BACK)
+
+
+def lift_hold(config: Config) -> None:
+    """Let a device follow again: what its configuration compiles to now is released."""
+    if config.release_policy == Config.Release.HELD:
+        config.release_policy = Config.Release.AUTOMATIC
+        config.save(update_fields=["release_policy", "modified"])
+
+
+def _file_diff(path: str, old: rendering.ArchiveFile | None, new: rendering.ArchiveFile | None) -> Iterator[str]:
+    if old == new:
+        return
+    if old is not None and new is not None and old.mode != new.mode:
+        yield f"mode of {path}: {old.mode} → {new.mode}\n"
+    lines = difflib.unified_diff(
+        old.contents.splitlines() if old is not None else [],
+        new.contents.splitlines() if new is not None else [],
+        f"a/{path}" if old is not None else "/dev/null",
+        f"b/{path}" if new is not None else "/dev/null",
+        lineterm="",
+    )
+    for line in lines:
+        yield line + "\n"

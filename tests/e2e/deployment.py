@@ -1,0 +1,127 @@
+"""A deployment of real processes on real services, for tests that hurt it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from ..services import Service, free_port, postgresql_service, redis_service
+from .processes import Process, environment, run, status_of, wait_until
+
+SECRET = "e2e-shared-secret"
+PREPARE = """
+from openwisp_users.models import Organization
+from openwisp_controller.config.models import Config, Device, OrganizationConfigSettings, Template
+organization = Organization.objects.create(name="e2e", slug="e2e")
+OrganizationConfigSettings.objects.create(organization=organization, shared_secret="{secret}")
+Template.objects.create(
+    organization=organization, name="lan", backend="netjsonconfig.OpenWrt", default=True,
+    config={{"general": {{"description": "0"}}, "interfaces": [{{"name": "eth0", "type": "ethernet"}}]}},
+)
+for number in range({devices}):
+    mac_address = f"02:00:00:00:{{number >> 8:02x}}:{{number & 255:02x}}"
+    device = Device.objects.create(organization=organization, name=f"router-{{number}}", mac_address=mac_address)
+    Config.objects.create(device=device, backend="netjsonconfig.OpenWrt")
+Config.objects.update(status="applied")
+"""
+EDIT = """
+from openwisp_controller.config.models import Template
+template = Template.objects.get(name="lan")
+template.config["general"]["description"] = "{value}"
+template.save()
+"""
+#: Devices whose released archive comes from the edited template, and how many revisions that took.
+STATE = """
+SELECT count(*) FILTER (WHERE config.stale_since IS NULL AND config.status = 'modified'),
+       count(*) FILTER (WHERE config.stale_since IS NOT NULL),
+       (SELECT count(*) FROM config_revision WHERE cause = 'related_template_changed'),
+       (SELECT count(*) FROM config_announcement)
+FROM config_config AS config
+"""
+
+
+@dataclass
+class State:
+    """Where the devices stand after a template was edited."""
+
+    followed: int
+    stale: int
+    revisions: int
+    owed: int
+
+
+@dataclass
+class Deployment:
+    """Services, their environment, and the processes that a test starts."""
+
+    env: dict[str, str]
+    database: Service
+    broker: Service
+    directory: Path
+
+    def process(self, name: str, *arguments: str) -> Process:
+        return Process((name, *arguments), self.env, self.directory / f"{name}-{len(os.listdir(self.directory))}.log")
+
+    def shell(self, code: str) -> None:
+        result = run("manage", "shell", "-v0", "-c", code, env=self.env)
+        assert result.returncode == 0, result.stderr
+
+    def prepare(self, devices: int) -> None:
+        self.shell(PREPARE.format(secret=SECRET, devices=devices))
+
+    def edit_template(self, value: str) -> None:
+        self.shell(EDIT.format(value=value))
+
+    def query(self, statement: str) -> tuple[int, ...]:
+        with psycopg.connect(self.database.url) as connection:
+            row = connection.execute(statement).fetchone()
+        assert row is not None
+        return row
+
+    def state(self) -> State:
+        return State(*self.query(STATE))
+
+    def wait_until_all_followed(self, devices: int, timeout: float = 90) -> State:
+        """Wait until no work is left, and return the final state."""
+
+        def done() -> bool:
+            state = self.state()
+            return state.followed == devices and state.stale == 0 and state.owed == 0
+
+        wait_until(done, f"that all {devices} devices follow", timeout)
+        return self.state()
+
+
+@contextmanager
+def deployment(directory: Path, **settings: str) -> Iterator[Deployment]:
+    """Start PostgreSQL and Redis of its own and create the tables."""
+    with postgresql_service() as database, redis_service() as broker:
+        env = environment(
+            DATABASE_URL=database.url,
+            REDIS_URL=broker.url,
+            SECRET_KEY="only-for-tests",
+            ALLOWED_HOSTS="127.0.0.1",
+            RECONCILE_INTERVAL="2",
+            STATIC_ROOT=str(directory / "static"),
+            MEDIA_ROOT=str(directory / "media"),
+            **settings,
+        )
+        logs = directory / "logs"
+        logs.mkdir()
+        assert run("manage", "migrate", "-v0", env=env).returncode == 0
+        yield Deployment(env, database, broker, logs)
+
+
+def web(deployment: Deployment) -> tuple[Process, str]:
+    """A web process and its URL."""
+    port = free_port()
+    return deployment.process("web", "--port", str(port), "--workers", "1"), f"http://127.0.0.1:{port}"
+
+
+def wait_until_ready(url: str, timeout: float = 60) -> None:
+    wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness", timeout)
