@@ -47,8 +47,24 @@ def _operations(devices: int, database_url: str, redis_url: str) -> None:
             f"{cost.operation:<58}{cost.sql:>8.3g}{cost.cpu:>9.3f}{cost.wall:>9.3f}  {', '.join(limits)}{verdict}",
             flush=True,
         )
+        if cost.total is not None:
+            print(f"  all of them within {cost.total:.2f} s of wall time")
     print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    _throughput()
     connections.close_all()
+
+
+def _throughput() -> None:
+    from openwisp_controller.config.models import Device
+
+    from .throughput import requests_per_second, server
+
+    known = [(key.hex, secret) for key, secret in Device.objects.values_list("pk", "key")[:1000]]
+    print(f"\n{'over HTTP, one web process, the client on the same machine':<58}{'requests/s':>12}")
+    with server(workers=1) as url:
+        for endpoint in ("checksum", "download-config"):
+            requests_per_second(url, endpoint, known[:50])
+            print(f"{endpoint:<58}{requests_per_second(url, endpoint, known):>12.0f}", flush=True)
 
 
 if __name__ == "__main__":

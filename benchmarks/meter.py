@@ -24,6 +24,8 @@ class Cost:
     wall: float
     budget_sql: float | None = None
     budget_cpu: float | None = None
+    total: float | None = None
+    """Seconds of wall time for all units, where one call does many."""
 
     @property
     def within(self) -> bool:
@@ -59,7 +61,7 @@ def measure(
             cpu, wall = _run(calls)
         sql = len(queries) / (units or 1)
     count = units or len(calls)
-    return Cost(operation, sql, cpu / count * 1000, wall / count * 1000, *budget)
+    return Cost(operation, sql, cpu / count * 1000, wall / count * 1000, *budget, total=wall if units else None)
 
 
 def _run(calls: Iterable[Callable[[], Any]]) -> tuple[float, float]:

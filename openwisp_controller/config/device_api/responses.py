@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.multipartparser import MultiPartParserError
 from django.utils import translation
@@ -109,8 +110,7 @@ def device_view(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callab
             elif request.method not in methods:
                 response = HttpResponseNotAllowed(allowed)
             else:
-                with translation.override(settings.LANGUAGE_CODE):
-                    response = _answer(view, request, *args, **kwargs)
+                response = _answer(view, request, *args, **kwargs)
             # without it servers fall back to chunks, and a cut download looks complete
             response["Content-Length"] = str(len(response.content))
             return response
@@ -121,8 +121,11 @@ def device_view(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callab
 
 
 def _answer(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    # only what devices post is answered with texts that could be translated
+    language = translation.override(settings.LANGUAGE_CODE) if request.method == "POST" else nullcontext()
     try:
-        return view(request, *args, **kwargs)
+        with language:
+            return _with_fresh_connection(view, request, *args, **kwargs)
     except Answer as answer:
         logger.warning("%s: %s", request.path, answer.body.strip(), extra={"request": request})
         return _refusal(answer)
@@ -134,6 +137,22 @@ def _answer(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any,
     except (OperationalError, InterfaceError) as error:
         logger.error("%s: the database is not available: %s", request.path, error, extra={"request": request})
         return _refusal(Answer("error: temporarily unavailable, please try again later\n", 503, retry_after=30))
+
+
+def _with_fresh_connection(
+    view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any
+) -> HttpResponse:
+    """Call a view, a second time when the database connection turns out to be broken since the last request.
+
+    Nothing is done twice: what a broken connection had begun is rolled back, and what devices ask can be repeated.
+    """
+    try:
+        return view(request, *args, **kwargs)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or (connection.connection is not None and connection.is_usable()):
+            raise
+        connection.close()
+    return view(request, *args, **kwargs)
 
 
 def _refusal(answer: Answer) -> HttpResponse:
