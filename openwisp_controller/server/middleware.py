@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER = 30
+"""Seconds."""
 
 
-class UsableConnection:
-    """Replaces a database connection that broke since the last request, such as by a restart of the database.
+class DatabaseMiddleware:
+    """Replaces a broken database connection, and says clearly when the database is busy, full or away.
 
-    Django's own check costs a round trip for each poll of a device as well; the device protocol tries again instead.
+    Django's own check of connections costs a round trip for each poll of a device as well, so it is off; the device
+    protocol tries again instead.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -21,3 +28,17 @@ class UsableConnection:
         if connection.connection is not None and not connection.in_atomic_block and not connection.is_usable():
             connection.close()
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503; the transaction was rolled back, so nothing is half-saved."""
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        logger.error("%s: the database is not available: %s", request.path, exception, extra={"request": request})
+        text = _("The database is not available right now and nothing was saved. Please try again in a moment.")
+        response: HttpResponse
+        if request.path.startswith("/api/"):
+            response = JsonResponse({"detail": text}, status=503)
+        else:
+            response = HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
+        response["Retry-After"] = str(RETRY_AFTER)
+        return response

@@ -70,7 +70,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 
 MIDDLEWARE = [
-    "openwisp_controller.server.middleware.UsableConnection",
+    "openwisp_controller.server.middleware.DatabaseMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
