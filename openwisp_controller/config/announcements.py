@@ -16,6 +16,7 @@ from django.utils import timezone
 from . import signals
 from .compiler import Outcome, Why, load
 from .models import Announcement, Cause, Config
+from .sql import delete_rows
 from .wakeup import wake
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def send_robustly(emissions: Iterable[Emission], rows: Iterable[Announcement]) -
         emission.send_robustly()
     keys = [row.pk for row in rows]
     if keys:
-        Announcement.objects.filter(pk__in=keys).delete()
+        delete_rows(Announcement.objects.filter(pk__in=keys))
 
 
 def _claim_overdue(limit: int) -> list[Announcement]:

@@ -15,6 +15,7 @@ class ConfigConfig(AppConfig):
 
         settings.verify()
         self._connect()
+        self._register_menu()
         self._register_notifications()
 
     def _connect(self) -> None:
@@ -39,6 +40,32 @@ class ConfigConfig(AppConfig):
             pre_save.connect(changes.before_restoring, sender=restored, dispatch_uid=f"config_restoring_{name}")
             post_save.connect(changes.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
         post_save.connect(create_limits, sender=Organization, dispatch_uid="config_limits")
+
+    def _register_menu(self) -> None:
+        from openwisp_utils.admin_theme.menu import register_menu_group
+
+        register_menu_group(
+            position=20,
+            config={
+                "label": _("Devices"),
+                "model": "config.Device",
+                "name": "changelist",
+                "icon": "controller-device-icon",
+            },
+        )
+        pages = (
+            (_("Templates"), "config.Template"),
+            (_("Device Groups"), "config.DeviceGroup"),
+            (_("Revisions"), "config.Revision"),
+        )
+        items = {
+            position: {"label": label, "model": model, "name": "changelist", "icon": "controller-configuration-icon"}
+            for position, (label, model) in enumerate(pages, 1)
+        }
+        register_menu_group(
+            position=30,
+            config={"label": _("Configurations"), "items": items, "icon": "controller-configuration-icon"},
+        )
 
     def _register_notifications(self) -> None:
         from . import notifications

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .batch import batch
 from .models import Cause, Config, DeviceGroup, Template
+from .sql import delete_rows
 
 Links = Config.templates.through
 #: Takes a configuration and its templates in order, returns the templates it shall have, in order.
@@ -145,7 +146,7 @@ def _store(
         _send("pre", configs, before, after)
         replaced = [config.pk for config in configs if before[config.pk]]
         if replaced:
-            Links.objects.filter(config_id__in=replaced).delete()
+            delete_rows(Links.objects.filter(config_id__in=replaced))
         Links.objects.bulk_create(
             Links(config_id=config.pk, template_id=template, sort_value=position)
             for config in configs

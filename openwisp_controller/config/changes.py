@@ -23,6 +23,7 @@ from .announcements import Rank
 from .batch import Batch, batch
 from .models import Cause, Config, Device, DeviceGroup, Job, OrganizationConfigSettings, Template
 from .models.observed import Observed
+from .wakeup import wake
 
 When = Literal["now", "background"]
 #: Takes the batch, the saved instance and the replaced values.
@@ -106,6 +107,8 @@ def _backend_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> 
 
 def _status_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> None:
     batch.status_changed(config, before["status"])
+    if config.status == Config.Status.ERROR:
+        wake("notify_config_error", str(config.pk))
 
 
 TABLE: tuple[Change, ...] = (

@@ -175,10 +175,17 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
     return None
 
 
-def render_text(config: Config) -> str:
-    """Return the native configuration as one text, extra files included."""
-    (config,) = load([config.pk])
-    templates = templates_of([config])[config.pk]
+def render_text(config: Config, templates: Sequence[Template]) -> str:
+    """Return the native configuration as one text, extra files included.
+
+    Args:
+        config: may be unsaved.
+        templates: its templates, from first to last; those of another backend are left out.
+
+    Raises:
+        rendering.RenderingError: it cannot be rendered.
+    """
+    templates = [template for template in templates if template.backend == config.backend]
     variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
     stack = Stacks().get(config.backend, templates, uses_dsa(config.device.os))
     return stack.text(_own_config(config, stack), variables)

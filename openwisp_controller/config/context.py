@@ -98,6 +98,34 @@ def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer]
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A variable as a device sees it, and where its value comes from."""
+
+    name: str
+    value: Any
+    origin: str
+    overrides: tuple[str, ...] = ()
+    """Weaker origins that define it too, the strongest first."""
+
+
+def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:
+    """Return every variable that a device sees, sorted by name, with its origin.
+
+    Args:
+        config: may be unsaved.
+        templates: its templates, from first to last.
+    """
+    origins: dict[str, list[Layer]] = {}
+    for layer in layers(config, templates, provided([config]).get(config.pk, [])):
+        for name in layer.variables:
+            origins.setdefault(name, []).append(layer)
+    return [
+        Explained(name, found[0].variables[name], found[0].origin, tuple(layer.origin for layer in found[1:]))
+        for name, found in sorted(origins.items())
+    ]
+
+
 def merge(strongest_first: Sequence[Layer]) -> dict[str, Any]:
     """Flatten layers into one dictionary; the strongest value of each name wins."""
     merged: dict[str, Any] = {}

@@ -15,10 +15,12 @@ from . import announcements, compiler, jobs
 from .batch import batch
 from .models import Announcement, Cause, Config, ControllerState, Job, Revision
 from .settings import settings
+from .sql import delete_rows
 from .wakeup import wake
 
 logger = logging.getLogger(__name__)
 CHUNK = 200
+PRUNED_AT_ONCE = 10_000
 _INPUTS = "system-inputs"
 
 
@@ -95,5 +97,4 @@ def prune_revisions() -> int:
         | Q(applied=OuterRef("pk"))
     )
     unused = Revision.objects.filter(~Exists(pointed), pk__in=old.order_by().values("pk")).order_by()
-    deleted, _ = Revision.objects.filter(pk__in=list(unused.values_list("pk", flat=True)[:10_000])).delete()
-    return deleted
+    return delete_rows(Revision.objects.filter(pk__in=unused.values("pk")[:PRUNED_AT_ONCE]))

@@ -8,8 +8,13 @@ from typing import Any
 from django.db import connection, models
 
 
-def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
-    """Update many rows, each with its own values, in one statement; return how many there were.
+def delete_rows(rows: models.QuerySet[Any]) -> int:
+    """Delete rows that nothing depends on with one statement, without loading them; return how many there were."""
+    return rows._raw_delete(rows.db)
+
+
+def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Update many rows, each with its own values, in one statement.
 
     Args:
         model: whose table.
@@ -17,7 +22,7 @@ def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequenc
         rows: values in the order of ``columns``.
     """
     if not rows:
-        return 0
+        return
     fields: list[Any] = [model._meta.get_field(name.removesuffix("_id") if name != "id" else "id") for name in columns]
     quote = connection.ops.quote_name
     names = [quote(field.column) for field in fields]
@@ -41,4 +46,3 @@ def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequenc
     ]
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return int(cursor.rowcount)

@@ -165,6 +165,11 @@ if environment.flag("TRUST_X_FORWARDED_PROTO"):
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "controller@localhost")
 
+OPENWISP_ADMIN_THEME_LINKS = [
+    {"type": "text/css", "href": "/static/admin/css/openwisp.css", "rel": "stylesheet", "media": "all"},
+    {"type": "text/css", "href": "/static/config/css/theme.css", "rel": "stylesheet", "media": "all"},
+    {"type": "image/svg+xml", "href": "/static/config/favicon.svg", "rel": "icon"},
+]
 OPENWISP_ADMIN_SITE_TITLE = OPENWISP_ADMIN_SITE_HEADER = "Network Controller"
 
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()

@@ -26,7 +26,9 @@ def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def group(organization: Any) -> DeviceGroup:
-    return make.group(organization, templates=[make.template(organization, "old")])
+    group = make.group(organization, templates=[make.template(organization, "old")])
+    maintenance.run_jobs()
+    return group
 
 
 def members(group: DeviceGroup, count: int) -> list[Device]:

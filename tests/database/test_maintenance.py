@@ -100,12 +100,13 @@ class TestKilledWorker:
             compile_configs(reasons)
             raise Killed
 
+        revisions = Revision.objects.count()
         compile_configs = compiler.compile_configs
         monkeypatch.setattr(compiler, "compile_configs", kill)
         with pytest.raises(Killed):
             maintenance.compile_stale()
         assert fresh(config).stale_since is not None
-        assert Revision.objects.count() == 1
+        assert Revision.objects.count() == revisions
         monkeypatch.setattr(compiler, "compile_configs", compile_configs)
         maintenance.reconcile()
         assert (fresh(config).stale_since, fresh(config).status) == (None, "modified")
@@ -118,9 +119,10 @@ class TestKilledWorker:
             raise Killed
 
         recorded.clear()
-        with monkeypatch.context() as patch, pytest.raises(Killed):
+        with monkeypatch.context() as patch:
             patch.setattr(announcements, "send_robustly", kill)
-            maintenance.compile_stale()
+            with pytest.raises(Killed):
+                maintenance.compile_stale()
         assert fresh(config).checksum != config.checksum
         assert recorded.names == []
         return config
@@ -146,9 +148,10 @@ class TestKilledWorker:
             raise Killed
 
         self.become_old()
-        with monkeypatch.context() as patch, pytest.raises(Killed):
+        with monkeypatch.context() as patch:
             patch.setattr(announcements.Emission, "send_robustly", kill)
-            maintenance.reconcile()
+            with pytest.raises(Killed):
+                maintenance.reconcile()
         assert announcements.send_overdue() == 0, "it is taken for a while"
         self.become_old()
         maintenance.reconcile()
@@ -272,10 +275,10 @@ def test_many_rows_are_updated_each_with_its_own_values(organization: Any) -> No
 
     configs = [make.config(organization) for _ in range(3)]
     rows = [[config.pk, f"reason '{n}' %s", None, None] for n, config in enumerate(configs[:2])]
-    assert update_many(Config, ["id", "error_reason", "released_id", "stale_since"], rows) == 2
+    update_many(Config, ["id", "error_reason", "released_id", "stale_since"], rows)
+    update_many(Config, ["id", "error_reason"], [])
     assert [fresh(config).error_reason for config in configs] == ["reason '0' %s", "reason '1' %s", ""]
     assert [fresh(config).released_id is None for config in configs] == [True, True, False]
-    assert update_many(Config, ["id", "error_reason"], []) == 0
 
 
 def test_database_errors_of_a_chunk_reach_the_worker(organization: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,16 +24,17 @@ def manager(organization: Organization, name: str, **fields: Any) -> User:
 
 
 @pytest.fixture
-def people(organization: Organization) -> dict[str, User]:
+def people(organization: Organization, committing: Any) -> dict[str, User]:
     """Only the first two hear of the organization's devices."""
-    people = {
-        "superuser": User.objects.create_superuser("root", "root@example.org", "password"),
-        "manager": manager(organization, "manager"),
-        "manager of another": manager(make.organization(), "stranger"),
-        "inactive": manager(organization, "gone", is_active=False),
-        "member": User.objects.create_user("member", "member@example.org", "password", is_staff=True),
-    }
-    OrganizationUser.objects.create(user=people["member"], organization=organization)
+    with committing():
+        people = {
+            "superuser": User.objects.create_superuser("root", "root@example.org", "password"),
+            "manager": manager(organization, "manager"),
+            "manager of another": manager(make.organization(), "stranger"),
+            "inactive": manager(organization, "gone", is_active=False),
+            "member": User.objects.create_user("member", "member@example.org", "password", is_staff=True),
+        }
+        OrganizationUser.objects.create(user=people["member"], organization=organization)
     return people
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -14,85 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
-from .. import assignment, compiler
-from ..models import Config, Device
+from ..models import Device
 from ..settings import settings
-from .base import ControllerAdmin, selectable_templates
-
-
-class ConfigForm(forms.ModelForm):
-    """Checks a configuration together with the templates chosen in the same form."""
-
-    class Meta:
-        model = Config
-        fields = ("backend", "templates", "config", "context", "release_policy")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.adding = self.instance._state.adding
-        if self.adding:
-            self.fields["backend"].initial = settings.DEFAULT_BACKEND
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        templates = list(cleaned.get("templates") or ())
-        if not self.instance._has_device() or self.instance.device.organization_id is None or self.errors:
-            return cleaned
-        for name in ("backend", "config", "context"):
-            setattr(self.instance, name, cleaned.get(name))
-        self.instance.normalise()
-        try:
-            assignment.check_organizations(self.instance, templates)
-            assignment.check_backends(self.instance, templates)
-        except ValidationError as error:
-            self.add_error("templates", error)
-            return cleaned
-        problem = compiler.check(self.instance, templates)
-        if problem is not None:
-            self.add_error("config", problem.message)
-        return cleaned
-
-    def _save_m2m(self) -> None:
-        """A new configuration keeps the templates it gets by itself when none are chosen."""
-        if self.adding and not self.cleaned_data.get("templates"):
-            self.cleaned_data.pop("templates", None)
-        super()._save_m2m()  # type: ignore[misc]
-
-    def _post_clean(self) -> None:
-        """The model's own check would look at the templates stored, not at those chosen."""
-        check = self.instance.check_result
-        self.instance.check_result = lambda templates: None
-        try:
-            super()._post_clean()  # type: ignore[misc]
-        finally:
-            self.instance.check_result = check
-
-
-class ConfigInline(admin.StackedInline):
-    model = Config
-    form = ConfigForm
-    extra = 0
-    max_num = 1
-    verbose_name_plural = _("Configuration")
-    readonly_fields = ("status", "error_reason", "compile_error", "checksum")
-    fields = (
-        "backend", "status", "error_reason", "compile_error", "checksum", "templates", "config", "context",
-        "release_policy",
-    )  # fmt: skip
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and not (obj is not None and obj.is_deactivated())
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_add_permission(request, obj) and not (obj is not None and obj.is_deactivated())
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
-        field.queryset = selectable_templates(request, field.queryset)
-        return field
+from .base import ControllerAdmin
+from .config_form import ConfigInline
+from .tools import DeviceTools
 
 
 class GroupFilter(MultitenantRelatedOrgFilter):
@@ -102,9 +27,20 @@ class GroupFilter(MultitenantRelatedOrgFilter):
     parameter_name = "group_id"
     title = _("group")
 
+    def __init__(self, request: HttpRequest, params: Any, *args: Any) -> None:
+        self.user: Any = request.user
+        super().__init__(request, params, *args)
+
+    def get_queryset_for_field(self, model: Any, name: str) -> Any:
+        """The one that is chosen is shown by name, even when it was chosen by typing its address."""
+        groups = super().get_queryset_for_field(model, name)
+        managed = groups.filter(organization__in=self.user.organizations_managed)
+        return groups if self.user.is_superuser else managed
+
 
 @admin.register(Device)
-class DeviceAdmin(ControllerAdmin):
+class DeviceAdmin(DeviceTools, ControllerAdmin):
+    change_form_template = "admin/config/device/change_form.html"
     list_display = ("name", "organization", "backend_label", "group", "status_label", "ip", "mac_address", "created")
     list_filter = (MultitenantOrgFilter, "config__status", "config__backend", GroupFilter, "created")
     list_select_related = ("organization", "group", "config")
@@ -120,7 +56,7 @@ class DeviceAdmin(ControllerAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = list(super().get_fields(request, obj))
-        if obj is not None and not super().has_change_permission(request):
+        if obj is not None and not self.may_manage(request):
             fields.remove("key")
         if settings.HARDWARE_ID_ENABLED:
             fields.insert(1, "hardware_id")
@@ -175,7 +111,7 @@ class DeviceAdmin(ControllerAdmin):
         self._for_each(request, queryset, Device.deactivate, is_deactivated=False)
 
     def _for_each(self, request: HttpRequest, queryset: QuerySet[Device], do: Any, *, is_deactivated: bool) -> None:
-        if not super().has_change_permission(request):
+        if not self.may_manage(request):
             raise PermissionDenied
         count = 0
         for device in queryset.filter(_is_deactivated=is_deactivated):

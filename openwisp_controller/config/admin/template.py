@@ -34,9 +34,9 @@ class TemplateAdmin(ControllerAdmin):
             try:
                 template.clone()
             except ValidationError as error:
-                text = _("%(template)s could not be cloned: %(reason)s")
+                text = _('"%(template)s" could not be cloned: %(reason)s')
                 reason = "; ".join(error.messages)
                 self.message_user(request, text % {"template": template.name, "reason": reason}, messages.ERROR)
             else:
-                text = _("%(template)s was cloned.")
+                text = _('"%(template)s" was cloned.')
                 self.message_user(request, text % {"template": template.name}, messages.SUCCESS)

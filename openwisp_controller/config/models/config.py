@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
@@ -224,7 +224,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         """
         from ..compiler import render_text
 
-        return render_text(self)
+        return render_text(self, self.ordered_templates())
 
     def set_status_applied(self, save: bool = True) -> None:
         """Set the status to "applied" and forget the error reason."""
@@ -271,9 +271,10 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
             keep &= models.Q(stale_cause=Cause.TEMPLATE)
         locked = cls._base_manager.filter(pk__in=configs.order_by().values("pk"))
         locked = locked.order_by("pk").select_for_update(no_key=True)
-        return cls._base_manager.filter(pk__in=locked.values("pk")).update(
-            stale_since=Now(),
-            stale_cause=models.Case(models.When(keep, then=models.F("stale_cause")), default=models.Value(cause.value)),
-            stale_detail=detail[:255],
-            stale_author=author_id(),
-        )
+        mark = {"stale_cause": cause.value, "stale_detail": detail[:255], "stale_author": author_id()}
+        kept_or_new = {
+            name: models.Case(models.When(keep, then=models.F(name)), default=models.Value(value))
+            for name, value in mark.items()
+        }
+        with transaction.atomic():
+            return cls._base_manager.filter(pk__in=locked.values("pk")).update(stale_since=Now(), **kept_or_new)

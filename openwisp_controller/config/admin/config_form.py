@@ -1,0 +1,129 @@
+"""The configuration of a device, on the device's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from .. import assignment, compiler, context, history
+from ..models import Config
+from ..settings import settings
+from .base import selectable_templates
+
+
+class ConfigForm(forms.ModelForm):
+    """Checks a configuration together with the templates chosen in the same form."""
+
+    class Meta:
+        model = Config
+        fields = ("backend", "templates", "config", "context", "release_policy")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.adding = self.instance._state.adding
+        if self.adding:
+            self.fields["backend"].initial = settings.DEFAULT_BACKEND
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        templates = list(cleaned.get("templates") or ())
+        if not self.instance._has_device() or self.instance.device.organization_id is None or self.errors:
+            return cleaned
+        for name in ("backend", "config", "context"):
+            setattr(self.instance, name, cleaned.get(name))
+        self.instance.normalise()
+        if not isinstance(self.instance.config, dict):
+            return cleaned  # the model says so
+        try:
+            assignment.check_organizations(self.instance, templates)
+            assignment.check_backends(self.instance, templates)
+        except ValidationError as error:
+            self.add_error("templates", error)
+            return cleaned
+        problem = compiler.check(self.instance, templates)
+        if problem is not None:
+            self.add_error("config", problem.message)
+        return cleaned
+
+    def _save_m2m(self) -> None:
+        """A new configuration keeps the templates it gets by itself when none are chosen."""
+        if self.adding and not self.cleaned_data.get("templates"):
+            self.cleaned_data.pop("templates", None)
+        super()._save_m2m()  # type: ignore[misc]
+
+    def _post_clean(self) -> None:
+        """The model's own check would look at the templates stored, not at those chosen."""
+        check = self.instance.check_result
+        self.instance.check_result = lambda templates: None
+        try:
+            super()._post_clean()  # type: ignore[misc]
+        finally:
+            self.instance.check_result = check
+
+
+class ConfigFormSet(forms.BaseInlineFormSet):
+    """Shows each form the device as it stands in the same page, not as it is stored."""
+
+    def _construct_form(self, i: int, **kwargs: Any) -> Any:
+        form = super()._construct_form(i, **kwargs)  # type: ignore[misc]
+        form.instance.device = self.instance
+        return form
+
+
+class ConfigInline(admin.StackedInline):
+    model = Config
+    form = ConfigForm
+    formset = ConfigFormSet
+    extra = 0
+    max_num = 1
+    verbose_name_plural = _("Configuration")
+    readonly_fields = ("status", "error_reason", "compile_error", "released_revision", "system_variables")
+    fields = (
+        "backend", "status", "error_reason", "compile_error", "released_revision", "templates", "system_variables",
+        "context", "config", "release_policy",
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what is empty, and variables, which may be secret, for those who may only look."""
+        fields = list(super().get_fields(request, obj))
+        config = obj.config if obj is not None and obj._has_config() else None
+        hidden = {name for name in ("error_reason", "compile_error") if not getattr(config, name, "")}
+        if config is None:
+            hidden |= {"status", "released_revision", "system_variables", "release_policy"}
+        if not super().has_change_permission(request, obj):
+            hidden |= {"system_variables", "context"}
+        if not settings.CONFIG_BACKEND_FIELD_SHOWN:
+            hidden.add("backend")
+        return [name for name in fields if name not in hidden]
+
+    @admin.display(description=_("System defined variables"))
+    def system_variables(self, config: Config) -> str:
+        """Show the variables that the device gets without defining them, each with its origin."""
+        variables = context.explain(config, config.ordered_templates())
+        return render_to_string("admin/config/variables.html", {"variables": variables})
+
+    @admin.display(description=_("Released revision"))
+    def released_revision(self, config: Config) -> str:
+        """Show what the device may fetch, and what waits while its release is held."""
+        states = {"config": config, "released": config.released, "pending": history.pending(config)}
+        return render_to_string("admin/config/released.html", states)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj is not None and obj.is_deactivated())
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request, obj) and not (obj is not None and obj.is_deactivated())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.queryset = selectable_templates(request, field.queryset)
+        return field

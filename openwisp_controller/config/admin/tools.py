@@ -1,0 +1,130 @@
+"""What can be done on a device's page besides saving it: preview, download, activate, deactivate, lift a hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from .. import compiler, history, rendering
+from ..models import Config, Device
+
+
+class DeviceTools:
+    """Views beside a device's form. Each looks the device up inside the organizations that the person manages."""
+
+    model: Any
+    admin_site: Any
+    get_object: Callable[..., Any]
+    has_view_permission: Callable[..., bool]
+    message_user: Callable[..., None]
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("preview/", view(require_POST(self.preview)), name="config_device_preview"),
+            path("download/<uuid:pk>/", view(self.download), name="config_device_download"),
+            path("<uuid:pk>/context.json", view(self.variables), name="config_device_context"),
+            path("<uuid:pk>/activate/", view(require_POST(self.activate)), name="config_device_activate"),
+            path("<uuid:pk>/deactivate/", view(require_POST(self.deactivate)), name="config_device_deactivate"),
+            path("<uuid:pk>/lift-hold/", view(require_POST(self.lift_hold)), name="config_device_lift_hold"),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def may_manage(self, request: HttpRequest) -> bool:
+        """Tell whether a person may change devices in general, deactivated ones included."""
+        return bool(super().has_change_permission(request))  # type: ignore[misc]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["may_manage"] = self.may_manage(request)
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the files that saving the posted form would give, or with the errors of the form, by field."""
+        key = request.POST.get("id")
+        device = self._device(request, key) if key else None
+        if not self.may_manage(request) and not (device is None and self._may_add(request)):
+            raise PermissionDenied
+        form, config_form = self._forms(request, device)
+        if form.errors or config_form.errors:
+            return JsonResponse({"errors": {**_errors(form), **_errors(config_form)}}, status=400)
+        config: Config = config_form.instance
+        try:
+            text = compiler.render_text(config, list(config_form.cleaned_data.get("templates") or ()))
+        except rendering.RenderingError as error:
+            return JsonResponse({"errors": {"config": [error.message]}}, status=400)
+        return JsonResponse({"text": text})
+
+    def download(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Answer with the archive that the device may fetch."""
+        device = self._manageable(request, pk)
+        if not device._has_config() or device.config.released is None:
+            raise Http404(_("This device has no configuration."))
+        return HttpResponse(
+            bytes(device.config.released.archive),
+            content_type="application/octet-stream",
+            headers={"Content-Disposition": f'attachment; filename="{device.name}.tar.gz"'},
+        )
+
+    def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Answer with the variables that the device sees."""
+        context = self._manageable(request, pk).get_context()
+        return HttpResponse(json.dumps(context, default=str, ensure_ascii=False), content_type="application/json")
+
+    def activate(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        device = self._manageable(request, pk)
+        device.activate()
+        return self._done(request, device, _("The device was activated."))
+
+    def deactivate(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        device = self._manageable(request, pk)
+        device.deactivate()
+        return self._done(request, device, _("The device was deactivated; it wipes its configuration."))
+
+    def lift_hold(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        device = self._manageable(request, pk)
+        if device._has_config():
+            history.lift_hold(device.config)
+        return self._done(request, device, _("The device follows its configuration again."))
+
+    def _device(self, request: HttpRequest, pk: Any) -> Device:
+        device = self.get_object(request, str(pk))
+        if device is None:
+            raise Http404(_("There is no such device, or it belongs to an organization that you do not manage."))
+        return device
+
+    def _manageable(self, request: HttpRequest, pk: Any) -> Device:
+        device = self._device(request, pk)
+        if not self.may_manage(request):
+            raise PermissionDenied
+        return device
+
+    def _may_add(self, request: HttpRequest) -> bool:
+        return bool(self.has_add_permission(request))  # type: ignore[attr-defined]
+
+    def _forms(self, request: HttpRequest, device: Device | None) -> tuple[Any, Any]:
+        """Bind the forms of the page to what was posted, without saving anything."""
+        form = self.get_form(request, device, change=device is not None)(request.POST, instance=device)  # type: ignore[attr-defined]
+        form.is_valid()
+        (inline,) = [inline for inline in self.get_inline_instances(request, device) if inline.model is Config]  # type: ignore[attr-defined]
+        formset_class = inline.get_formset(request, device)
+        formset = formset_class(request.POST, instance=form.instance, prefix=formset_class.get_default_prefix())
+        formset.is_valid()
+        if not formset.forms:
+            raise Http404(_("There is no configuration to preview."))
+        return form, formset.forms[0]
+
+    def _done(self, request: HttpRequest, device: Device, message: str) -> HttpResponse:
+        self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
+
+
+def _errors(form: Any) -> dict[str, list[str]]:
+    return {field: [str(message) for message in found] for field, found in form.errors.items()}

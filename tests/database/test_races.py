@@ -1,0 +1,189 @@
+"""Two changes at the same moment: both count, nobody waits in a circle. Where writers queue up there is no race."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.signals import m2m_changed
+
+from openwisp_controller.config import assignment, maintenance, wakeup
+from openwisp_controller.config.models import Config, Device, Revision
+
+from .. import factories as make
+from .scenarios import fresh, save, using
+
+pytestmark = pytest.mark.django_db(transaction=True)
+#: How long to wait for somebody who may be waiting for us.
+A_MOMENT = 1.0
+
+
+@pytest.fixture(autouse=True)
+def many_writers() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("Writers queue up, so nobody comes in between.")
+
+
+@pytest.fixture(autouse=True)
+def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: None)
+
+
+class Other(threading.Thread):
+    """Somebody else, with a connection to the database of their own."""
+
+    def __init__(self, action: Callable[[], Any]) -> None:
+        super().__init__()
+        self.action = action
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.action()
+        except BaseException as error:
+            self.error = error
+        finally:
+            connection.close()
+
+    def finish(self) -> None:
+        self.join(60)
+        assert not self.is_alive()
+        if self.error is not None:
+            raise self.error
+
+
+def check(config: Config) -> None:
+    """What is released is what the configuration gives now."""
+    revisions = Revision.objects.count()
+    maintenance.recompute()
+    maintenance.compile_stale()
+    assert Revision.objects.count() == revisions
+    assert fresh(config).released == fresh(config).compiled
+
+
+def names(config: Config) -> set[str]:
+    return {template.name for template in config.templates.all()}
+
+
+@pytest.fixture
+def meeting() -> Iterator[threading.Barrier]:
+    """Edits of templates wait for each other once their rows are stored, if they can."""
+    barrier = threading.Barrier(2)
+
+    def meet(action: str, **kwargs: Any) -> None:
+        if action == "post_add":
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait(A_MOMENT)
+
+    m2m_changed.connect(meet, sender=Config.templates.through)
+    yield barrier
+    m2m_changed.disconnect(meet, sender=Config.templates.through)
+
+
+def test_two_people_add_templates_to_one_device(organization: Any, request: Any) -> None:
+    config = make.config(organization)
+    templates = [make.template(organization, name) for name in "ab"]
+    request.getfixturevalue("meeting")
+    others = [Other(lambda template=template: fresh(config).templates.add(template)) for template in templates]
+    for other in others:
+        other.start()
+    for other in others:
+        other.finish()
+    assert names(config) == {"a", "b"}
+    check(config)
+
+
+def test_template_assigned_while_a_job_gives_another_one(organization: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make.config(organization, templates=[make.template(organization, "a")])
+    mine = make.template(organization, "mine")
+    make.template(organization, "default", default=True)
+    store, others = assignment._store, []
+
+    def meanwhile(*arguments: Any) -> None:
+        if not others:
+            others.append(Other(lambda: fresh(config).templates.set([mine])))
+            others[0].start()
+            others[0].join(A_MOMENT)
+        store(*arguments)
+
+    monkeypatch.setattr(assignment, "_store", meanwhile)
+    maintenance.run_jobs()
+    others[0].finish()
+    assert names(config) == {"mine"}
+    check(config)
+
+
+def test_device_leaves_the_group_while_its_templates_are_given(
+    organization: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = make.group(organization, templates=[make.template(organization, "old")])
+    device = make.device(organization, group=group)
+    maintenance.run_jobs()
+    group.templates.set([make.template(organization, "new")])
+    store, others = assignment._store, []
+
+    def meanwhile(*arguments: Any) -> None:
+        if not others:
+            others.append(Other(lambda: save(Device.objects.get(pk=device.pk), group=None)))
+            others[0].start()
+            others[0].join(A_MOMENT)
+        store(*arguments)
+
+    monkeypatch.setattr(assignment, "_store", meanwhile)
+    maintenance.run_jobs()
+    others[0].finish()
+    config = Config.objects.get(device=device)
+    assert names(config) == set()
+    check(config)
+
+
+@pytest.mark.parametrize("second", ["edit", "compile"])
+def test_device_renamed_while_something_else_changes(organization: Any, second: str) -> None:
+    organization.config_settings.context = {"x": "1"}
+    organization.config_settings.save()
+    config = make.config(organization, config=using("x"))
+    Config.objects.update(stale_since="2026-01-01T00:00Z", stale_cause="inputs_changed")
+    actions: dict[str, Callable[[], Any]] = {
+        "edit": lambda: save(fresh(config), context={"x": "2"}),
+        "compile": maintenance.compile_stale,
+    }
+    other = Other(actions[second])
+    with transaction.atomic():
+        save(Device.objects.get(pk=config.device_id), name="renamed")
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert "renamed" in fresh(config).render()
+    check(config)
+
+
+def test_fully_saved_by_two(organization: Any) -> None:
+    """The later one wins, and what it overwrites is seen as a change."""
+    config = make.config(organization)
+    old = Device.objects.get(pk=config.device_id)
+    other = Other(old.save)
+    with transaction.atomic():
+        save(Device.objects.get(pk=config.device_id), name="renamed")
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert Device.objects.get(pk=config.device_id).name == old.name
+    check(config)
+
+
+def test_marking_and_compiling_at_once(organization: Any) -> None:
+    template = make.template(organization)
+    for _ in range(20):
+        make.config(organization, templates=[template])
+    others = [Other(action) for action in (maintenance.recompute, maintenance.compile_stale) * 3]
+    maintenance.recompute()
+    for other in others:
+        other.start()
+    for other in others:
+        other.finish()
+    maintenance.compile_stale()
+    assert not Config.objects.filter(stale_since__isnull=False).exists()

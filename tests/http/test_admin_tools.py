@@ -1,0 +1,162 @@
+"""Preview, download, activation and roll-back in the administration: what they do, and for whom."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from openwisp_users.models import Organization, User
+
+from openwisp_controller.config import history
+from openwisp_controller.config.models import Config, Device
+
+from .. import factories as make
+from ..database.scenarios import fresh, interface, save
+from .test_admin import administrator, config, device_form, operator, other, root, staff, url
+
+__all__ = ["administrator", "config", "operator", "other", "root"]
+pytestmark = pytest.mark.django_db
+BROKEN = {"interfaces": [{"name": "eth0", "type": "nonsense"}]}
+
+
+def tool(name: str, device: Device) -> str:
+    return reverse(f"admin:config_device_{name}", args=[device.pk])
+
+
+def roll_back(config: Config) -> str:
+    return reverse("admin:config_revision_roll_back", args=[history.revisions(config).last().pk])
+
+
+#: Method and address of everything that is about one device.
+TOOLS = {
+    "download": ("get", lambda config: tool("download", config.device)),
+    "variables": ("get", lambda config: tool("context", config.device)),
+    "activate": ("post", lambda config: tool("activate", config.device)),
+    "deactivate": ("post", lambda config: tool("deactivate", config.device)),
+    "lift hold": ("post", lambda config: tool("lift_hold", config.device)),
+    "roll back": ("post", roll_back),
+}
+
+
+def use(client: Client, name: str, config: Config) -> Any:
+    method, address = TOOLS[name]
+    return getattr(client, method)(address(config))
+
+
+def preview(client: Client, config: Config, **values: Any) -> Any:
+    form = device_form(config.device, config.ordered_templates(), **values)
+    return client.post(url("device_preview"), {**form, "id": config.device_id})
+
+
+class TestPreview:
+    def test_nothing_is_saved(self, operator: Client, config: Config) -> None:
+        answer = preview(operator, config, **{"name": "renamed", "config-0-config": json.dumps(interface("eth7"))})
+        assert answer.status_code == 200
+        assert "option hostname 'renamed'" in answer.json()["text"]
+        assert "eth7" in answer.json()["text"]
+        assert (Device.objects.get().name, fresh(config).config) == ("router", interface("eth0"))
+
+    def test_it_is_what_saving_gives(self, operator: Client, config: Config) -> None:
+        assert preview(operator, config).json()["text"] == config.render()
+
+    def test_a_device_to_be(self, operator: Client, organization: Organization) -> None:
+        device = Device(name="new", organization=organization, mac_address="02:00:00:00:00:01")
+        form = {**device_form(device), "config-0-config": json.dumps(interface("eth7"))}
+        answer = operator.post(url("device_preview"), {**form, "id": ""})
+        assert "option hostname 'new'" in answer.json()["text"]
+        assert not Device.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("values", "field"),
+        [
+            ({"config-0-config": json.dumps(BROKEN)}, "config"),
+            ({"config-0-config": "{"}, "config"),
+            ({"config-0-context": "[1]"}, "context"),
+            ({"name": "not valid"}, "name"),
+            ({"mac_address": ""}, "mac_address"),
+        ],
+    )
+    def test_errors_are_named_by_field(self, operator: Client, config: Config, values: Any, field: str) -> None:
+        answer = preview(operator, config, **values)
+        assert answer.status_code == 400
+        assert next(iter(answer.json()["errors"])) == field
+
+    def test_only_by_posting(self, operator: Client) -> None:
+        assert operator.get(url("device_preview")).status_code == 405
+
+    def test_devices_of_others(self, config: Config, other: Organization) -> None:
+        assert preview(staff("stranger", other, "Administrator"), config).status_code == 404
+
+    def test_templates_of_others(self, operator: Client, config: Config, other: Organization) -> None:
+        foreign = make.template(other, config={"general": {"description": "secret of another organization"}})
+        answer = preview(operator, config, **{"config-0-templates": str(foreign.pk)})
+        assert answer.status_code == 400
+        assert "secret of another" not in answer.content.decode()
+
+
+class TestTools:
+    def test_download(self, operator: Client, config: Config) -> None:
+        answer = use(operator, "download", config)
+        assert answer.content == bytes(config.released.archive)
+        assert answer["Content-Disposition"] == 'attachment; filename="router.tar.gz"'
+
+    def test_variables(self, operator: Client, config: Config) -> None:
+        assert use(operator, "variables", config).json()["name"] == "router"
+
+    def test_deactivate_and_activate(self, operator: Client, config: Config) -> None:
+        use(operator, "deactivate", config)
+        assert Device.objects.get().is_deactivated()
+        use(operator, "activate", config)
+        assert not Device.objects.get().is_deactivated()
+
+    def test_roll_back_and_lift_the_hold(self, operator: Client, config: Config) -> None:
+        oldest = history.revisions(config).last()
+        assert oldest is not None
+        save(fresh(config), config=interface("eth9"))
+        use(operator, "roll back", config)
+        assert (fresh(config).released_id, fresh(config).release_policy) == (oldest.pk, "held")
+        use(operator, "lift hold", config)
+        assert fresh(config).released_id == fresh(config).compiled_id != oldest.pk
+
+    def test_rolling_back_what_cannot_be_is_explained(self, operator: Client, config: Config) -> None:
+        config.device.deactivate()
+        answer = operator.post(roll_back(config), follow=True)
+        assert "there is nothing to roll back" in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", TOOLS)
+class TestForWhom:
+    def test_managers(self, administrator: Client, config: Config, name: str) -> None:
+        assert use(administrator, name, config).status_code in (200, 302)
+
+    def test_managers_of_other_organizations(self, config: Config, other: Organization, name: str) -> None:
+        assert use(staff("stranger", other, "Administrator"), name, config).status_code == 404
+        assert not Device.objects.get().is_deactivated()
+
+    def test_people_who_may_only_look(self, config: Config, organization: Organization, name: str) -> None:
+        client = staff("viewer", organization)
+        viewer = User.objects.get(username="viewer")
+        viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+        assert use(client, name, config).status_code in (403, 404)
+        assert not Device.objects.get().is_deactivated()
+
+    def test_strangers(self, config: Config, client: Client, name: str) -> None:
+        answer = use(client, name, config)
+        assert answer.status_code == 302
+        assert "/login/" in answer["Location"]
+
+    def test_changes_need_posting(self, root: Client, config: Config, name: str) -> None:
+        method, address = TOOLS[name]
+        if method == "post":
+            assert root.get(address(config)).status_code == 405
+
+    def test_changes_need_the_token_of_the_form(self, config: Config, root: Client, name: str) -> None:
+        method, address = TOOLS[name]
+        strict = Client(enforce_csrf_checks=True)
+        strict.force_login(User.objects.get(username="root"))
+        if method == "post":
+            assert strict.post(address(config)).status_code == 403
