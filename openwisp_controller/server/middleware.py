@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.signals import user_login_failed
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
+
+from ..attempts import FailedAttempts
+from ..config.device_api.addresses import peer
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER = 30
@@ -42,3 +48,34 @@ class DatabaseMiddleware:
             response = HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
         response["Retry-After"] = str(RETRY_AFTER)
         return response
+
+
+class LoginThrottle:
+    """Slows down guessing passwords: a few failures a minute for each address and for each account."""
+
+    failures = FailedAttempts("logins", window=60)
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        user_login_failed.connect(self.count, dispatch_uid="controller_login_throttle")
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST" and request.path in settings.LOGIN_PATHS and self._too_many(request):
+            text = _("Too many failed attempts. Please wait a minute before you try again.")
+            response = HttpResponse(text, status=429, content_type="text/plain; charset=utf-8")
+            response["Retry-After"] = str(self.failures.window)
+            return response
+        return self.get_response(request)
+
+    def count(self, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+        """Receive that somebody could not log in."""
+        if request is not None:
+            for who in self._who(request, str(credentials.get("username", ""))):
+                self.failures.count(who)
+
+    def _too_many(self, request: HttpRequest) -> bool:
+        who = self._who(request, request.POST.get("username") or request.POST.get("login", ""))
+        return any(self.failures.number(each) >= settings.LOGIN_FAILURES_PER_MINUTE for each in who)
+
+    def _who(self, request: HttpRequest, account: str) -> list[str]:
+        return [f"from {peer(request)}", f"as {account.lower()}"]

@@ -66,6 +66,8 @@ INSTALLED_APPS = [
 EXTENDED_APPS: tuple[str, ...] = ()
 AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
+LOGIN_PATHS = ("/admin/login/", "/accounts/login/")
+LOGIN_FAILURES_PER_MINUTE = environment.number("LOGIN_FAILURES_PER_MINUTE", 10, minimum=1)
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 
@@ -80,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "openwisp_users.middleware.PasswordExpirationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "openwisp_controller.server.middleware.LoginThrottle",
     "openwisp_controller.config.authorship.AuthorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -5,16 +5,11 @@ Only refused attempts count, for a whole city may enrol from behind one address.
 
 from __future__ import annotations
 
-import logging
-
-from django.core.cache import cache
-
+from ...attempts import FailedAttempts
 from ..settings import settings
 from .responses import Answer
 
-logger = logging.getLogger(__name__)
-WINDOW = 60
-"""Seconds after which attempts are forgotten."""
+_failures = FailedAttempts("registrations", window=60)
 
 
 def check(address: str | None) -> None:
@@ -24,26 +19,10 @@ def check(address: str | None) -> None:
         Answer: 429, with the seconds to wait.
     """
     limit = settings.REGISTRATION_FAILURES_PER_MINUTE
-    if limit and _failures(address) >= limit:
-        raise Answer("error: too many failed attempts, please try again later\n", 429, retry_after=WINDOW)
+    if limit and _failures.number(str(address)) >= limit:
+        raise Answer("error: too many failed attempts, please try again later\n", 429, retry_after=_failures.window)
 
 
 def count_failure(address: str | None) -> None:
     """Remember that an attempt from an address was refused."""
-    try:
-        cache.add(_key(address), 0, WINDOW)
-        cache.incr(_key(address))
-    except Exception as error:  # a cache that is away must not keep devices out
-        logger.warning("The cache is not available, refused registrations are not counted: %s", error)
-
-
-def _failures(address: str | None) -> int:
-    try:
-        return int(cache.get(_key(address), 0))
-    except Exception as error:
-        logger.warning("The cache is not available, refused registrations are not counted: %s", error)
-        return 0
-
-
-def _key(address: str | None) -> str:
-    return f"controller-registration-failures-{address}"
+    _failures.count(str(address))
