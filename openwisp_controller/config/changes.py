@@ -109,6 +109,8 @@ def _status_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> N
     batch.status_changed(config, before["status"])
     if config.status == Config.Status.ERROR:
         wake("notify_config_error", str(config.pk))
+    elif config.status == Config.Status.DEACTIVATED:
+        lifecycle.forget_management_ip(config.device)
 
 
 TABLE: tuple[Change, ...] = (

@@ -6,9 +6,11 @@ protocol.
 
 from .device import VirtualDevice
 from .events import Endpoint, Event, EventKind, State, Violation
-from .fleet import Fleet, Summary
+from .faults import FaultKind, Faults, Mix
+from .fleet import Fleet
 from .metrics import EndpointStats
 from .policy import AgentPolicy
+from .summary import Summary
 from .thread import FleetThread
 
 __all__ = [
@@ -17,8 +19,11 @@ __all__ = [
     "EndpointStats",
     "Event",
     "EventKind",
+    "FaultKind",
+    "Faults",
     "Fleet",
     "FleetThread",
+    "Mix",
     "State",
     "Summary",
     "Violation",

@@ -9,6 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .uci import UciError, UciPackage, parse
 
@@ -27,7 +28,7 @@ class InvalidConfiguration(ValueError):
     """A file of ``etc/config`` in the archive is not UCI."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ExtraFile:
     """A file outside of UCI: its octets and its permission bits."""
 
@@ -35,16 +36,27 @@ class ExtraFile:
     mode: int = 0o644
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
-    """What an archive brings: UCI packages by name, other files by path without leading slash, and warnings.
+    """What an archive brings: UCI texts by package, other files by path without leading slash.
 
-    Treat the mappings as read-only: backups of a device share them.
+    ``warnings`` say what the agent passes over, ``faults`` what no controller may send. The texts are kept, not
+    what they parse to: they take a fifth of the memory. Treat the mappings as read-only: devices share them.
     """
 
-    packages: dict[str, UciPackage] = field(default_factory=dict)
+    uci: dict[str, str] = field(default_factory=dict)
     files: dict[str, ExtraFile] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> dict[str, UciPackage]:
+        """The UCI packages by name, parsed anew."""
+        return {name: parse(text, name) for name, text in self.uci.items()}
+
+    def same_as(self, other: Content) -> bool:
+        """Whether both bring the same configuration."""
+        return self.uci == other.uci and self.files == other.files
 
 
 def unpack(data: bytes, *, max_unpacked: int = MAX_UNPACKED, max_members: int = MAX_MEMBERS) -> Content:
@@ -52,21 +64,24 @@ def unpack(data: bytes, *, max_unpacked: int = MAX_UNPACKED, max_members: int = 
 
     Takes the octets of the archive, the most octets it may unpack to, and the most members it may have. Files
     with paths the agent does not accept are left out, with a warning in the result. Raises ArchiveError when
-    the archive is broken or exceeds a bound, and InvalidConfiguration when a file of ``etc/config`` is not
-    UCI.
+    the archive is broken, exceeds a bound or has members that are no files, and InvalidConfiguration when a file
+    of ``etc/config`` is not UCI.
     """
-    packages: dict[str, UciPackage] = {}
+    packages: dict[str, str] = {}
     files: dict[str, ExtraFile] = {}
     warnings: list[str] = []
+    faults: list[str] = []
     for path, mode, contents in _members(data, max_unpacked, max_members):
+        if path.startswith("/") or ".." in path.split("/"):
+            faults.append(f"the archive has the unsafe path {path!r}")
         problem = path_problem(path)
         if problem:
             warnings.append(f"skipped {path!r}: {problem}")
         elif path.startswith(UCI_DIRECTORY) and "/" not in (name := path.removeprefix(UCI_DIRECTORY)):
-            packages[name] = _parse_package(name, contents)
+            packages[name] = _uci_text(name, contents)
         else:
             files[path] = ExtraFile(contents, mode)
-    return Content(packages, files, tuple(warnings))
+    return Content(packages, files, tuple(warnings), tuple(faults))
 
 
 def path_problem(path: str) -> str:
@@ -92,7 +107,8 @@ def _members(data: bytes, max_unpacked: int, max_members: int) -> Iterator[tuple
                 file = archive.extractfile(member) if member.isreg() else None
                 if file is None:
                     raise ArchiveError(f"{member.name!r} is neither a file nor a directory")
-                contents = file.read()
+                # Headers can claim sizes that do not even fit a number of the machine.
+                contents = file.read() if 0 <= member.size <= len(plain) else b""
                 if len(contents) != member.size:
                     raise ArchiveError(f"{member.name!r} is cut short")
                 yield member.name, member.mode & 0o7777, contents
@@ -112,10 +128,14 @@ def _gunzip(data: bytes, max_unpacked: int) -> bytes:
     return plain
 
 
-def _parse_package(name: str, contents: bytes) -> UciPackage:
+@lru_cache(maxsize=256)
+def _uci_text(name: str, contents: bytes) -> str:
+    """The text of a file that is UCI. Cached, since devices of a fleet have much in common."""
     try:
-        return parse(contents.decode("utf-8"), name)
+        text = contents.decode("utf-8")
+        parse(text, name)
     except UnicodeDecodeError as error:
         raise InvalidConfiguration(f"{UCI_DIRECTORY}{name} is not UTF-8 text") from error
     except UciError as error:
         raise InvalidConfiguration(f"{UCI_DIRECTORY}{name}: {error}") from error
+    return text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
+from collections import Counter
 from collections.abc import Callable
 
-from .agent import Agent, AgentExit
+from .agent import Agent
+from .chance import Dice
+from .conversation import AgentExit, Conversation
 from .events import Endpoint, Event, EventKind, State, Violation
+from .faults import FaultKind, FaultPlan, Faults, PowerCut
 from .identity import Identity
 from .policy import AgentPolicy
 from .storage import Storage
@@ -19,8 +22,17 @@ class VirtualDevice:
     """One device. ``run`` is power on, cancelling it is power off; identity and storage outlive both.
 
     ``on_event`` is told every event and ``on_violation`` every violation, in the thread of the event loop;
-    ``seed`` makes the lengths of its pauses repeatable.
+    ``seed`` makes pauses and injected faults repeatable, and ``faults`` says how often these occur just now.
+
+    ``state`` and ``reason`` are where it stands; ``stopped`` says that the supervisor has given up, ``exit_code``
+    how its agent ended last, ``injected`` how many faults hit it so far, and ``disturbed`` that one did since it
+    applied a configuration.
     """
+
+    __slots__ = (
+        "_agent", "_dice", "_on_event", "_on_violation", "_plan", "disturbed", "exit_code", "identity", "injected",
+        "management_ip", "policy", "reason", "state", "stopped", "storage",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -31,6 +43,7 @@ class VirtualDevice:
         on_event: Callable[[Event], None] = lambda event: None,
         on_violation: Callable[[Violation], None] = lambda violation: None,
         seed: int = 1,
+        faults: Callable[[], Faults] = Faults,
     ) -> None:
         self.identity = identity
         self.storage = storage
@@ -38,11 +51,15 @@ class VirtualDevice:
         self.state = State.WAITING
         self.reason = ""
         self.stopped = False
+        self.exit_code: int | None = None
+        self.disturbed = False
+        self.injected: Counter[FaultKind] = Counter()
         self.management_ip: str | None = identity.management_ip
         self._agent: Agent | None = None
         self._on_event = on_event
         self._on_violation = on_violation
-        self._random = random.Random(f"{seed} {identity.mac_address}")
+        self._dice = Dice(seed, identity.mac_address)
+        self._plan = FaultPlan(self._dice, faults)
 
     @property
     def name(self) -> str:
@@ -50,26 +67,42 @@ class VirtualDevice:
         return self.identity.name
 
     async def run(self, transport: Transport) -> None:
-        """Boot, and keep the agent running; returns when the supervisor has given up on it."""
+        """Boot, and keep the agent running; returns when the supervisor has given up on it.
+
+        A power cut ends everything but the storage, and is followed by another boot.
+        """
         self.stopped = False
-        after_boot = True
-        restarts = 0
         try:
             while True:
-                started = time.monotonic()
-                ended = await self._run_agent(transport, after_boot)
-                self.enter(ended.state, ended.reason)
-                after_boot = False
-                if time.monotonic() - started > self.policy.restart_threshold:
-                    restarts = 0
-                if restarts >= self.policy.restarts:
-                    self.stopped = True
-                    self.note(EventKind.STOPPED, ended.reason)
+                try:
+                    await self._supervise(transport)
+                except PowerCut as cut:
+                    self._agent = None
+                    self.fault(FaultKind.POWER_CUT, str(cut.point))
+                else:
                     return
-                restarts += 1
-                await asyncio.sleep(self.policy.restart_pause)
+                await asyncio.sleep(self.policy.boot_pause)
         finally:
             self._agent = None
+
+    async def _supervise(self, transport: Transport) -> None:
+        """Start the agent, and again when it ended, until it has ended too soon too often."""
+        after_boot = True
+        restarts = 0
+        while True:
+            started = time.monotonic()
+            ended = await self._run_agent(transport, after_boot)
+            self.exit_code = ended.code
+            self.enter(ended.state, ended.reason)
+            after_boot = False
+            if time.monotonic() - started > self.policy.restart_threshold:
+                restarts = 0
+            if restarts >= self.policy.restarts:
+                self.stopped = True
+                self.note(EventKind.STOPPED, ended.reason)
+                return
+            restarts += 1
+            await asyncio.sleep(self.policy.restart_pause)
 
     def check_now(self) -> None:
         """Let the agent poll at once, as a controller's push does. Call it in the event loop's thread."""
@@ -85,11 +118,10 @@ class VirtualDevice:
         self._agent = Agent(
             self.identity,
             self.storage,
-            transport,
-            self.policy,
-            observer=self,
-            find_management_ip=lambda: self.management_ip,
-            source=self._random,
+            Conversation(transport, self.policy, self, self._dice),
+            self._plan,
+            self,
+            lambda: self.management_ip,
         )
         try:
             await self._agent.run(after_boot)
@@ -100,12 +132,20 @@ class VirtualDevice:
         """Take a state, and tell when that is a change."""
         changed = (state, reason) != (self.state, self.reason)
         self.state, self.reason = state, reason
+        if state is State.APPLIED and self.storage.checksum is not None:
+            self.disturbed = False
         if changed:
             self.note(EventKind.STATE, reason)
 
     def note(self, kind: EventKind, detail: str = "") -> None:
         """Tell an event."""
         self._on_event(Event(time.time(), self.name, kind, self.state, detail))
+
+    def fault(self, kind: FaultKind, detail: str = "") -> None:
+        """Count an injected fault and tell it."""
+        self.injected[kind] += 1
+        self.disturbed = True
+        self.note(EventKind.FAULT, f"{kind}: {detail}" if detail else str(kind))
 
     def violation(self, endpoint: Endpoint, what: str) -> None:
         """Tell that the controller broke the protocol."""

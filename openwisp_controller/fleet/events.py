@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
+
+from .faults import FaultKind
 
 
 class Endpoint(StrEnum):
@@ -25,6 +28,7 @@ class State(StrEnum):
     REGISTERED = "registered"  # has credentials, has applied nothing yet
     APPLIED = "applied"  # runs a configuration and has told so
     ERROR = "error"  # could not apply a configuration and has told so
+    DEACTIVATED = "deactivated"  # has applied the empty configuration, and the controller is done with it
     GONE = "gone"  # the controller does not know the device (any more)
     BROKEN = "broken"  # what answered is not a controller
 
@@ -44,6 +48,7 @@ class EventKind(StrEnum):
     ERROR = "error"
     RETRY = "retry"
     WARNING = "warning"
+    FAULT = "fault"
     VIOLATION = "violation"
     STOPPED = "stopped"
 
@@ -69,3 +74,19 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.device}: {self.endpoint}: {self.what}"
+
+
+class Observer(Protocol):
+    """Whom an agent tells what happens."""
+
+    def enter(self, state: State, reason: str = "") -> None:
+        """The device is in a state now."""
+
+    def note(self, kind: EventKind, detail: str = "") -> None:
+        """Something happened."""
+
+    def fault(self, kind: FaultKind, detail: str = "") -> None:
+        """An injected fault hit the device."""
+
+    def violation(self, endpoint: Endpoint, what: str) -> None:
+        """The controller broke the protocol."""

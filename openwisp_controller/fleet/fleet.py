@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from .chance import Dice
 from .device import VirtualDevice
-from .events import Endpoint, Event, State, Violation
+from .events import Event, Violation
+from .faults import Faults, Mix
 from .identity import make_identity
-from .metrics import EndpointStats, Metrics
+from .metrics import Metrics
 from .policy import AgentPolicy
 from .storage import Storage
+from .summary import Summary, problem, summarize
 from .transport import HttpTransport, Transport
 
 _STARTS_PER_SECOND = 100
 _LOOK_EVERY = 0.05
 _LOOK_AT_LEAST_EVERY = 0.5
-
-
-@dataclass(frozen=True)
-class Summary:
-    """How a fleet stands. Latencies are in milliseconds, ``bytes`` counts the bodies of answers."""
-
-    devices: int
-    registered: int
-    applied: int
-    error: int
-    states: dict[State, int]
-    stopped: int
-    requests: int
-    failures: int
-    bytes: int
-    violations: int
-    endpoints: dict[Endpoint, EndpointStats]
+_KEPT_VIOLATIONS = 1000
 
 
 class Fleet:
@@ -49,8 +35,11 @@ class Fleet:
     ``spread`` is the time in seconds over which the devices are switched on, evenly (default: 100 a second,
     within one interval); with ``spread=interval`` their polls stay spread evenly too. ``policy`` sets the
     patience of the agents (its interval is overridden by ``interval``), ``tags`` the template tags they
-    register with, and ``wrap_transport`` puts something, such as injected faults, between a device and the
-    network.
+    register with, and ``wrap_transport`` puts something of the caller's between a device and the network.
+
+    ``faults`` says how often devices fail by themselves; the attribute may be set at any time, from any thread.
+    ``mix`` says how many of them are unlike the others. Both, like everything that is left to chance, are
+    functions of ``seed``. ``violations`` keeps the first thousand different ones.
     """
 
     def __init__(
@@ -69,11 +58,14 @@ class Fleet:
         tags: str = "",
         verify_tls: bool = True,
         wrap_transport: Callable[[VirtualDevice, Transport], Transport] | None = None,
+        faults: Faults | None = None,
+        mix: Mix | None = None,
     ) -> None:
         if devices < 1:
             raise ValueError(f"a fleet has at least one device, not {devices}")
         self.url = url
         self.metrics = Metrics()
+        self.faults = faults or Faults()
         self.violations: list[Violation] = []
         self._spread = min(interval, devices / _STARTS_PER_SECOND) if spread is None else spread
         self._concurrency = concurrency
@@ -81,20 +73,15 @@ class Fleet:
         self._on_event = on_event
         self._wrap_transport = wrap_transport
         self._known_violations: set[Violation] = set()
+        self._further_violations = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Event | None = None
         self._stopping = False
         self._defect: BaseException | None = None
         policy = replace(policy or AgentPolicy(), interval=interval)
+        mix = mix or Mix()
         self.devices = [
-            VirtualDevice(
-                make_identity(number, seed, name_prefix, tags),
-                Storage(secret),
-                policy,
-                on_event=self._event,
-                on_violation=self._violation,
-                seed=seed,
-            )
+            self._make_device(number, seed, secret, policy, mix, (name_prefix, tags))
             for number in range(1, devices + 1)
         ]
 
@@ -137,32 +124,42 @@ class Fleet:
 
     def summary(self) -> Summary:
         """Return how the fleet stands now."""
-        states = Counter(device.state for device in self.devices)
-        return Summary(
-            devices=len(self.devices),
-            registered=sum(device.storage.credentials is not None for device in self.devices),
-            applied=states[State.APPLIED],
-            error=states[State.ERROR],
-            states={state: states[state] for state in State if states[state]},
-            stopped=sum(device.stopped for device in self.devices),
-            requests=self.metrics.requests,
-            failures=self.metrics.failures,
-            bytes=self.metrics.bytes,
-            violations=len(self.violations),
-            endpoints=self.metrics.endpoints(),
-        )
+        return summarize(self.devices, self.metrics, len(self.violations) + self._further_violations)
 
     def checksums(self) -> dict[str, str]:
         """Return, by device name, the checksum of the configuration each device has applied."""
         return {device.name: device.storage.checksum for device in self.devices if device.storage.checksum is not None}
 
     def problems(self) -> list[str]:
-        """Return, for people, why the run is no success: violations, then devices that have not applied."""
+        """Return, for people, why the run is no success: violations, then devices that have not applied.
+
+        A device that did not come to it because of injected faults does not count.
+        """
         lines = [f"violation: {violation}" for violation in self.violations]
-        for device in self.devices:
-            if device.state is not State.APPLIED:
-                lines.append(f"{device.name}: {device.state}" + (f": {device.reason}" if device.reason else ""))
-        return lines
+        if self._further_violations:
+            lines.append(f"violation: {self._further_violations} further ones were not kept")
+        return lines + list(filter(None, map(problem, self.devices)))
+
+    def _make_device(
+        self, number: int, seed: int, secret: str, policy: AgentPolicy, mix: Mix, naming: tuple[str, str]
+    ) -> VirtualDevice:
+        dice = Dice(seed, f"kind of device {number}")
+        identity = make_identity(
+            number,
+            seed,
+            *naming,
+            has_hostname=not dice.happens("mac name", mix.mac_name_rate),
+            has_hardware_id=dice.happens("hardware id", mix.hardware_id_rate),
+        )
+        return VirtualDevice(
+            identity,
+            Storage(secret, overwrite=dice.happens("overwrite", mix.overwrite_rate)),
+            policy,
+            on_event=self._event,
+            on_violation=self._violation,
+            seed=seed,
+            faults=lambda: self.faults,
+        )
 
     async def _power_on(self, device: VirtualDevice, transport: Transport, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -192,9 +189,13 @@ class Fleet:
             self._on_event(event)
 
     def _violation(self, violation: Violation) -> None:
-        if violation not in self._known_violations:
+        if violation in self._known_violations:
+            return
+        if len(self.violations) < _KEPT_VIOLATIONS:
             self._known_violations.add(violation)
             self.violations.append(violation)
+        else:
+            self._further_violations += 1
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -1,4 +1,4 @@
-"""Who a virtual device is: name, MAC, inventory, address, key; all of it a function of seed and number."""
+"""Who a virtual device is: hostname, MAC, inventory, address, key; all of it a function of seed and number."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ _SYSTEMS = ("OpenWrt 23.05.3 r23809-234f1a2efa", "OpenWrt 23.05.5 r24106-10cc5fc
 _HOSTS_PER_SUBNET = 254
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Identity:
-    """What does not change while a device lives. ``mac_address`` is upper-case with colons."""
+    """What does not change while a device lives. ``mac_address`` is upper-case with colons.
 
-    name: str
+    ``default_hostname`` is the agent's setting of that name: a hostname that means "has none of its own".
+    """
+
+    hostname: str
     mac_address: str
     model: str
     os: str
@@ -31,6 +34,13 @@ class Identity:
     management_ip: str
     hardware_id: str = ""
     tags: str = ""
+    default_hostname: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name the device registers with: its hostname, or its MAC address when it has a default one."""
+        is_default = self.hostname.lower() in ("", "openwrt") or self.default_hostname in ("*", self.hostname)
+        return self.mac_address if is_default else self.hostname
 
     def key(self, secret: str) -> str:
         """Return the consistent key: 32 hexadecimal digits, a function of this device and the secret."""
@@ -42,11 +52,19 @@ def consistent_key(base: str, secret: str) -> str:
     return hashlib.md5(f"{base}+{secret}".encode(), usedforsecurity=False).hexdigest()
 
 
-def make_identity(number: int, seed: int = 1, name_prefix: str = "device", tags: str = "") -> Identity:
+def make_identity(
+    number: int,
+    seed: int = 1,
+    name_prefix: str = "device",
+    tags: str = "",
+    *,
+    has_hostname: bool = True,
+    has_hardware_id: bool = False,
+) -> Identity:
     """Make up the device with a number, from 1 up to 16 million; different seeds make up different devices.
 
-    Names read ``<prefix>-0001``; MACs are locally administered unicast addresses; addresses come from
-    10.0.0.0/8.
+    Names read ``<prefix>-0001``, unless the device has no hostname of its own; MACs are locally administered
+    unicast addresses; addresses come from 10.0.0.0/8.
     """
     maker = hashlib.sha256(f"fleet {seed}".encode()).digest()
     # Odd, so that the multiplication is a bijection on 24 bits and no two numbers share a MAC.
@@ -54,12 +72,13 @@ def make_identity(number: int, seed: int = 1, name_prefix: str = "device", tags:
     octets = bytes([maker[0] & 0xFC | 0x02, maker[1], maker[2]]) + scrambled.to_bytes(3, "big")
     model, system = _MODELS[number % len(_MODELS)]
     return Identity(
-        name=f"{name_prefix}-{number:04d}",
+        hostname=f"{name_prefix}-{number:04d}" if has_hostname else "OpenWrt",
         mac_address=octets.hex(":").upper(),
         model=model,
         os=_SYSTEMS[number % len(_SYSTEMS)],
         system=system,
         management_ip=_management_ip(number - 1, maker[3]),
+        hardware_id=f"SN-{maker[4:8].hex()}-{number:08d}" if has_hardware_id else "",
         tags=tags,
     )
 

@@ -18,7 +18,9 @@ class EndpointStats:
 
     count: int
     mean: float
+    p50: float
     p95: float
+    p99: float
     max: float
 
 
@@ -51,15 +53,21 @@ class Latencies:
     def stats(self) -> EndpointStats:
         """Return the figures."""
         mean = self.total / self.count if self.count else 0.0
-        return EndpointStats(self.count, mean, self.percentile(0.95), self.largest)
+        p50, p95, p99 = (self.percentile(share) for share in (0.5, 0.95, 0.99))
+        return EndpointStats(self.count, mean, p50, p95, p99, self.largest)
 
 
 @dataclass
 class Metrics:
-    """Counts requests, failures and octets of answers of a fleet."""
+    """Counts requests, failures and octets of answers of a fleet.
+
+    ``requests`` is the sum of what was answered, ``failures`` (no answer came) and ``abandoned`` (the device was
+    switched off while it waited; the controller may have received the request or not).
+    """
 
     requests: int = 0
     failures: int = 0
+    abandoned: int = 0
     bytes: int = 0
     latencies: dict[Endpoint, Latencies] = field(default_factory=dict)
 
@@ -73,6 +81,11 @@ class Metrics:
         """Count a request that got no answer."""
         self.requests += 1
         self.failures += 1
+
+    def cut_off(self) -> None:
+        """Count a request whose answer was not waited for."""
+        self.requests += 1
+        self.abandoned += 1
 
     def endpoints(self) -> dict[Endpoint, EndpointStats]:
         """Return the figures of each endpoint that answered at least once."""

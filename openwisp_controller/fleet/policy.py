@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Self
+
+from .chance import Dice
 
 Pause = tuple[float, float]  # a random pause between two bounds, in seconds
 
@@ -17,7 +18,7 @@ class AgentPolicy:
     attempts: int = 10
     retry_pause: Pause = (0.2, 1.0)
     update_info_pause: float = 0.5
-    missing_attempts: int = 5
+    missing_retries: int = 5
     missing_pause: Pause = (0.2, 0.5)
     test_attempts: int = 10
     test_pause: Pause = (0.2, 1.0)
@@ -26,6 +27,7 @@ class AgentPolicy:
     restarts: int = 5
     restart_pause: float = 1.0
     restart_threshold: float = 3600.0
+    boot_pause: float = 0.5
 
     @property
     def register_pause(self) -> float:
@@ -43,9 +45,10 @@ class AgentPolicy:
             test_pause=(5.0, 20.0),
             settle=5.0,
             restart_pause=5.0,
+            boot_pause=45.0,
         )
 
 
-def draw(pause: Pause, source: random.Random) -> float:
+def draw(pause: Pause, dice: Dice) -> float:
     """Return a random length within the bounds of a pause, in seconds."""
-    return source.uniform(*pause)
+    return dice.between("pause", *pause)

@@ -12,9 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .fleet import Summary
+from .summary import Summary
 
 _WINDOW = 3.0
+_LONGEST_PAUSE = 10.0
 
 
 class Progress(Protocol):
@@ -47,7 +48,7 @@ class RequestRate:
 
 
 class PlainProgress:
-    """One line when something changed, at most one a second."""
+    """One line when something changed: at first each second at most, in a long run every ten seconds."""
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
@@ -66,9 +67,11 @@ class PlainProgress:
         rate = self._rate.update(summary.requests)
         news = (summary.registered, tuple(summary.states.items()), summary.stopped, summary.violations)
         now = self._clock()
-        if news != self._shown and now - self._last_line >= 1.0:
+        elapsed = now - self._started
+        pause = min(max(1.0, elapsed / 10), _LONGEST_PAUSE)
+        if news != self._shown and now - self._last_line >= pause:
             self._shown, self._last_line = news, now
-            self._write(f"{now - self._started:6.1f} s  {count_line(summary)}, {rate:.0f} requests/s")
+            self._write(f"{elapsed:6.1f} s  {count_line(summary)}, {rate:.0f} requests/s")
 
 
 class LiveProgress:
@@ -85,8 +88,10 @@ class LiveProgress:
     def update(self, summary: Summary) -> None:
         """Redraw."""
         rate = self._rate.update(summary.requests)
-        head = Text(f"{count_line(summary)}, {rate:.0f} requests/s")
-        self._live.update(Group(head, endpoint_table(summary)))
+        lines = [Text(f"{count_line(summary)}, {rate:.0f} requests/s")]
+        if any(summary.faults.values()):
+            lines.append(Text(fault_line(summary)))
+        self._live.update(Group(*lines, endpoint_table(summary)))
 
 
 def count_line(summary: Summary) -> str:
@@ -100,11 +105,17 @@ def count_line(summary: Summary) -> str:
     return ", ".join(parts)
 
 
+def fault_line(summary: Summary) -> str:
+    """Return the counts of the injected faults on one line."""
+    return "injected: " + ", ".join(f"{count} {kind}" for kind, count in summary.faults.items() if count)
+
+
 def endpoint_table(summary: Summary) -> RenderableType:
     """Return a table of the endpoints with counts and latencies."""
     table = Table("endpoint", box=None, pad_edge=False)
-    for heading in ("requests", "mean ms", "p95 ms", "max ms"):
+    for heading in ("requests", "mean ms", "p50 ms", "p95 ms", "p99 ms", "max ms"):
         table.add_column(heading, justify="right")
     for endpoint, stats in summary.endpoints.items():
-        table.add_row(endpoint, str(stats.count), *(f"{figure:.1f}" for figure in (stats.mean, stats.p95, stats.max)))
+        figures = (stats.mean, stats.p50, stats.p95, stats.p99, stats.max)
+        table.add_row(endpoint, str(stats.count), *(f"{figure:.1f}" for figure in figures))
     return table

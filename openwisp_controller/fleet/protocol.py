@@ -1,4 +1,4 @@
-"""The device protocol from the client's side: requests, what answers mean, which answers break the rules."""
+"""The device protocol from the client's side: requests, and what the agent reads in the answers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,9 @@ BACKEND = "netjsonconfig.OpenWrt"
 REASON_LIMIT = 1011
 TRUNCATED = "\n[truncated]\n"
 
-_REGISTER = "/controller/register/"
-_CHECKSUM = re.compile(r"[0-9a-f]{32}")
-_UUID = re.compile(r"[0-9a-f]{32}")
-_SUCCESS = {
-    Endpoint.UPDATE_INFO: re.compile("update-info: success"),
-    Endpoint.REPORT_STATUS: re.compile("report-result: success\ncurrent-status: [a-z]+\n"),
-}
-_REGISTRATION_FIELDS = ("registration-result", "uuid", "key", "hostname", "is-new")
-_GREPPED = ("uuid: ", "key: ", "hostname: ", "is-new: ")
+REGISTRATION_LABELS = ("uuid", "key", "hostname", "is-new")
 
-# What a correct controller may answer to a device that behaves; a connection error is never its fault.
-EXPECTED_STATUS: dict[Endpoint, frozenset[int]] = {
-    Endpoint.REGISTER: frozenset({201, 400, 403, 404}),
-    Endpoint.UPDATE_INFO: frozenset({200, 403, 404}),
-    Endpoint.CHECKSUM: frozenset({200, 404}),
-    Endpoint.DOWNLOAD: frozenset({200, 404}),
-    Endpoint.REPORT_STATUS: frozenset({200, 404}),
-}
-_CONTENT_TYPE: dict[Endpoint, str] = dict.fromkeys(Endpoint, "text/plain") | {
-    Endpoint.DOWNLOAD: "application/octet-stream"
-}
+_REGISTER = "/controller/register/"
 
 
 @dataclass(frozen=True)
@@ -110,60 +92,22 @@ def parse_checksum(reply: Reply) -> str:
     return reply.text.rstrip("\n").rpartition("\n")[2]
 
 
-def faults(endpoint: Endpoint, reply: Reply) -> Iterable[str]:
-    """Yield what is wrong with an answer: status, header, content type, body."""
-    if reply.status not in EXPECTED_STATUS[endpoint]:
-        yield f"unexpected status {reply.status}: {_excerpt(reply)}"
-    if needs_header(endpoint, reply.status) and not reply.from_controller:
-        yield f"the X-Openwisp-Controller header is missing (status {reply.status})"
-    if reply.status in (200, 201) and reply.status in EXPECTED_STATUS[endpoint]:
-        if reply.content_type != _CONTENT_TYPE[endpoint]:
-            yield f"content type {reply.content_type!r} instead of {_CONTENT_TYPE[endpoint]!r}"
-        yield from _body_faults(endpoint, reply)
+def checks_header(endpoint: Endpoint, status: int) -> bool:
+    """Whether the agent takes an answer of that status for one of a controller only by the header."""
+    return endpoint is Endpoint.REGISTER or (status == 200 and endpoint is not Endpoint.DOWNLOAD)
 
 
-def needs_header(endpoint: Endpoint, status: int) -> bool:
-    """Whether the agent distrusts an answer of that status when it lacks the controller header."""
-    if endpoint is Endpoint.REGISTER:
-        return True
-    return status == 200 and endpoint is not Endpoint.DOWNLOAD
-
-
-def _body_faults(endpoint: Endpoint, reply: Reply) -> Iterable[str]:
-    if endpoint is Endpoint.REGISTER:
-        yield from _registration_faults(reply)
-    elif endpoint is Endpoint.CHECKSUM and not _CHECKSUM.fullmatch(reply.text):
-        yield f"{_excerpt(reply)} is no checksum of 32 lower-case hexadecimal digits"
-    elif endpoint in _SUCCESS and not _SUCCESS[endpoint].fullmatch(reply.text):
-        yield f"malformed body {_excerpt(reply)}"
-
-
-def _registration_faults(reply: Reply) -> Iterable[str]:
-    for name, value in reply.headers.items():
-        if any(word in f"{name}: {value}" for word in _GREPPED):
-            yield f"the header {name!r} looks like a line of the body to the agent"
-    lines = reply.text.split("\n")
-    names = tuple(line.partition(": ")[0] for line in lines[:-1])
-    if names != _REGISTRATION_FIELDS or lines[-1] != "":
-        yield f"malformed registration body {_excerpt(reply)}"
-        return
-    values = dict(line.partition(": ")[::2] for line in lines[:-1])
-    if values["registration-result"] != "success":
-        yield f"registration-result is {values['registration-result']!r}"
-    if not _UUID.fullmatch(values["uuid"]):
-        yield f"uuid {values['uuid']!r} is not 32 lower-case hexadecimal digits"
-    for name in ("key", "hostname"):
-        if not values[name] or re.search(r"\s", values[name]):
-            yield f"{name} {values[name]!r} is empty or has spaces"
-    if values["is-new"] not in ("0", "1"):
-        yield f"is-new is {values['is-new']!r}"
+def parse_status(reply: Reply) -> str:
+    """Return the resulting status that the answer to a report tells, or the empty text."""
+    found = re.search(r"^current-status: (\S+)$", reply.text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _registration_fields(reply: Reply) -> dict[str, str]:
-    """First word after each label, wherever a line has it, as grep and awk find it."""
+    """Second word of the first line that has the label, headers included, as grep and awk find it."""
     found: dict[str, str] = {}
-    for line in reply.text.split("\n"):
-        for label in ("uuid", "key", "hostname", "is-new"):
+    for line in [*(f"{name}: {value}" for name, value in reply.headers), *reply.text.split("\n")]:
+        for label in REGISTRATION_LABELS:
             if f"{label}: " in line and label not in found:
                 found[label] = [*line.split(), "", ""][1]
     return found
@@ -188,8 +132,3 @@ def _form(fields: Iterable[tuple[str, str]]) -> str:
 
 def _raw_form(fields: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{name}={value}" for name, value in fields)
-
-
-def _excerpt(reply: Reply) -> str:
-    text = reply.text
-    return repr(text if len(text) <= 120 else text[:117] + "...")

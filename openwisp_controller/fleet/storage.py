@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .archive import UCI_DIRECTORY, Content, ExtraFile
-from .uci import UciPackage, dump, merge, parse
+from .uci import UciPackage, dump, merge
 
-_FACTORY_PACKAGES = {
-    "system": "config system 'system'\n\toption hostname 'OpenWrt'\n\toption timezone 'UTC'\n",
-    "network": (
-        "config interface 'loopback'\n\toption device 'lo'\n\toption proto 'static'\n"
-        "\toption ipaddr '127.0.0.1'\n\n"
-        "config interface 'wan'\n\toption device 'eth0'\n\toption proto 'dhcp'\n"
-    ),
-}
+FACTORY = Content(
+    {
+        "system": "config system 'system'\n\toption hostname 'OpenWrt'\n\toption timezone 'UTC'\n",
+        "network": (
+            "config interface 'loopback'\n\toption device 'lo'\n\toption proto 'static'\n"
+            "\toption ipaddr '127.0.0.1'\n\n"
+            "config interface 'wan'\n\toption device 'eth0'\n\toption proto 'dhcp'\n"
+        ),
+    },
+    {"etc/banner": ExtraFile(b"OpenWrt\n")},
+)
+"""What a freshly flashed device has before a controller says anything."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What registration gave the device: uuid (32 hexadecimal digits) and key."""
 
@@ -25,13 +29,7 @@ class Credentials:
     key: str
 
 
-def factory_content() -> Content:
-    """Return what a freshly flashed device has before a controller says anything."""
-    packages = {name: parse(text, name) for name, text in _FACTORY_PACKAGES.items()}
-    return Content(packages, {"etc/banner": ExtraFile(b"OpenWrt\n")})
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A backup of the configuration of a device."""
 
@@ -39,27 +37,32 @@ class Snapshot:
     checksum: str | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Storage:
     """The flash memory of one device.
 
-    The configuration in force is what the device had before plus, laid upon it, what the controller sent
-    last. So whatever the controller no longer sends is gone, and what it had covered is back, without any
-    bookkeeping.
+    The configuration in force is ``local``, what the device has by itself, and laid upon it ``remote``, what the
+    controller sent last: option by option, or with ``overwrite`` file by file. So whatever the controller no
+    longer sends is gone, and what it had covered is back.
+
+    ``checksum`` names the archive that is in force and reported; None while that is uncertain.
+    ``current_status`` is what the controller answered to the last report.
     """
 
     secret: str | None
     credentials: Credentials | None = None
     checksum: str | None = None
-    factory: Content = field(default_factory=factory_content)
+    local: Content = FACTORY
     remote: Content = field(default_factory=Content)
+    overwrite: bool = False
+    current_status: str = ""
 
     @property
     def packages(self) -> dict[str, UciPackage]:
         """The UCI packages in force, by name."""
-        merged = dict(self.factory.packages)
+        merged = self.local.packages
         for name, package in self.remote.packages.items():
-            merged[name] = merge(merged[name], package) if name in merged else package
+            merged[name] = merge(merged[name], package) if name in merged and not self.overwrite else package
         return merged
 
     @property
@@ -68,7 +71,7 @@ class Storage:
         packages = {
             f"{UCI_DIRECTORY}{name}": ExtraFile(dump(package).encode()) for name, package in self.packages.items()
         }
-        return {**self.factory.files, **self.remote.files, **packages}
+        return {**self.local.files, **self.remote.files, **packages}
 
     def enrol(self, credentials: Credentials) -> None:
         """Keep the credentials and erase the shared secret, which is of no use any more."""
@@ -79,9 +82,14 @@ class Storage:
         """Return what ``restore`` needs to undo whatever is applied after this moment."""
         return Snapshot(self.remote, self.checksum)
 
-    def apply(self, content: Content) -> None:
-        """Put the content of an archive into force, in place of the one before."""
-        self.remote = content
+    def apply(self, content: Content) -> bool:
+        """Put the content of an archive into force, in place of the one before; return whether they differ.
+
+        What is in force counts as uncertain from here on: an update that is interrupted is repeated.
+        """
+        changed = not content.same_as(self.remote)
+        self.remote, self.checksum = content, None
+        return changed
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a backup."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from yarl import URL
 
 from .events import Endpoint
 from .metrics import Metrics
 
+CONTROLLER_HEADER = "X-Openwisp-Controller"
 MAX_BODY = 16 * 1024 * 1024
 
 
@@ -21,7 +24,7 @@ class ConnectionFailed(Exception):
     """No complete answer came: connection refused or dropped, time-out, unreadable response."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """A request of a device. ``target`` is path and query, ``body`` an encoded form, None for GET."""
 
@@ -30,13 +33,17 @@ class Request:
     body: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the controller. Header names are compared without regard to case."""
+    """An answer of the controller. Header names are compared without regard to case.
+
+    ``interim`` are the statuses (100 to 199) of the answers that came before this, the final one.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
     body: bytes
+    interim: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
@@ -46,17 +53,17 @@ class Reply:
     @property
     def content_type(self) -> str:
         """The media type, without parameters, in lower case."""
-        return self.header("Content-Type").partition(";")[0].strip().lower()
+        return next(iter(self.header("Content-Type")), "").partition(";")[0].strip().lower()
 
     @property
     def from_controller(self) -> bool:
         """Whether the answer carries the header by which devices know a controller."""
-        return self.header("X-Openwisp-Controller") == "true"
+        return any(value.lower() == "true" for value in self.header(CONTROLLER_HEADER))
 
-    def header(self, name: str) -> str:
-        """Return the value of a header, or the empty text."""
+    def header(self, name: str) -> list[str]:
+        """Return the values of a header, in the order in which they came."""
         wanted = name.lower()
-        return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+        return [value for key, value in self.headers if key.lower() == wanted]
 
 
 class Transport(Protocol):
@@ -106,6 +113,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             middlewares=(_fail_at_once,),
+            response_class=_Response,
         )
         return self
 
@@ -127,7 +135,7 @@ class HttpTransport:
             try:
                 async with self._session.request(
                     method,
-                    self._url + request.target,
+                    URL(self._url + request.target, encoded=True),  # as it is: curl does not mend URLs
                     data=request.body,
                     headers=headers,
                     allow_redirects=False,
@@ -136,8 +144,36 @@ class HttpTransport:
             except (ConnectionFailed, aiohttp.ClientError, OSError, TimeoutError) as error:
                 self._metrics.failed()
                 raise ConnectionFailed(str(error) or type(error).__name__) from error
+            except BaseException:  # switched off
+                self._metrics.cut_off()
+                raise
         self._metrics.answered(request.endpoint, (time.perf_counter() - started) * 1000, len(body))
-        return Reply(response.status, response.headers, body)
+        interim = response.interim if isinstance(response, _Response) else ()
+        return Reply(response.status, _headers(response), body, interim)
+
+
+class _Response(aiohttp.ClientResponse):
+    """Remembers the interim answers, which the library passes over."""
+
+    interim: tuple[int, ...] = ()
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        assert protocol is not None
+        read = protocol.read
+
+        async def watch() -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+            message, payload = await read()
+            if 100 <= message.code < 200:
+                self.interim += (message.code,)
+            return message, payload
+
+        protocol.read = watch  # type: ignore[method-assign]
+        return await super().start(connection)
+
+
+def _headers(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
 
 
 async def _fail_at_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

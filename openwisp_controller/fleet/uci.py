@@ -12,7 +12,19 @@ _NAME = re.compile(r"[A-Za-z0-9_]+")
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TYPE = re.compile(r"[\x21-\x7e]+")
 _FORBIDDEN_IN_VALUES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_BLANK = " \t\r\f\v"
+# One alternative for each kind of token; the first four are parts of words.
+_TOKEN = re.compile(
+    r"""([^ \t\r\f\v\n;#'"\\]+)"""  # 1: bare
+    r"""|'([^']*)'"""  # 2: in single quotes
+    r"""|"([^"\\]*(?:\\.[^"\\]*)*)\""""  # 3: in double quotes
+    r"""|(\\(?:.|\Z))"""  # 4: escaped
+    r"""|([ \t\r\f\v]+)"""  # 5: blanks
+    r"""|([\n;])"""  # 6: end of the statement
+    r"""|(\#[^\n]*)""",  # 7: comment
+    re.DOTALL,
+)
+_SINGLE, _ESCAPE, _END = 2, 4, 6
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 
 
 class UciError(ValueError):
@@ -114,6 +126,7 @@ class _Builder:
     def __init__(self, package: UciPackage) -> None:
         self.package = package
         self._section: UciSection | None = None
+        self._named = {section.name: section for section in package.sections if section.name}
 
     def close_section(self) -> None:
         self._section = None
@@ -139,12 +152,14 @@ class _Builder:
             raise UciError(f"{type_!r} is no section type", line)
         if name and not _NAME.fullmatch(name):
             raise UciError(f"{name!r} is no section name", line)
-        known = self.package.section(name) if name else None
+        known = self._named.get(name)
         if known is not None and known.type != type_:
             raise UciError(f"section {name!r} was of type {known.type!r} before, now {type_!r}", line)
         if known is None:
             known = UciSection(type_, name or None)
             self.package.sections.append(known)
+            if name:
+                self._named[name] = known
         self._section = known
 
     def _options(self, keyword: str, line: int) -> dict[str, Value]:
@@ -181,85 +196,37 @@ def _value(text: str, line: int) -> str:
 
 def _statements(text: str) -> Iterator[_Statement]:
     """Cut the text into statements: one for each line, or part of it ended by ``;``, that is not empty."""
-    scanner = _Scanner(text)
-    while not scanner.at_end:
-        line = scanner.line
-        words = tuple(scanner.words())
-        if words:
-            yield _Statement(words, line)
+    position, line, started = 0, 1, 1
+    words: list[str] = []
+    parts: list[str] = []  # of the word that has begun, if any
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if token is None:  # an opening quote without its end
+            raise UciError(f"unterminated {text[position]}", line)
+        kind = token.lastindex or 0
+        if kind <= _ESCAPE:
+            parts.append(_part(kind, token[kind]))
+        elif parts:
+            words.append("".join(parts))
+            parts = []
+        if kind == _END and words:
+            yield _Statement(tuple(words), started)
+            words = []
+        position = token.end()
+        line += token[0].count("\n")
+        if kind == _END:
+            started = line
+    if parts:
+        words.append("".join(parts))
+    if words:
+        yield _Statement(tuple(words), started)
 
 
-class _Scanner:
-    """Walks over the characters of a text and knows the line it is on."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._position = 0
-        self.line = 1
-
-    @property
-    def at_end(self) -> bool:
-        return self._position >= len(self._text)
-
-    def words(self) -> Iterator[str]:
-        """The words up to the end of the statement, which is consumed."""
-        while not self.at_end:
-            character = self._peek()
-            if character in "\n;":
-                self._next()
-                return
-            if character == "#":
-                self._skip_comment()
-            elif character in _BLANK:
-                self._next()
-            else:
-                yield self._word()
-
-    def _word(self) -> str:
-        """One word; quoted and bare parts that touch each other belong to the same word."""
-        parts: list[str] = []
-        while not self.at_end and self._peek() not in _BLANK + "\n;#":
-            character = self._next()
-            if character == "'":
-                parts.append(self._quoted("'"))
-            elif character == '"':
-                parts.append(self._quoted('"'))
-            elif character == "\\":
-                parts.append(self._escaped())
-            else:
-                parts.append(character)
-        return "".join(parts)
-
-    def _quoted(self, quote: str) -> str:
-        opened = self.line
-        parts: list[str] = []
-        while not self.at_end:
-            character = self._next()
-            if character == quote:
-                return "".join(parts)
-            parts.append(self._escaped() if character == "\\" and quote == '"' else character)
-        raise UciError(f"unterminated {quote}", opened)
-
-    def _escaped(self) -> str:
-        """What a backslash stands for: the next character, or nothing before a line end, which it hides."""
-        if self.at_end:
-            return ""
-        character = self._next()
-        return "" if character == "\n" else character
-
-    def _skip_comment(self) -> None:
-        while not self.at_end and self._peek() != "\n":
-            self._next()
-
-    def _peek(self) -> str:
-        return self._text[self._position]
-
-    def _next(self) -> str:
-        character = self._text[self._position]
-        self._position += 1
-        if character == "\n":
-            self.line += 1
-        return character
+def _part(kind: int, text: str) -> str:
+    """What a part of a word stands for; a backslash before a line end hides it."""
+    if kind <= _SINGLE or "\\" not in text:
+        return text
+    return _ESCAPED.sub(lambda escape: "" if escape[1] == "\n" else escape[1], text)
 
 
 def _dump_section(section: UciSection) -> str:

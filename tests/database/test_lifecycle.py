@@ -9,6 +9,7 @@ import pytest
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
+from ..recorder import SignalRecorder
 from .scenarios import fresh, interface, save
 
 pytestmark = pytest.mark.django_db
@@ -38,10 +39,14 @@ class TestDeactivation:
         assert "eth0" not in after.render()
         assert after.checksum != before
 
-    def test_takes_the_address_when_it_is_complete(self, config: Config) -> None:
+    def test_takes_the_address_when_it_is_complete(self, config: Config, recorded: SignalRecorder) -> None:
         config.device.deactivate()
+        recorded.clear()
         fresh(config).set_status_deactivated()
         assert loaded(config).is_fully_deactivated()
+        assert loaded(config).management_ip is None
+        assert recorded.names == ["config_status_changed", "config_deactivated", "management_ip_changed"]
+        assert recorded.only("management_ip_changed").old_management_ip == "10.0.0.1"
 
     @pytest.mark.parametrize("status", ["modified", "applied", "error"])
     def test_nothing_to_remove(self, organization: Any, status: str) -> None:

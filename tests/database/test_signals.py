@@ -18,12 +18,15 @@ from openwisp_controller.config.models import Announcement, Config, Device, Revi
 
 from .. import factories as make
 from ..recorder import SignalRecorder
-from .scenarios import ALL, MODIFIED, OTHER_BACKEND, STATUS, Scenario, World, fresh, interface, save, using
+from . import edge_scenarios, scenarios
+from .scenarios import MODIFIED, OTHER_BACKEND, STATUS, Scenario, World, fresh, interface, save, using
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    "scenario", [*scenarios.SCENARIOS, *edge_scenarios.SCENARIOS], ids=lambda scenario: scenario.name
+)
 def test_scenario(scenario: Scenario, organization: Any, committing: Any, recorded: SignalRecorder) -> None:
     world = World(organization)
     with committing():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -29,6 +32,7 @@ def controller() -> Iterator[FakeController]:
             controllers.append(controller)
             up.set()
             await done.wait()
+            await asyncio.sleep(0.05)  # what was accepted last must not outlive the loop
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
@@ -64,7 +68,10 @@ def test_thread_follows_changes(controller: FakeController) -> None:
     assert (summary.devices, summary.registered, summary.applied, summary.error) == (20, 20, 20, 0)
     assert summary.violations == 0
     assert summary.states == {State.APPLIED: 20}
-    assert summary.requests == sum(stats.count for stats in summary.endpoints.values()) == len(controller.calls)
+    answered = sum(stats.count for stats in summary.endpoints.values())
+    assert summary.requests == answered + summary.failures + summary.abandoned
+    # Whether a request that was under way when the devices were switched off was received, nobody can tell.
+    assert answered <= len(controller.calls) <= summary.requests
     assert summary.endpoints[Endpoint.REGISTER].count == 20
     assert 0 < summary.endpoints[Endpoint.REGISTER].mean <= summary.endpoints[Endpoint.REGISTER].max
     assert len({device.mac_address for device in (device.identity for device in fleet.devices)}) == 20
@@ -117,9 +124,9 @@ def test_command_lists_the_first_ten_problems(controller: FakeController, capsys
     controller.archive = make_archive({"etc/config/x": "nonsense"})
     assert command(controller, "--devices", "12") == 1
     errors = capsys.readouterr().err
-    assert "12 problems:" in errors
-    assert "device-0010: error: openwisp-config: ERROR: invalid configuration: etc/config/x: line 1" in errors
-    assert "… and 2 more" in errors
+    assert "24 problems:" in errors
+    assert "violation: device-0010: download-config: etc/config/x: line 1: unknown command 'nonsense'" in errors
+    assert "… and 14 more" in errors
 
 
 def test_command_gives_up(controller: FakeController, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +147,62 @@ def test_command_fails_on_a_violation_although_all_have_applied(
     captured = capsys.readouterr()
     assert "1 applied" in captured.out
     assert "violation: device-0001: checksum: " in captured.err
+
+
+def test_command_injects_faults_and_succeeds_all_the_same(
+    controller: FakeController, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = ("--fail-rate", "0.5", "--lose-report-rate", "0.2", "--offline-rate", "0.2", "--power-cut", "0.2")
+    mix = ("--mac-name-rate", "0.3", "--hardware-id-rate", "0.3", "--overwrite-rate", "0.3")
+    assert command(controller, "--devices", "20", "--duration", "2", "--interval", "0.5", *rates, *mix) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"injected: \d+ failed applications, \d+ lost reports, \d+ offline cycles, \d+ power cuts", output)
+    assert re.search(r"every device has applied its configuration, but for \d+ that were disturbed", output)
+
+
+def test_command_can_wait_as_the_shipped_agent_does(controller: FakeController) -> None:
+    assert command(controller, "--devices", "1", "--shipped-pauses", "--duration", "2") == 1
+    assert controller.actions() == ["register", "checksum", "download-config"]  # services reload for five seconds
+
+
+def test_command_writes_its_result(
+    controller: FakeController, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "result.json"
+    assert command(controller, "--devices", "3", "--seed", "7", "--json", str(target)) == 0
+    written = target.read_text()
+    result = json.loads(written)
+    assert result["success"] is True
+    assert result["options"]["seed"] == 7
+    assert SECRET not in written
+    assert not any(device.key in written for device in controller.devices.values())
+    assert result["counts"]["applied"] == result["counts"]["devices"] == 3
+    assert result["states"] == {"applied": 3}
+    assert result["faults"] == {"failure": 0, "lost_report": 0, "offline": 0, "power_cut": 0}
+    assert result["violations"] == result["problems"] == []
+    figures = result["endpoints"]["register"]
+    assert figures["count"] == 3
+    assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"] <= figures["max_ms"]
+    assert 0 < figures["mean_ms"] <= figures["max_ms"]
+    first = result["devices"][0]
+    assert (first["name"], first["state"], first["checksum"]) == ("device-0001", "applied", controller.checksum)
+    assert first["uuid"] in controller.devices
+    assert first["current_status"] == "applied"
+    assert "applied" in capsys.readouterr().out
+
+
+def test_command_leaves_the_standard_output_to_the_result(
+    controller: FakeController, capsys: pytest.CaptureFixture[str]
+) -> None:
+    controller.archive = make_archive({"/etc/x": ""})
+    assert command(controller, "--devices", "1", "--json", "-") == 1
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert result["success"] is False
+    assert result["violations"] == [
+        {"device": "device-0001", "endpoint": "download-config", "what": "the archive has the unsafe path '/etc/x'"}
+    ]
+    assert "1 devices, 1 registered, 1 applied" in captured.err
 
 
 def test_command_explains_a_wrong_secret(controller: FakeController, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +229,12 @@ def test_command_explains_an_unreachable_controller(capsys: pytest.CaptureFixtur
         (("--interval", "0"), "'0' is not a number of seconds"),
         (("--duration", "nan"), "'nan' is not a number of seconds"),
         (("--name-prefix", "my device"), "cannot begin a hostname"),
+        (("--fail-rate", "1.5"), "argument --fail-rate: '1.5' is not a probability from 0 to 1"),
+        (("--lose-report-rate", "-0.1"), "argument --lose-report-rate: '-0.1' is not a probability from 0 to 1"),
+        (("--offline-rate", "nan"), "'nan' is not a probability from 0 to 1"),
+        (("--power-cut", "often"), "'often' is not a probability from 0 to 1"),
+        (("--json", "/no/such/place"), "'/no/such/place' is no file in a directory that exists"),
+        (("--json", "/"), "'/' is no file in a directory that exists"),
     ],
 )
 def test_bad_arguments_are_explained(

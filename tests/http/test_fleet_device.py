@@ -3,68 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
-from openwisp_controller.fleet import AgentPolicy, Event, EventKind, Fleet, State
+from openwisp_controller.fleet import Event, EventKind, Fleet, Mix, State
 from openwisp_controller.fleet.identity import consistent_key
 from openwisp_controller.fleet.transport import ConnectionFailed, Reply, Request, Transport
 
-from .fleet_controller import CONFIGURATION, HEADER, SECRET, FakeController, make_archive, text
-
-T = TypeVar("T")
-
-POLICY = AgentPolicy(
-    attempts=3,
-    retry_pause=(0.01, 0.02),
-    update_info_pause=0.01,
-    missing_attempts=3,
-    missing_pause=(0.01, 0.02),
-    test_attempts=2,
-    test_pause=(0.01, 0.02),
-    restarts=1,
-    restart_pause=0.01,
+from .fleet_controller import (
+    CONFIGURATION,
+    OTHER,
+    POLICY,
+    SECRET,
+    FakeController,
+    all_in,
+    all_stopped,
+    drop,
+    make_fleet,
+    run_until,
+    run_with,
+    text,
 )
-OTHER = make_archive({"etc/config/system": "config system 'system'\n\toption hostname 'renamed'\n"})
-
-
-def make_fleet(controller: FakeController, devices: int = 1, secret: str = SECRET, **options: object) -> Fleet:
-    settings: dict[str, object] = {"interval": 0.1, "policy": POLICY, "spread": 0.0, **options}
-    return Fleet(controller.url, secret, devices, **settings)  # type: ignore[arg-type]
-
-
-def run_with(scenario: Callable[[FakeController], Awaitable[T]], archive: bytes = CONFIGURATION) -> T:
-    """Run a scenario with a controller, in a new event loop."""
-
-    async def main() -> T:
-        async with FakeController(archive) as controller, asyncio.timeout(30):
-            return await scenario(controller)
-
-    return asyncio.run(main())
-
-
-def run_until(
-    controller: FakeController, until: Callable[[Fleet], bool], fleet: Fleet | None = None
-) -> Awaitable[Fleet]:
-    """Run a fleet until something is true, which has to happen within seconds."""
-
-    async def follow(fleet: Fleet) -> Fleet:
-        await fleet.run(10, until)
-        assert until(fleet), fleet.problems()
-        return fleet
-
-    return follow(fleet or make_fleet(controller))
-
-
-def all_in(state: State) -> Callable[[Fleet], bool]:
-    return lambda fleet: all(device.state is state for device in fleet.devices)
-
-
-def all_stopped(fleet: Fleet) -> bool:
-    return all(device.stopped for device in fleet.devices)
 
 
 def test_first_boot_registers_downloads_applies_and_reports() -> None:
@@ -145,36 +106,6 @@ def test_reboot_sends_inventory_once_and_does_not_register_again() -> None:
     run_with(scenario)
 
 
-def test_changed_configuration_is_applied_and_what_is_gone_is_removed() -> None:
-    async def scenario(controller: FakeController) -> None:
-        fleet = await run_until(controller, all_in(State.APPLIED))
-        assert "etc/motd" in fleet.devices[0].storage.files
-        controller.archive = OTHER
-        await run_until(controller, lambda fleet: fleet.checksums()["device-0001"] == controller.checksum, fleet)
-        storage = fleet.devices[0].storage
-        assert "etc/motd" not in storage.files
-        assert storage.files["etc/banner"].contents == b"OpenWrt\n"
-
-    archive = make_archive({"etc/motd": "hello", "etc/banner": "ours"})
-    run_with(scenario, archive)
-
-
-def test_invalid_uci_is_reported_as_error_and_not_tried_again() -> None:
-    async def scenario(controller: FakeController) -> None:
-        def polled_again(fleet: Fleet) -> bool:
-            return all_in(State.ERROR)(fleet) and controller.actions().count("checksum") >= 3
-
-        fleet = await run_until(controller, polled_again)
-        assert controller.actions().count("download-config") == 1
-        assert controller.reports()[0]["status"] == "error"
-        assert "etc/config/network: line 2" in controller.reports()[0]["error_reason"]
-        assert fleet.violations == []
-        assert fleet.problems()[0].startswith("device-0001: error: ")
-        assert fleet.checksums() == {}
-
-    run_with(scenario, make_archive({"etc/config/network": "config interface 'lan'\n\toption proto 'static\n"}))
-
-
 def test_failed_report_repeats_the_update() -> None:
     async def scenario(controller: FakeController) -> None:
         lost = 0
@@ -198,9 +129,10 @@ def test_unknown_device_gives_up_after_its_restarts() -> None:
         controller.devices.clear()
         controller.calls.clear()
         await run_until(controller, all_stopped, fleet)
-        assert controller.actions().count("checksum") == POLICY.missing_attempts * 2
+        assert controller.actions().count("checksum") == (1 + POLICY.missing_retries) * 2
         assert controller.actions().count("update-info") == 1
         assert all_in(State.GONE)(fleet)
+        assert fleet.devices[0].exit_code == 0
         assert fleet.violations == []
 
     run_with(scenario)
@@ -212,6 +144,7 @@ def test_wrong_secret_is_refused_and_the_reason_kept() -> None:
         assert fleet.devices[0].state is State.REFUSED
         assert "error: unrecognized secret" in fleet.devices[0].reason
         assert controller.actions() == ["register", "register"]
+        assert fleet.devices[0].exit_code == 5
         assert fleet.violations == []
 
     run_with(scenario)
@@ -241,94 +174,6 @@ def test_invalid_registration_is_repeated_until_it_succeeds() -> None:
     run_with(scenario)
 
 
-@pytest.mark.parametrize("action", ["register", "checksum"])
-def test_missing_header_is_a_violation_and_ends_the_agent(action: str) -> None:
-    async def scenario(controller: FakeController) -> None:
-        controller.strip_header.add(action)
-        fleet = await run_until(controller, all_stopped)
-        assert fleet.devices[0].state is State.BROKEN
-        assert [violation.endpoint for violation in fleet.violations] == [action]
-        assert "X-Openwisp-Controller" in fleet.violations[0].what
-
-    run_with(scenario)
-
-
-def test_missing_header_of_a_report_is_a_violation() -> None:
-    async def scenario(controller: FakeController) -> None:
-        controller.strip_header.add("report-status")
-        fleet = await run_until(controller, lambda fleet: bool(fleet.violations))
-        assert "X-Openwisp-Controller" in fleet.violations[0].what
-
-    run_with(scenario)
-
-
-def test_download_needs_no_header() -> None:
-    async def scenario(controller: FakeController) -> None:
-        controller.strip_header.add("download-config")
-        fleet = await run_until(controller, all_in(State.APPLIED))
-        assert fleet.violations == []
-
-    run_with(scenario)
-
-
-def test_mismatch_is_a_violation_only_when_it_persists() -> None:
-    async def scenario(controller: FakeController) -> None:
-        controller.announced = "0" * 32
-        fleet = await run_until(controller, lambda fleet: bool(fleet.violations))
-        assert controller.actions().count("download-config") == 3
-        assert "3 cycles in a row" in fleet.violations[0].what
-        assert controller.reports() == []
-
-    run_with(scenario)
-
-
-def test_mismatch_of_one_cycle_is_benign() -> None:
-    async def scenario(controller: FakeController) -> None:
-        async def change_in_between(request: web.Request) -> web.StreamResponse | None:
-            controller.archive = OTHER
-            return None
-
-        controller.faults["download-config"] = change_in_between
-        fleet = await run_until(controller, all_in(State.APPLIED))
-        assert fleet.violations == []
-        assert controller.actions().count("download-config") == 2
-
-    run_with(scenario)
-
-
-@pytest.mark.parametrize(
-    ("action", "answer", "what"),
-    [
-        ("checksum", lambda: text("None"), "'None' is no checksum"),
-        ("checksum", lambda: text("0" * 32 + "\r\n"), "is no checksum"),
-        ("checksum", lambda: text("error: wrong key\n", 403), "unexpected status 403"),
-        ("checksum", lambda: web.Response(body=b"0" * 32, headers=HEADER), "content type"),
-        ("download-config", lambda: text("oops"), "content type 'text/plain'"),
-        ("download-config", lambda: web.Response(status=500), "unexpected status 500"),
-        ("report-status", lambda: text("ok"), "malformed body 'ok'"),
-        ("register", lambda: text("uuid: 1\nkey: 2\n", 201), "malformed registration body"),
-        ("register", lambda: text("nothing", 201), "malformed registration body"),
-        (
-            "register",
-            lambda: web.Response(status=301, headers={**HEADER, "Location": "/"}),
-            "unexpected status 301",
-        ),
-    ],
-)
-def test_broken_rule_is_a_violation(action: str, answer: Callable[[], web.Response], what: str) -> None:
-    async def scenario(controller: FakeController) -> None:
-        async def wrong(request: web.Request) -> web.StreamResponse:
-            return answer()
-
-        controller.faults[action] = wrong
-        fleet = await run_until(controller, lambda fleet: bool(fleet.violations))
-        assert fleet.violations[0].endpoint == action
-        assert what in fleet.violations[0].what
-        assert fleet.problems()[0].startswith("violation: device-0001: ")
-
-    run_with(scenario)
-
-
 @pytest.mark.parametrize("action", ["register", "checksum", "download-config", "report-status"])
 def test_dropped_connection_is_tried_again(action: str) -> None:
     async def scenario(controller: FakeController) -> None:
@@ -340,31 +185,6 @@ def test_dropped_connection_is_tried_again(action: str) -> None:
         fleet = await run_until(controller, all_in(State.APPLIED))
         assert fleet.violations == []
         assert fleet.summary().failures == 1
-
-    run_with(scenario)
-
-
-def test_unreachable_controller_after_applying_restores_the_old_configuration() -> None:
-    async def scenario(controller: FakeController) -> None:
-        fleet = await run_until(controller, all_in(State.APPLIED))
-        old = fleet.checksums()
-        controller.archive = OTHER
-        calls_before_download = 0
-
-        async def remember(request: web.Request) -> web.StreamResponse | None:
-            nonlocal calls_before_download
-            calls_before_download = len(controller.calls)
-            return None
-
-        async def drop_test(request: web.Request) -> web.StreamResponse | None:
-            testing = 0 < calls_before_download >= len(controller.calls) - POLICY.test_attempts
-            return drop(request) if testing else None
-
-        controller.faults = {"download-config": remember, "checksum": drop_test}
-        await run_until(controller, all_in(State.ERROR), fleet)
-        assert "the old one is restored" in fleet.devices[0].reason
-        assert fleet.checksums() == old
-        assert fleet.devices[0].storage.files["etc/config/system"].contents.count(b"'managed'") == 1
 
     run_with(scenario)
 
@@ -427,8 +247,58 @@ def test_power_cut_during_a_download_is_made_good_after_boot() -> None:
     run_with(scenario)
 
 
-def drop(request: web.Request) -> web.StreamResponse:
-    """Close the connection without an answer."""
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
+def test_unknown_device_that_is_known_again_goes_on_after_boot() -> None:
+    async def scenario(controller: FakeController) -> None:
+        fleet = await run_until(controller, all_in(State.APPLIED))
+        known = dict(controller.devices)
+        controller.devices.clear()
+        await run_until(controller, all_stopped, fleet)
+        controller.devices.update(known)
+        await run_until(controller, all_in(State.APPLIED), fleet)
+        assert controller.actions().count("register") == 1
+
+    run_with(scenario)
+
+
+def test_device_with_default_hostname_registers_with_its_mac_as_name() -> None:
+    async def scenario(controller: FakeController) -> None:
+        mix = Mix(mac_name_rate=1, hardware_id_rate=1)
+        fleet = await run_until(controller, all_in(State.APPLIED), make_fleet(controller, mix=mix))
+        identity = fleet.devices[0].identity
+        form = controller.calls[0].form
+        assert form["name"] == form["mac_address"] == identity.mac_address
+        assert form["hardware_id"] == identity.hardware_id != ""
+        assert form["key"] == consistent_key(identity.hardware_id, SECRET)
+        assert fleet.checksums() == {identity.mac_address: controller.checksum}
+
+    run_with(scenario)
+
+
+def test_device_told_to_reapply_does_so_although_nothing_changed() -> None:
+    async def scenario(controller: FakeController) -> None:
+        fleet = make_fleet(controller, interval=300.0)
+
+        def reapply_once(fleet: Fleet) -> bool:
+            if fleet.devices[0].state is State.APPLIED and len(controller.reports()) == 1 and fleet.checksums():
+                fleet.devices[0].reapply()
+            return len(controller.reports()) >= 2
+
+        await run_until(controller, reapply_once, fleet)
+        assert controller.actions().count("download-config") == 2
+
+    run_with(scenario)
+
+
+def test_restarts_are_counted_within_the_threshold_only() -> None:
+    async def scenario(controller: FakeController) -> None:
+        policy = replace(POLICY, restarts=2)
+        fleet = make_fleet(controller, secret="wrong", policy=policy)
+        await run_until(controller, all_stopped, fleet)
+        assert controller.actions() == ["register"] * 3
+        controller.calls.clear()
+        for device in fleet.devices:
+            device.policy = replace(policy, restart_threshold=0.0)
+        await run_until(controller, lambda fleet: len(controller.calls) > 5, fleet)
+        assert not all_stopped(fleet)
+
+    run_with(scenario)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from dataclasses import replace
+
+import pytest
 
 from openwisp_controller.fleet.identity import consistent_key, make_identity
 
@@ -22,6 +25,30 @@ def test_identities_are_repeatable_and_differ() -> None:
     some = [make_identity(number) for number in range(1, 5001)]
     for attribute in ("name", "mac_address", "management_ip"):
         assert len({getattr(identity, attribute) for identity in some}) == len(some)
+
+
+@pytest.mark.parametrize(
+    ("hostname", "default", "is_default"),
+    [
+        ("router", "", False),
+        ("OpenWrt", "", True),
+        ("openwrt", "", True),
+        ("", "", True),
+        ("router", "router", True),
+        ("router", "*", True),
+        ("router", "other", False),
+    ],
+)
+def test_default_hostnames_are_replaced_by_the_mac(hostname: str, default: str, is_default: bool) -> None:
+    identity = replace(make_identity(1), hostname=hostname, default_hostname=default)
+    assert identity.name == (identity.mac_address if is_default else hostname)
+
+
+def test_hardware_id_takes_the_place_of_the_mac_in_the_key() -> None:
+    some = [make_identity(number, has_hardware_id=True) for number in range(1, 100)]
+    assert len({identity.hardware_id for identity in some}) == len(some)
+    assert some[0].key("secret") == consistent_key(some[0].hardware_id, "secret")
+    assert some[0].mac_address == make_identity(1).mac_address
 
 
 def test_identities_are_plausible() -> None:

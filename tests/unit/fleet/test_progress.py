@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from openwisp_controller.fleet import Endpoint, State, Summary
+from openwisp_controller.fleet import Endpoint, FaultKind, State, Summary
 from openwisp_controller.fleet.metrics import Metrics
-from openwisp_controller.fleet.progress import PlainProgress, RequestRate, count_line
+from openwisp_controller.fleet.progress import PlainProgress, RequestRate, count_line, fault_line
 
 START = Summary(
     devices=3,
@@ -17,8 +17,10 @@ START = Summary(
     stopped=0,
     requests=0,
     failures=0,
+    abandoned=0,
     bytes=0,
     violations=0,
+    faults=dict.fromkeys(FaultKind, 0),
     endpoints={},
 )
 
@@ -52,6 +54,20 @@ def test_count_line_names_what_is_out_of_order() -> None:
     assert line == "3 devices, 3 registered, 1 applied, 1 error, 1 gone, 1 stopped, 2 violations"
 
 
+def test_long_runs_write_a_line_every_ten_seconds() -> None:
+    clock, lines = Clock(), list[str]()
+    progress = PlainProgress(lines.append, clock)
+    for second in range(1000):
+        clock.now += 1
+        progress.update(replace(START, registered=second))
+    assert 100 < len(lines) < 140
+
+
+def test_fault_line_counts_what_occurred() -> None:
+    faults = {**START.faults, FaultKind.FAILURE: 2, FaultKind.POWER_CUT: 1}
+    assert fault_line(replace(START, faults=faults)) == "injected: 2 failed applications, 1 power cuts"
+
+
 def test_rate_forgets_what_is_long_ago() -> None:
     clock = Clock()
     rate = RequestRate(clock)
@@ -68,6 +84,8 @@ def test_latencies_within_two_percent() -> None:
         metrics.answered(Endpoint.CHECKSUM, float(milliseconds), 32)
     metrics.failed()
     stats = metrics.endpoints()[Endpoint.CHECKSUM]
+    metrics.cut_off()
     assert (stats.count, stats.max, stats.mean) == (100, 100.0, 50.5)
-    assert 95 <= stats.p95 <= 95 * 1.02
-    assert (metrics.requests, metrics.failures, metrics.bytes) == (101, 1, 3200)
+    for figure, exact in ((stats.p50, 50), (stats.p95, 95), (stats.p99, 99)):
+        assert exact <= figure <= exact * 1.02
+    assert (metrics.requests, metrics.failures, metrics.abandoned, metrics.bytes) == (102, 1, 1, 3200)

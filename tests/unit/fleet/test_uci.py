@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,62 @@ def test_any_text_is_parsed_or_refused_with_a_line(text: str) -> None:
     except UciError as error:
         refused.append(error.line)
     assert all(1 <= line <= text.count("\n") + 1 for line in refused)
+
+
+fragments = st.sampled_from(
+    [
+        "config",
+        "option",
+        "list",
+        "package",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "'",
+        '"',
+        "\\",
+        "\\\n",
+        "#",
+        ";",
+        "a",
+        "'b c'",
+        '"d\\"e"',
+        "é",
+    ]
+)
+
+
+@given(st.lists(fragments, max_size=40).map("".join))
+def test_what_looks_like_uci_is_refused_or_means_the_same_when_dumped(text: str) -> None:
+    with suppress(UciError):
+        package = parse(text, "p")
+        dumped = dump(package)
+        assert parse(dumped, "p") == package
+        assert dump(parse(dumped, "p")) == dumped
+    with suppress(UciError):
+        parse_export(text)
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_parsed_or_refused(data: bytes) -> None:
+    with suppress(UciError):
+        parse(data.decode("latin-1"))
+
+
+@given(packages)
+def test_a_file_that_is_cut_short_is_parsed_or_refused(package: UciPackage) -> None:
+    text = dump(package)
+    for length in range(0, len(text), 7):
+        with suppress(UciError):
+            parse(text[:length])
+
+
+def test_long_texts_take_time_in_proportion() -> None:
+    # Each of these would take minutes if a token were looked for again and again.
+    for text in ("'a'b" * 200_000, '"' + "\\a" * 300_000, "'" * 300_001, "a " * 200_000, "#" * 500_000):
+        with suppress(UciError):
+            parse(text)
 
 
 @given(packages)

@@ -1,0 +1,92 @@
+"""The embedded server and devices that fail, lose reports, are away and lose their power: all ends well."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from openwisp_controller.fleet import FaultKind, Faults, Fleet, FleetThread, Mix
+
+from ..services import free_port
+from .processes import Process, environment, run, running, status_of, wait_until
+
+pytestmark = pytest.mark.skipif(
+    "DATABASE_URL" in os.environ, reason="has a database of its own: runs once, with SQLite"
+)
+DEVICES = 40
+SECRET = "faults-shared-secret"
+PREPARE = f"""
+from openwisp_users.models import Organization
+from openwisp_controller.config.models import OrganizationConfigSettings, Template
+organization = Organization.objects.create(name="faults", slug="faults")
+OrganizationConfigSettings.objects.create(organization=organization, shared_secret="{SECRET}")
+Template.objects.create(
+    organization=organization, name="lan", backend="netjsonconfig.OpenWrt", default=True,
+    config={{"interfaces": [{{"name": "eth0", "type": "ethernet"}}]}},
+)
+"""
+EDIT = """
+from openwisp_controller.config.models import Template
+template = Template.objects.get(name="lan")
+template.config["interfaces"][0]["mtu"] = 1400
+template.save()
+"""
+APPLIED = """
+import json
+from openwisp_controller.config.models import Config
+applied = Config.objects.filter(status="applied").values_list("device__name", "applied__checksum")
+print("applied", json.dumps(dict(applied)))
+"""
+
+
+def shell(code: str, env: dict[str, str]) -> str:
+    result = run("manage", "shell", "-v0", "-c", code, env=env)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def known_as_applied(env: dict[str, str]) -> dict[str, str]:
+    """What the database says that devices run, by name."""
+    checksums: dict[str, str] = json.loads(shell(APPLIED, env).partition("applied ")[2])
+    return checksums
+
+
+def all_applied(fleet: Fleet) -> bool:
+    return fleet.summary().applied == DEVICES == len(fleet.checksums())
+
+
+def test_devices_that_fail_end_well(tmp_path: Path) -> None:
+    env = environment(OPENWISP_DATA_DIR=str(tmp_path / "data"))
+    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+    shell(PREPARE, env)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = Process(("serve", "--port", str(port)), env, tmp_path / "log")
+    with running(server):
+        wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness")
+        faults = Faults(fail_rate=0.3, lose_report_rate=0.3, offline_rate=0.2, power_cut=0.2)
+        mix = Mix(mac_name_rate=0.2, hardware_id_rate=0.2, overwrite_rate=0.2)
+        fleet = Fleet(url, SECRET, DEVICES, interval=0.5, spread=0.5, faults=faults, mix=mix)
+        with FleetThread(fleet) as devices:
+            assert devices.wait_for(lambda fleet: len(fleet.checksums()) > DEVICES / 2, 60), fleet.problems()
+            before = fleet.checksums()
+            shell(EDIT, env)  # while they fail
+            assert devices.wait_for(
+                lambda fleet: sum(before.get(name) != now for name, now in fleet.checksums().items()) > DEVICES / 2, 60
+            ), fleet.problems()
+        summary = fleet.summary()
+        assert all(summary.faults[kind] > 0 for kind in FaultKind), summary.faults
+        assert fleet.problems() == []
+
+        fleet.faults = Faults()
+        with FleetThread(fleet) as devices:  # who could not apply tries again after boot
+            assert devices.wait_for(
+                lambda fleet: all_applied(fleet) and not set(fleet.checksums().values()) & set(before.values()), 60
+            ), fleet.problems()
+            assert fleet.violations == []
+            assert fleet.problems() == []
+        assert known_as_applied(env) == fleet.checksums()
+    assert SECRET not in server.output
