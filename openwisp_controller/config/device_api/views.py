@@ -144,7 +144,9 @@ def _compile(device_id: uuid.UUID) -> None:
     """Compile a configuration that was stored by other means than our own code."""
     with batch() as current:
         for config in lookup.served_configs().filter(device_id=device_id):
-            current.compile_claimed(config.pk, compiler.Why(Cause.CREATED))
+            # one that is marked, or failed before, is announced as it would be by a worker
+            cause = Cause(config.stale_cause) if config.stale_cause else Cause.INPUTS if config.compile_error else None
+            current.compile_claimed(config.pk, compiler.Why(cause or Cause.CREATED, config.stale_detail))
 
 
 def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, signal: Signal, rank: Rank) -> None:
