@@ -9,21 +9,22 @@ from typing import Any
 
 import pytest
 
-# the browser's driver runs an event loop in this thread, in which Django would refuse to use the database
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Chromium. Its driver keeps an event loop in this thread, so it is gone before the tests of other modules run."""
     from playwright.sync_api import sync_playwright
 
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     assert executable, "Chromium is not installed: run scripts/bootstrap"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # else Django refuses the database beside that loop
         yield chromium
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
         chromium.close()
 
 
