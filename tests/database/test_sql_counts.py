@@ -72,10 +72,10 @@ MARKS: dict[str, Callable[[Fleet], Any]] = {
 @pytest.mark.parametrize("change", MARKS)
 def test_marking_costs_the_same_for_any_number_of_devices(organization: Any, change: str) -> None:
     costs = []
-    for count in (2, 40):
+    for count in (1, 2, 40):  # the first fills caches of the process, such as that of content types
         fleet = Fleet(make.organization(), count)
         costs.append(cost(lambda fleet=fleet: MARKS[change](fleet)))
-    assert costs[0] == costs[1] <= 25
+    assert costs[1] == costs[2] <= 25
 
 
 def test_compiling_after_an_edited_template(organization: Any) -> None:
