@@ -15,6 +15,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CLI = [sys.executable, "-m", "openwisp_controller.server.cli"]
+#: For ``manage shell``: changes what every device gets by ``prepare``.
+EDIT_TEMPLATE = """
+from openwisp_controller.config.models import Template
+template = Template.objects.get(name="lan")
+template.config["interfaces"][0]["mtu"] = 1400
+template.save()
+"""
+
+
+def prepare(secret: str) -> str:
+    """Code for ``manage shell``: an organization with this shared secret and a default template."""
+    return f"""
+from openwisp_users.models import Organization
+from openwisp_controller.config.models import OrganizationConfigSettings, Template
+organization = Organization.objects.create(name="e2e", slug="e2e")
+OrganizationConfigSettings.objects.create(organization=organization, shared_secret="{secret}")
+Template.objects.create(
+    organization=organization, name="lan", backend="netjsonconfig.OpenWrt", default=True,
+    config={{"interfaces": [{{"name": "eth0", "type": "ethernet"}}]}},
+)
+"""
 
 
 def environment(**values: str) -> dict[str, str]:

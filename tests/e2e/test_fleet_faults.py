@@ -11,29 +11,13 @@ import pytest
 from openwisp_controller.fleet import FaultKind, Faults, Fleet, FleetThread, Mix
 
 from ..services import free_port
-from .processes import Process, environment, run, running, status_of, wait_until
+from .processes import EDIT_TEMPLATE, Process, environment, prepare, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(
     "DATABASE_URL" in os.environ, reason="has a database of its own: runs once, with SQLite"
 )
 DEVICES = 40
 SECRET = "faults-shared-secret"
-PREPARE = f"""
-from openwisp_users.models import Organization
-from openwisp_controller.config.models import OrganizationConfigSettings, Template
-organization = Organization.objects.create(name="faults", slug="faults")
-OrganizationConfigSettings.objects.create(organization=organization, shared_secret="{SECRET}")
-Template.objects.create(
-    organization=organization, name="lan", backend="netjsonconfig.OpenWrt", default=True,
-    config={{"interfaces": [{{"name": "eth0", "type": "ethernet"}}]}},
-)
-"""
-EDIT = """
-from openwisp_controller.config.models import Template
-template = Template.objects.get(name="lan")
-template.config["interfaces"][0]["mtu"] = 1400
-template.save()
-"""
 APPLIED = """
 import json
 from openwisp_controller.config.models import Config
@@ -61,7 +45,7 @@ def all_applied(fleet: Fleet) -> bool:
 def test_devices_that_fail_end_well(tmp_path: Path) -> None:
     env = environment(OPENWISP_DATA_DIR=str(tmp_path / "data"))
     assert run("manage", "migrate", "-v0", env=env).returncode == 0
-    shell(PREPARE, env)
+    shell(prepare(SECRET), env)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = Process(("serve", "--port", str(port)), env, tmp_path / "log")
@@ -73,7 +57,7 @@ def test_devices_that_fail_end_well(tmp_path: Path) -> None:
         with FleetThread(fleet) as devices:
             assert devices.wait_for(lambda fleet: len(fleet.checksums()) > DEVICES / 2, 60), fleet.problems()
             before = fleet.checksums()
-            shell(EDIT, env)  # while they fail
+            shell(EDIT_TEMPLATE, env)  # while they fail
             assert devices.wait_for(
                 lambda fleet: sum(before.get(name) != now for name, now in fleet.checksums().items()) > DEVICES / 2, 60
             ), fleet.problems()

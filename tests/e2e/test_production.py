@@ -13,27 +13,11 @@ import pytest
 from openwisp_controller.fleet import Fleet, FleetThread
 
 from ..services import free_port
-from .processes import Process, environment, run, running, status_of, wait_until
+from .processes import EDIT_TEMPLATE, Process, environment, prepare, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 30
 SECRET = "e2e-shared-secret"
-PREPARE = f"""
-from openwisp_users.models import Organization
-from openwisp_controller.config.models import OrganizationConfigSettings, Template
-organization = Organization.objects.create(name="e2e", slug="e2e")
-OrganizationConfigSettings.objects.create(organization=organization, shared_secret="{SECRET}")
-Template.objects.create(
-    organization=organization, name="lan", backend="netjsonconfig.OpenWrt", default=True,
-    config={{"interfaces": [{{"name": "eth0", "type": "ethernet"}}]}},
-)
-"""
-EDIT = """
-from openwisp_controller.config.models import Template
-template = Template.objects.get(name="lan")
-template.config["interfaces"][0]["mtu"] = 1400
-template.save()
-"""
 STATE = """
 from openwisp_controller.config.models import Config
 print("state", Config.objects.filter(status="applied").count(), Config.objects.filter(stale_since=None).count())
@@ -74,7 +58,7 @@ def all_applied(fleet: Fleet) -> bool:
 
 def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
     assert run("manage", "migrate", "-v0", env=env).returncode == 0
-    shell(PREPARE, env)
+    shell(prepare(SECRET), env)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     web = Process(("web", "--port", str(port), "--workers", "2"), env, tmp_path / "web.log")
@@ -93,7 +77,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
 
             # the worker is away while the template is edited: the message waits, or the reconciler finds the mark
             worker.stop()
-            shell(EDIT, env)
+            shell(EDIT_TEMPLATE, env)
             worker.start()
             assert devices.wait_for(followed, 60), fleet.problems()
             assert not fleet.violations
