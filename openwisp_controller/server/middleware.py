@@ -57,7 +57,6 @@ class LoginThrottle:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        user_login_failed.connect(self.count, dispatch_uid="controller_login_throttle")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method == "POST" and request.path in settings.LOGIN_PATHS and self._too_many(request):
@@ -67,15 +66,21 @@ class LoginThrottle:
             return response
         return self.get_response(request)
 
-    def count(self, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+    @classmethod
+    def count(cls, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
         """Receive that somebody could not log in."""
         if request is not None:
-            for who in self._who(request, str(credentials.get("username", ""))):
-                self.failures.count(who)
+            for who in _who(request, str(credentials.get("username", ""))):
+                cls.failures.count(who)
 
     def _too_many(self, request: HttpRequest) -> bool:
-        who = self._who(request, request.POST.get("username") or request.POST.get("login", ""))
+        who = _who(request, request.POST.get("username") or request.POST.get("login", ""))
         return any(self.failures.number(each) >= settings.LOGIN_FAILURES_PER_MINUTE for each in who)
 
-    def _who(self, request: HttpRequest, account: str) -> list[str]:
-        return [f"from {peer(request)}", f"as {account.lower()}"]
+
+def _who(request: HttpRequest, account: str) -> list[str]:
+    return [f"from {peer(request)}", f"as {account.lower()}"]
+
+
+# of the class, not of an instance: a handler that goes must not take the receiver with it
+user_login_failed.connect(LoginThrottle.count, dispatch_uid="controller_login_throttle")

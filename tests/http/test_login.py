@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import Client
 
 pytestmark = pytest.mark.django_db
 LIMIT = 3
@@ -43,3 +45,11 @@ def test_the_form_itself_always_opens(client: Any) -> None:
     for _ in range(LIMIT + 1):
         log_in(client, "alice", "wrong")
     assert client.get("/admin/login/", REMOTE_ADDR="203.0.113.5").status_code == 200
+
+
+def test_a_server_that_was_replaced_does_not_take_the_counting_with_it(client: Any) -> None:
+    replaced = Client()
+    assert [log_in(each, "alice", "wrong") for each in (replaced, client)] == [200, 200]
+    del replaced
+    gc.collect()
+    assert [log_in(client, "alice", "wrong") for _ in range(2, LIMIT + 1)] == [200] * (LIMIT - 2) + [429]
