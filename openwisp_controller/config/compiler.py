@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from . import context, rendering
 from .dsa import uses_dsa
-from .models import Cause, Config, Revision, Template
+from .models import Cause, Config, Revision, Template, VpnClient
 from .models.config import shorten_reason, storable
 from .sql import update_many
+from .vpn import clients, credentials
 
 logger = logging.getLogger(__name__)
 Status = Config.Status
@@ -27,6 +28,7 @@ _COLUMNS = (
     "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
     "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
+_HAS_VPN_CLIENTS = Exists(VpnClient.objects.filter(config=OuterRef("pk")))
 _RELATED = ("device", "device__organization__config_settings", "device__group")
 _POINTERS = ("compiled", "released", "downloaded", "applied")
 
@@ -88,13 +90,14 @@ class Stacks:
 def load(ids: Iterable[uuid.UUID]) -> list[Loaded]:
     """Load configurations with all that rendering needs and the checksums of what their pointers hold."""
     checksums = {f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in _POINTERS}
-    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).annotate(**checksums)
+    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED)
+    configs = configs.annotate(has_vpn_clients=_HAS_VPN_CLIENTS, **checksums)
     return cast(list[Loaded], list(configs.order_by("pk")))
 
 
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     """Lock up to ``limit`` stale configurations that no other worker holds; return why each is stale."""
-    stale = Config.objects.filter(stale_since__isnull=False).order_by("stale_since", "pk")
+    stale = Config.objects.filter(~clients.waiting_configs(), stale_since__isnull=False).order_by("stale_since", "pk")
     stale = stale.select_for_update(no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked)
     rows = stale.values_list("pk", "stale_cause", "stale_detail", "stale_author_id")[:limit]
     return {key: Why(Cause(cause), detail, author) for key, cause, detail, author in rows}
@@ -123,6 +126,7 @@ def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
         reasons: primary keys of the configurations, each with the reason that its new revision will carry.
     """
     configs = load(reasons)
+    configs = _without_waiting(configs, reasons)
     templates = templates_of(configs)
     extra = context.provided(configs)
     stacks = Stacks()
@@ -145,6 +149,16 @@ def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
             config.stale_since, config.stale_cause, config.stale_detail, config.stale_author_id = None, "", "", None
     update_many(Config, _COLUMNS, [[getattr(o.config, name) for name in _COLUMNS] for o, _ in outcomes])
     return [outcome for outcome, _ in outcomes]
+
+
+def _without_waiting(configs: list[Loaded], reasons: Mapping[uuid.UUID, Why]) -> list[Loaded]:
+    """Leave out configurations that lack a key which is still being made: marked, they are compiled when it exists."""
+    known = clients.of_configs(configs)
+    waiting = [c for c in configs if any(map(credentials.is_waiting, known.get(c.pk, ())))]
+    for config in waiting:
+        why = reasons[config.pk]
+        Config.mark_stale(Config.objects.filter(pk=config.pk), why.cause, why.detail)
+    return [config for config in configs if config not in waiting] if waiting else configs
 
 
 def release_held(config_id: uuid.UUID, revision: Revision) -> Outcome:
@@ -199,6 +213,7 @@ def _compile(
     if config.device.is_deactivated():
         config.config, templates = {}, ()
     try:
+        _check_addresses(config)
         variables = context.merge(context.layers(config, templates, extra))
         stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
         archive = stack.render(_own_config(config, stack), variables)
@@ -220,6 +235,15 @@ def _compile(
     elif why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
         config.status = Status.DEACTIVATED  # the device has nothing to remove
     return outcome, None
+
+
+def _check_addresses(config: Config) -> None:
+    for client in clients.of_configs([config]).get(config.pk, ()):
+        if clients.missing_address(client):
+            raise rendering.RenderingError(
+                f'The device has no address for the VPN server "{client.vpn.name}": the subnet'
+                f" {client.vpn.subnet.subnet if client.vpn.subnet else ''} has no free one left."
+            )
 
 
 def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:

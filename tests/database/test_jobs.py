@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run when the test says so, two devices a chunk."""
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: None)
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
     monkeypatch.setattr(jobs, "CHUNK", 2)
 
 
