@@ -21,6 +21,7 @@ class ConfigConfig(AppConfig):
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""
         from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+        from openwisp_ipam.models import IpAddress
         from openwisp_users.models import Organization
 
         from ..pki.models import Ca, Cert
@@ -44,6 +45,8 @@ class ConfigConfig(AppConfig):
             post_save.connect(changes.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
         post_delete.connect(changes.after_deleting_vpn, sender=Vpn, dispatch_uid="config_deleted_vpn")
         post_delete.connect(clients.on_deletion, sender=VpnClient, dispatch_uid="config_deleted_vpn_client")
+        pre_delete.connect(clients.before_deleting_address, sender=IpAddress, dispatch_uid="config_deleting_address")
+        post_delete.connect(clients.after_deleting_address, sender=IpAddress, dispatch_uid="config_deleted_address")
         for certified in (Ca, Cert):
             name = certified.__name__
             renewed.connect(changes.after_renewal, sender=certified, dispatch_uid=f"config_renewed_{name}")

@@ -21,6 +21,7 @@ from .models import Cause, Config, Revision, Template, VpnClient
 from .models.config import shorten_reason, storable
 from .sql import update_many
 from .vpn import clients, credentials
+from .vpn.variables import examples
 
 logger = logging.getLogger(__name__)
 Status = Config.Status
@@ -179,6 +180,9 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
     """Return why a configuration, perhaps unsaved, does not render with ``templates``; None when it does."""
     templates = [template for template in templates if template.backend == config.backend]
     variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
+    for template in templates:
+        if template.vpn is not None:
+            variables = {**examples(template.vpn), **variables}
     try:
         stack = rendering.Stack(
             config.backend, [template.config for template in templates], dsa=uses_dsa(config.device.os)
@@ -212,8 +216,11 @@ def _compile(
     outcome = Outcome(config, previous_status=config.status)
     if config.device.is_deactivated():
         config.config, templates = {}, ()
+    missing = clients.missing_address(config)
+    if missing:
+        _fail(outcome, missing)
+        return outcome, None
     try:
-        _check_addresses(config)
         variables = context.merge(context.layers(config, templates, extra))
         stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
         archive = stack.render(_own_config(config, stack), variables)
@@ -235,15 +242,6 @@ def _compile(
     elif why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
         config.status = Status.DEACTIVATED  # the device has nothing to remove
     return outcome, None
-
-
-def _check_addresses(config: Config) -> None:
-    for client in clients.of_configs([config]).get(config.pk, ()):
-        if clients.missing_address(client):
-            raise rendering.RenderingError(
-                f'The device has no address for the VPN server "{client.vpn.name}": the subnet'
-                f" {client.vpn.subnet.subnet if client.vpn.subnet else ''} has no free one left."
-            )
 
 
 def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:

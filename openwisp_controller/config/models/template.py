@@ -153,7 +153,8 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
-            self.stack().validate(self.config, self.get_context())
+            examples = variables.examples(self.vpn) if self.vpn is not None else {}
+            self.stack().validate(self.config, {**examples, **self.get_context()})
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
 

@@ -63,7 +63,7 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         db_index=True,
         default=new_key,
         validators=[
-            RegexValidator(r"^[^\s/\.]+$", _("This value must not contain spaces, dots or slashes."), code="invalid")
+            RegexValidator(r"^[^\s/\.]+\Z", _("This value must not contain spaces, dots or slashes."), code="invalid")
         ],
         help_text=_("Secret with which the server downloads its configuration."),
     )

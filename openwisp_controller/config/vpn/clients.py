@@ -190,9 +190,16 @@ def _provide_vnis(vpn: Vpn, clients: Sequence[VpnClient]) -> None:
         client.vni = number
 
 
-def missing_address(client: VpnClient) -> bool:
-    """Tell whether a client got no address though it should have one."""
-    return client.auto_cert and client.ip_id is None and client.vpn.family.needs_subnet
+def missing_address(config: Config) -> str:
+    """Return, in words, which address a device could not be given; empty when it has all that it needs."""
+    for client in of_configs([config]).get(config.pk, ()):
+        vpn = client.vpn
+        if client.auto_cert and client.ip_id is None and vpn.family.needs_subnet and client.gets_address:
+            subnet = vpn.subnet.subnet if vpn.subnet else ""
+            return (
+                f'The device has no address for the VPN server "{vpn.name}": the subnet {subnet} has no free one left.'
+            )
+    return ""
 
 
 def check_free_address(config: Config, templates: Iterable[Template]) -> Subnet | None:
@@ -239,17 +246,45 @@ def remove(which: Q) -> int:
         token = _removing.set(True)
         try:
             VpnClient.objects.filter(pk__in=[client.pk for client in clients]).delete()
+            _give_back(clients)
         finally:
             _removing.reset(token)
-        _give_back(clients)
         return len(clients)
 
 
-def on_deletion(instance: VpnClient, **kwargs: Any) -> None:
-    """Receive ``post_delete``: a client that goes with something else gives back what it had."""
+def on_deletion(instance: VpnClient, origin: Any = None, **kwargs: Any) -> None:
+    """Receive ``post_delete``: a client that goes with something else gives back what it had.
+
+    One whose certificate was deleted by hand comes back with another, for its template is still there.
+    """
+    from ...pki.models import Cert
+    from ..batch import batch
+    from ..models import Cause, Config
+
+    if _removing.get():
+        return
+    with batch() as current:
+        _give_back([instance])
+        if isinstance(origin, Cert) or getattr(origin, "model", None) is Cert:
+            current.vpn_clients_follow(instance.config_id)
+            current.stale(Config.objects.filter(pk=instance.config_id), Cause.INPUTS, "certificate deleted")
+
+
+def before_deleting_address(instance: IpAddress, **kwargs: Any) -> None:
+    """Receive ``pre_delete`` of addresses: remember which clients lose theirs."""
+    from ..models import VpnClient
+
     if not _removing.get():
-        with transaction.atomic():
-            _give_back([instance])
+        instance.__dict__["_vpn_clients"] = list(VpnClient.objects.filter(ip=instance))
+
+
+def after_deleting_address(instance: IpAddress, origin: Any = None, **kwargs: Any) -> None:
+    """Receive ``post_delete``: clients whose address was deleted by hand get another one."""
+    if not isinstance(origin, IpAddress) and getattr(origin, "model", None) is not IpAddress:
+        return  # it goes with its subnet
+    for client in instance.__dict__.pop("_vpn_clients", ()):
+        client.ip = None
+        client.save()
 
 
 def _give_back(clients: Sequence[VpnClient]) -> None:

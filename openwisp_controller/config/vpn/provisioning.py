@@ -132,15 +132,15 @@ def provided(vpn: Vpn) -> Iterator[None]:
     """
     vpn.normalise()
     family = vpn.family
+    former = _stored(vpn)
     if vpn.ca is not None and (vpn.cert is None or vpn.cert.ca_id != vpn.ca_id):
-        if vpn.cert is not None:
-            vpn.cert.revoke()
         vpn.cert = _server_certificate(vpn)
     if family.openvpn and not vpn.dh:
         vpn.dh = type(vpn).dhparam(2048)
     if family.wireguard and not (vpn.public_key and vpn.private_key):
         vpn.private_key, vpn.public_key = keys.new_pair()
-    former = _provide_address(vpn)
+    if vpn.subnet is not None and vpn.ip is None:
+        vpn.ip = _address(vpn)
     created = family.zerotier and not vpn.network_id
     if created:
         zerotier.create_network(vpn)
@@ -150,33 +150,44 @@ def provided(vpn: Vpn) -> Iterator[None]:
         if created:
             zerotier.delete_network_quietly(vpn)
         raise
-    if former is not None:
-        IpAddress.objects.filter(pk=former, vpn=None, vpnclient=None).delete()
+    if former.get("ca_id") != vpn.ca_id:
+        _revoke(former.get("cert_id"))
+    if former.get("ip_id") != vpn.ip_id:
+        _free(former.get("ip_id"))
 
 
-def _provide_address(vpn: Vpn) -> uuid.UUID | None:
-    """Give the server an address, and return the key of the one that it gives up."""
-    stored = None if vpn._state.adding else type(vpn)._base_manager.filter(pk=vpn.pk).values_list("ip_id").first()
-    former = stored[0] if stored else None
-    if vpn.subnet is not None and vpn.ip is None:
-        found = addresses.allocate(vpn.subnet, 1, description=vpn.name)
-        if not found:
-            text = _("The subnet %s has no free address left for the server.") % vpn.subnet.subnet
-            raise ValidationError({"subnet": text})
-        vpn.ip = found[0]
-    return former if former != vpn.ip_id else None
+def _stored(vpn: Vpn) -> dict[str, Any]:
+    if vpn._state.adding:
+        return {}
+    return type(vpn)._base_manager.filter(pk=vpn.pk).values("ca_id", "cert_id", "ip_id").first() or {}
+
+
+def _address(vpn: Vpn) -> IpAddress:
+    assert vpn.subnet is not None
+    found = addresses.allocate(vpn.subnet, 1, description=vpn.name)
+    if not found:
+        text = _("The subnet %s has no free address left for the server.") % vpn.subnet.subnet
+        raise ValidationError({"subnet": text})
+    return found[0]
+
+
+def _revoke(cert_id: int | None) -> None:
+    from ...pki.models import Cert
+
+    for cert in Cert.objects.filter(pk=cert_id):
+        cert.revoke()
+
+
+def _free(ip_id: uuid.UUID | None) -> None:
+    """Delete an address that nobody uses any more."""
+    IpAddress.objects.filter(pk=ip_id, vpn=None, vpnclient=None).delete()
 
 
 def give_back(vpn: Vpn) -> None:
     """Revoke the certificate and free the address and the network of a server that was deleted."""
-    from ...pki.models import Cert
-
     zerotier.server_deleted(vpn)
-    if vpn.cert_id is not None:
-        for cert in Cert.objects.filter(pk=vpn.cert_id):
-            cert.revoke()
-    if vpn.ip_id is not None:
-        IpAddress.objects.filter(pk=vpn.ip_id, vpn=None, vpnclient=None).delete()
+    _revoke(vpn.cert_id)
+    _free(vpn.ip_id)
 
 
 def _server_certificate(vpn: Vpn) -> Cert:

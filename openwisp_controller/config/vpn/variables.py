@@ -79,6 +79,13 @@ def of_client(client: VpnClient, server: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def examples(vpn: Vpn) -> dict[str, str]:
+    """Return values of what only clients have, for checking templates: the schema wants IPv6 addresses to be some."""
+    if vpn.subnet is None or vpn.subnet.subnet.version == 4:
+        return {}
+    return {f"ip_address_{vpn.pk.hex}": str(vpn.subnet.subnet.network_address)}
+
+
 def certificate_paths(vpn: Vpn) -> dict[str, str]:
     """Return where on devices the certificate and key for a server are put."""
     directory, key = settings.CERT_PATH, vpn.pk.hex
