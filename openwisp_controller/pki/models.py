@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -47,7 +47,13 @@ class _Issued(models.Model):
 
     def _generate_if_needed(self) -> None:
         self._make_dates_aware()
-        super()._generate_if_needed()  # type: ignore[misc]
+        try:
+            super()._generate_if_needed()  # type: ignore[misc]
+        except ValidationError as error:
+            raise ValidationError({NON_FIELD_ERRORS: error.messages}) from error
+
+    def _generate_serial_number(self) -> str:
+        return str(uuid.uuid4().int)
 
     def _make_dates_aware(self) -> None:
         """Give the library's default start of validity, midnight wherever one is, a time zone: the server's."""
@@ -65,7 +71,7 @@ class _Issued(models.Model):
         issuing.issue(self, self.__dict__.pop("prepared_key", None) or issuing.new_key(self.key_length))  # type: ignore[arg-type]
 
     def _renew(self, key: issuing.PrivateKey, validity_end: datetime) -> None:
-        self.serial_number = str(uuid.uuid4().int)
+        self.serial_number = self._generate_serial_number()
         self.validity_end = validity_end
         issuing.issue(self, key)  # type: ignore[arg-type]
         self.save()

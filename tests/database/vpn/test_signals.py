@@ -35,7 +35,7 @@ def template(vpn: Vpn, committing: Any) -> Template:
 def config(template: Template, committing: Any, recorded: SignalRecorder) -> Config:
     """A client that has applied its configuration."""
     with committing():
-        config = make.config(template.organization, templates=[template])
+        make.config(template.organization, templates=[template])
     Config.objects.update(status="applied")
     recorded.clear()
     return Config.objects.get()
