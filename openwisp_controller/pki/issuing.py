@@ -13,6 +13,10 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from .models import Ca, Cert
 
+_NS_CERT_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_CERTIFICATE_TYPES = {
+    "client": 0x80, "server": 0x40, "email": 0x20, "objsign": 0x10, "sslca": 0x04, "emailca": 0x02, "objca": 0x01,
+}  # fmt: skip
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {"256": ec.SECP256R1(), "384": ec.SECP384R1(), "521": ec.SECP521R1()}
 _RSA = ("1024", "2048", "4096")
@@ -73,6 +77,26 @@ def issue(subject: Ca | Cert, key: PrivateKey) -> None:
     subject.private_key = _pem(key, subject.passphrase)
     for cached in ("x509", "x509_text", "pkey", "_signing_key"):
         subject.__dict__.pop(cached, None)
+
+
+def certificate_type(value: str) -> x509.UnrecognizedExtension:
+    """Return the Netscape certificate type, which OpenVPN and OpenSSL look at.
+
+    Args:
+        value: names separated by commas, such as ``client`` or ``server``.
+
+    Raises:
+        ValidationError: a name is not known, or there is none.
+    """
+    names = [name.strip().lower() for name in str(value).split(",") if name.strip()]
+    unknown = [name for name in names if name not in _CERTIFICATE_TYPES]
+    if unknown or not names:
+        raise ValidationError(_("Unsupported nsCertType value: %s") % (unknown[0] if unknown else value))
+    bits = 0
+    for name in names:
+        bits |= _CERTIFICATE_TYPES[name]
+    unused = (bits & -bits).bit_length() - 1  # trailing zeros do not count as bits (X.690, 11.2.2)
+    return x509.UnrecognizedExtension(_NS_CERT_TYPE, bytes([0x03, 0x02, unused, bits]))
 
 
 def _pem(key: PrivateKey, passphrase: str) -> str:

@@ -28,6 +28,7 @@ class _Issued(models.Model):
     if TYPE_CHECKING:
         organization_id: uuid.UUID | None
         common_name: str
+        extensions: list[dict[str, Any]]
         key_length: str
         serial_number: str
         validity_start: datetime
@@ -51,6 +52,20 @@ class _Issued(models.Model):
             super()._generate_if_needed()  # type: ignore[misc]
         except ValidationError as error:
             raise ValidationError({NON_FIELD_ERRORS: error.messages}) from error
+
+    def _add_extensions(self, builder: Any, public_key: Any) -> Any:
+        """Add the certificate type ourselves: the library marks all its bits but the first as unused."""
+        extensions = self.extensions
+        types = [each for each in extensions if each.get("name") == "nsCertType"]
+        self.extensions = [each for each in extensions if each not in types]
+        try:
+            builder = super()._add_extensions(builder, public_key)  # type: ignore[misc]
+        finally:
+            self.extensions = extensions
+        for each in types:
+            extension = issuing.certificate_type(each.get("value", ""))
+            builder = builder.add_extension(extension, critical=each.get("critical", False))
+        return builder
 
     def _generate_serial_number(self) -> str:
         return str(uuid.uuid4().int)

@@ -68,6 +68,23 @@ def test_openssl_verifies(ca: Ca, tmp_path: Any) -> None:
     assert "verify OK" in text.stderr + text.stdout
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("client", "SSL Client"),
+        ("server", "SSL Server"),
+        ("client, server", "SSL Client, SSL Server"),
+        ("objca", "Object Signing CA"),
+    ],
+)
+def test_certificate_type(ca: Ca, tmp_path: Any, value: str, shown: str) -> None:
+    cert = make.cert(ca, extensions=[{"name": "nsCertType", "value": value}])
+    (tmp_path / "cert").write_text(cert.certificate)
+    command = ["openssl", "x509", "-in", "cert", "-noout", "-ext", "nsCertType"]
+    text = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert text.split("\n")[1].strip() == shown
+
+
 class TestRevocation:
     def test_revoked(self, ca: Ca) -> None:
         cert = make.cert(ca)
@@ -173,6 +190,7 @@ class TestRules:
             ({"serial_number": "abc"}, "serial_number", "Serial number must be an integer"),
             ({"extensions": [1]}, "__all__", "Extension format invalid"),
             ({"extensions": [{"name": "unknown", "value": "x"}]}, "__all__", "Unsupported extension: unknown"),
+            ({"extensions": [{"name": "nsCertType", "value": "x"}]}, "__all__", "Unsupported nsCertType value: x"),
             ({"key_length": "999"}, "key_length", "is not a valid choice"),
             ({"validity_end": "2001-01-01T00:00:00Z"}, "validity_end", "must lie after its start"),
         ],

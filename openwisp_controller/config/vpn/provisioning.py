@@ -150,16 +150,17 @@ def provided(vpn: Vpn) -> Iterator[None]:
         if created:
             zerotier.delete_network_quietly(vpn)
         raise
-    if former.get("ca_id") != vpn.ca_id:
-        _revoke(former.get("cert_id"))
-    if former.get("ip_id") != vpn.ip_id:
-        _free(former.get("ip_id"))
+    if former.get("cert_id") and former["ca_id"] != vpn.ca_id:
+        _revoke(former["cert_id"])
+    if former.get("ip_id") and former["ip_id"] != vpn.ip_id:
+        _free(former["ip_id"])
 
 
 def _stored(vpn: Vpn) -> dict[str, Any]:
     if vpn._state.adding:
         return {}
-    return type(vpn)._base_manager.filter(pk=vpn.pk).values("ca_id", "cert_id", "ip_id").first() or {}
+    stored: Any = type(vpn)._base_manager.filter(pk=vpn.pk).values("ca_id", "cert_id", "ip_id").first()
+    return stored or {}
 
 
 def _address(vpn: Vpn) -> IpAddress:
@@ -171,14 +172,14 @@ def _address(vpn: Vpn) -> IpAddress:
     return found[0]
 
 
-def _revoke(cert_id: int | None) -> None:
+def _revoke(cert_id: int) -> None:
     from ...pki.models import Cert
 
     for cert in Cert.objects.filter(pk=cert_id):
         cert.revoke()
 
 
-def _free(ip_id: uuid.UUID | None) -> None:
+def _free(ip_id: uuid.UUID) -> None:
     """Delete an address that nobody uses any more."""
     IpAddress.objects.filter(pk=ip_id, vpn=None, vpnclient=None).delete()
 
@@ -186,8 +187,10 @@ def _free(ip_id: uuid.UUID | None) -> None:
 def give_back(vpn: Vpn) -> None:
     """Revoke the certificate and free the address and the network of a server that was deleted."""
     zerotier.server_deleted(vpn)
-    _revoke(vpn.cert_id)
-    _free(vpn.ip_id)
+    if vpn.cert_id is not None:
+        _revoke(vpn.cert_id)
+    if vpn.ip_id is not None:
+        _free(vpn.ip_id)
 
 
 def _server_certificate(vpn: Vpn) -> Cert:
