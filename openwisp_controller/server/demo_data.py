@@ -1,4 +1,4 @@
-"""What the demo starts with: an organization, an administrator, templates and a group."""
+"""What the demo starts with: an organization, an administrator, templates, a group, two VPN servers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from openwisp_ipam.models import Subnet
 from openwisp_users.models import Organization
 
 from ..config.batch import batch
-from ..config.models import DeviceGroup, OrganizationConfigSettings, Template
+from ..config.models import DeviceGroup, OrganizationConfigSettings, Template, Vpn
+from ..pki.models import Ca
 
 BACKEND = "netjsonconfig.OpenWrt"
+VPN_BACKENDS = "openwisp_controller.vpn_backends"
+WIREGUARD = {"wireguard": [{"name": "wg0", "port": 51820}]}
+OPENVPN = {
+    "openvpn": [
+        {
+            "name": "legacy", "mode": "server", "proto": "udp", "port": 1194, "dev": "tun0", "dev_type": "tun",
+            "tls_server": True, "topology": "subnet", "server": "10.20.0.0 255.255.0.0", "ca": "ca.pem",
+            "cert": "cert.pem", "key": "key.pem", "dh": "dh.pem", "keepalive": "10 60",
+        }
+    ],
+    "files": [
+        {"path": f"{name}.pem", "mode": "0600", "contents": f"{{{{ {name} }}}}"} for name in ("ca", "cert", "key", "dh")
+    ],
+}  # fmt: skip
 WIFI = "Public Wi-Fi"
 
 TEMPLATES: tuple[dict[str, Any], ...] = (
@@ -144,6 +160,30 @@ def _populate(organization: Organization) -> None:
         template.save()
         if template.name == "Banner":
             group.templates.set([template])
+    _add_tunnels(organization)
+
+
+def _add_tunnels(organization: Organization) -> None:
+    """Add a WireGuard and an OpenVPN server, with templates that every device gets."""
+    subnet = Subnet(organization=organization, name="Management tunnel", subnet="10.10.0.0/16")
+    ca = Ca(organization=organization, name="City CA", common_name="City CA", key_length="256")
+    for saved in (subnet, ca):
+        saved.full_clean()
+        saved.save()
+    servers = (
+        Vpn(name="Management", backend=f"{VPN_BACKENDS}.Wireguard", host="vpn.example.org", subnet=subnet,
+            config=WIREGUARD),
+        Vpn(name="Legacy tunnel", backend=f"{VPN_BACKENDS}.OpenVpn", host="vpn.example.org", ca=ca, config=OPENVPN),
+    )  # fmt: skip
+    for vpn in servers:
+        vpn.organization = organization
+        vpn.full_clean()
+        vpn.save()
+        template = Template(
+            organization=organization, backend=BACKEND, name=vpn.name, type=Template.Type.VPN, vpn=vpn, default=True
+        )
+        template.full_clean()
+        template.save()
 
 
 def edit_wifi() -> None:

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from openwisp_ipam.api import views as ipam_views
+from openwisp_ipam.api.urls import get_api_urls as get_ipam_api_urls
 from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
 from . import health
@@ -16,4 +18,5 @@ urlpatterns = [
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
     path("", include("openwisp_notifications.urls")),
+    path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),
 ]

@@ -38,7 +38,7 @@ def page(browser: Any, live_server: Any, transactional_db: Any) -> Iterator[Any]
     page = context.new_page()
     page.set_default_timeout(15_000)
     problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
     page.goto("/admin/login/")
     page.fill("#id_username", "operator")
     page.fill("#id_password", "secret")

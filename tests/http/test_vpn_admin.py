@@ -1,0 +1,153 @@
+"""Who may see and change VPN servers and certificates in the administration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from openwisp_controller.config.models import Vpn
+from openwisp_controller.pki.models import Ca, Cert
+
+from .. import factories as make
+from .test_admin import administrator, operator, other, root, url
+
+__all__ = ["administrator", "operator", "other", "root"]
+pytestmark = pytest.mark.django_db
+TOKEN = "very-secret-token"
+
+
+@pytest.fixture
+def vpn(organization: Any, committing: Any) -> Vpn:
+    with committing():
+        vpn = make.vpn(organization, auth_token=TOKEN)
+    return Vpn.objects.get(pk=vpn.pk)
+
+
+@pytest.fixture
+def foreign(other: Any, committing: Any) -> Vpn:
+    with committing():
+        return make.vpn(other, name="foreign", auth_token=TOKEN)
+
+
+def form(vpn: Vpn, **values: Any) -> dict[str, Any]:
+    """What the page of a server posts."""
+    return {
+        "organization": vpn.organization_id or "", "name": vpn.name, "host": vpn.host, "key": vpn.key,
+        "backend": vpn.backend, "ca": vpn.ca_id or "", "cert": vpn.cert_id or "", "subnet": vpn.subnet_id or "",
+        "ip": vpn.ip_id or "", "webhook_endpoint": "", "auth_token": vpn.auth_token or "", "notes": "",
+        "config": json.dumps(vpn.config), **values,
+    }  # fmt: skip
+
+
+class TestTenancy:
+    def test_lists(self, administrator: Client, vpn: Vpn, foreign: Vpn) -> None:
+        page = administrator.get(url("vpn_changelist")).content.decode()
+        assert vpn.name in page
+        assert "foreign" not in page
+
+    @pytest.mark.parametrize("name", ["download", "context"])
+    def test_tools(self, administrator: Client, vpn: Vpn, foreign: Vpn, name: str) -> None:
+        assert administrator.get(reverse(f"admin:config_vpn_{name}", args=[vpn.pk])).status_code == 200
+        assert administrator.get(reverse(f"admin:config_vpn_{name}", args=[foreign.pk])).status_code == 404
+
+    def test_preview(self, administrator: Client, vpn: Vpn, foreign: Vpn) -> None:
+        address = reverse("admin:config_vpn_preview")
+        own = administrator.post(address, {**form(vpn), "id": vpn.pk})
+        assert "PrivateKey" in own.json()["text"]
+        assert administrator.post(address, {**form(foreign), "id": foreign.pk}).status_code == 404
+        # another organization's things do not slip in by a form of one's own
+        stolen = administrator.post(address, form(vpn, subnet=foreign.subnet_id, ip="", name="new", id=""))
+        assert set(stolen.json()["errors"]) == {"subnet"}
+
+    def test_pages(self, administrator: Client, vpn: Vpn, foreign: Vpn) -> None:
+        assert administrator.get(url("vpn_change", foreign)).status_code == 302
+        ca = make.ca(foreign.organization)
+        assert administrator.get(reverse("admin:pki_ca_change", args=[ca.pk])).status_code == 302
+        cert = make.cert(ca)
+        assert administrator.get(reverse("admin:pki_cert_change", args=[cert.pk])).status_code == 302
+
+    def test_saving_with_anothers_things(self, administrator: Client, vpn: Vpn, other: Any) -> None:
+        ca = make.ca(other)
+        values = {
+            "backend": "openwisp_controller.vpn_backends.OpenVpn",
+            "config": json.dumps(make.OPENVPN),
+            "ca": ca.pk,
+        }
+        answer = administrator.post(url("vpn_add"), form(vpn, name="new", ip="", **values))
+        assert "Select a valid choice" in answer.content.decode()
+        assert not Vpn.objects.filter(name="new").exists()
+
+    def test_nobody_but_superusers_shares(self, administrator: Client, root: Client, vpn: Vpn) -> None:
+        values = form(vpn, organization="", name="new", ip="")
+        assert administrator.post(url("vpn_add"), values).status_code == 200
+        assert not Vpn.objects.filter(name="new").exists()
+        shared = make.subnet(None, "10.9.0.0/16")
+        answer = root.post(url("vpn_add"), {**values, "subnet": shared.pk})
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
+        assert Vpn.objects.get(name="new").organization is None
+
+
+class TestSecrets:
+    def test_those_who_may_only_look(self, operator: Client, vpn: Vpn) -> None:
+        page = operator.get(url("vpn_change", vpn))
+        assert page.status_code == 200
+        for secret in (vpn.key, TOKEN, vpn.private_key):
+            assert secret not in page.content.decode()
+        for name in ("download", "context"):
+            assert operator.get(reverse(f"admin:config_vpn_{name}", args=[vpn.pk])).status_code == 403
+
+    def test_private_keys_of_certificates(self, operator: Client, administrator: Client, organization: Any) -> None:
+        ca = make.ca(organization)
+        for issued, name in ((ca, "ca"), (make.cert(ca), "cert")):
+            address = reverse(f"admin:pki_{name}_change", args=[issued.pk])
+            assert "BEGIN PRIVATE KEY" not in operator.get(address).content.decode()
+            assert "BEGIN PRIVATE KEY" in administrator.get(address).content.decode()
+
+    def test_lists_carry_none(self, root: Client, vpn: Vpn) -> None:
+        page = root.get(url("vpn_changelist")).content.decode()
+        assert not any(secret in page for secret in (vpn.key, TOKEN, vpn.private_key))
+
+
+class TestCertificates:
+    def test_creating(self, administrator: Client, organization: Any) -> None:
+        values = {
+            "operation_type": "new", "name": "by hand", "organization": organization.pk, "notes": "",
+            "key_length": "256", "digest": "sha256", "validity_start_0": "2026-01-01", "validity_start_1": "00:00:00",
+            "validity_end_0": "2046-01-01", "validity_end_1": "00:00:00", "country_code": "IT", "state": "", "city": "",
+            "organization_name": "", "organizational_unit_name": "", "email": "", "common_name": "by hand",
+            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "",
+        }  # fmt: skip
+        answer = administrator.post(reverse("admin:pki_ca_add"), values)
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
+        assert Ca.objects.get().x509.subject.rfc4514_string() == "CN=by hand,C=IT"
+
+    def test_crl_is_public(self, client: Client, organization: Any) -> None:
+        ca = make.ca(organization)
+        answer = client.get(reverse("admin:crl", args=[ca.pk]))
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/x-pem-file")
+        assert answer.content.startswith(b"-----BEGIN X509 CRL-----")
+        assert client.get(reverse("admin:crl", args=[ca.pk + 1])).status_code == 404
+
+    def test_renewing_a_revoked_one_with_others(self, administrator: Client, organization: Any) -> None:
+        ca = make.ca(organization)
+        revoked, good = make.cert(ca), make.cert(ca)
+        revoked.revoke()
+        before = {cert.pk: cert.serial_number for cert in (revoked, good)}
+        data = {"action": "renew_cert", "_selected_action": [revoked.pk, good.pk], "post": "1"}
+        page = administrator.post(reverse("admin:pki_cert_changelist"), data, follow=True).content.decode()
+        assert "A revoked certificate cannot be renewed" in page
+        after = {cert.pk: cert.serial_number for cert in Cert.objects.all()}
+        assert (after[revoked.pk] == before[revoked.pk], after[good.pk] != before[good.pk]) == (True, True)
+
+    def test_deleting_what_is_in_use(self, root: Client, organization: Any) -> None:
+        vpn = make.vpn(organization, "OpenVpn")
+        for address in (
+            reverse("admin:pki_ca_delete", args=[vpn.ca_id]),
+            reverse("admin:pki_cert_delete", args=[vpn.cert_id]),
+        ):
+            assert "is used by" in root.post(address, {"post": "yes"}, follow=True).content.decode()
+        assert Vpn.objects.get().cert is not None
