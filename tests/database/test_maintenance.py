@@ -39,7 +39,7 @@ class TestLostMessages:
         config = make.config(organization, templates=[template])
         with committing():
             save(template, config=interface("eth9"))
-        assert lost == ["compile_stale"]
+        assert "compile_stale" in lost
         assert fresh(config).checksum == config.checksum
         maintenance.reconcile()
         assert fresh(config).checksum != config.checksum
