@@ -16,6 +16,7 @@ from openwisp_utils.utils import get_random_key
 from openwisp_utils.validators import key_validator
 
 from ..settings import settings
+from ..sql import take_turns
 from ..validators import device_name_validator, mac_address_validator
 from .group import DeviceGroup
 from .observed import Observed
@@ -197,6 +198,7 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         )
         if limits is None or limits.device_limit == 0:
             return
+        take_turns(f"devices of {self.organization_id}")
         devices = Device.objects.filter(organization_id=self.organization_id).exclude(pk=self.pk).count()
         if not limits.allows_another(devices):
             raise ValidationError(
@@ -221,6 +223,9 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
                 conditions["hardware_id"] = same_organization & Q(hardware_id=self.hardware_id)
         if not conditions:
             return
+        if "name" in conditions:
+            # the setting can be changed, so the database has no constraint to rely on
+            take_turns(f"device {self.name.lower()} of {self.organization_id}")
         either = Q()
         for condition in conditions.values():
             either |= condition
