@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+SESSION_ENGINE = "openwisp_controller.server.sessions"
 ROOT_URLCONF = "openwisp_controller.server.urls"
 WSGI_APPLICATION = "openwisp_controller.server.wsgi.application"
 ASGI_APPLICATION = "openwisp_controller.server.asgi.application"

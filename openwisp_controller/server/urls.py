@@ -17,3 +17,4 @@ urlpatterns = [
     path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
     path("", include("openwisp_notifications.urls")),
 ]
+handler500 = "openwisp_controller.server.middleware.server_error"
