@@ -98,8 +98,8 @@ class TestKilledWorker:
         return config
 
     def test_after_claiming(self, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-        def kill(reasons: Any) -> Any:
-            compile_configs(reasons)
+        def kill(*arguments: Any) -> Any:
+            compile_configs(*arguments)
             raise Killed
 
         revisions = Revision.objects.count()

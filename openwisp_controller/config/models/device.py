@@ -79,6 +79,9 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
     _is_deactivated = models.BooleanField(default=False)
 
+    is_known_to_fit = False
+    """Whoever creates the device has just seen that its organization may have as many as it likes."""
+
     observed_fields = (
         "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
     )  # fmt: skip
@@ -190,6 +193,8 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
 
     def _check_limit(self) -> None:
         if not self._state.adding and not self._differs("organization_id"):
+            return
+        if self.is_known_to_fit:
             return
         limits = (
             OrganizationLimits.objects.filter(organization_id=self.organization_id)
