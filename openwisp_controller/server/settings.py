@@ -74,6 +74,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 MIDDLEWARE = [
     "openwisp_controller.server.middleware.DatabaseMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "openwisp_controller.server.middleware.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
