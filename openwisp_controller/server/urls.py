@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
+from ..config.admin import choices
 from . import health
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("config/schema.json", choices.schema, name="config_schema"),
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
     path("", include("openwisp_notifications.urls")),
