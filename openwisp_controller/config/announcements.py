@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +38,8 @@ ACTIONS = {
 }
 #: An announcement older than this has been left behind by a worker that was killed.
 OVERDUE = timedelta(seconds=60)
+#: How often a worker that is still sending says so.
+RENEWED_AFTER = OVERDUE / 6
 
 
 class Rank(IntEnum):
@@ -122,6 +125,7 @@ def of_config(config: Config, why: Why, outcome: Outcome, forced: bool = False) 
 def owed(results: Sequence[tuple[Pending, Outcome]]) -> list[Announcement]:
     """Return rows that stand for the signals of a background compile until these are sent."""
     rows = []
+    now = timezone.now()
     for pending, outcome in results:
         why = pending.why()
         modified = _is_modification(why, outcome, pending.announced_anyway)
@@ -130,6 +134,7 @@ def owed(results: Sequence[tuple[Pending, Outcome]]) -> list[Announcement]:
             rows.append(
                 Announcement(
                     config_id=outcome.config.pk,
+                    created=now,
                     cause=why.cause,
                     previous_status=outcome.previous_status,
                     status_changed=changed,
@@ -186,13 +191,50 @@ def _emission(signal: Signal, subject: Config, /, **arguments: Any) -> Emission:
     return Emission(Rank.CONFIG, signal, subject, arguments)
 
 
-def send_robustly(emissions: Iterable[Emission], rows: Iterable[Announcement]) -> None:
+class _Lease:
+    """Rows that stand for signals which this worker is sending: others leave them alone while it renews them in time.
+
+    The time of the last renewal, ``created``, is also the proof of whose they are.
+    """
+
+    def __init__(self, rows: Iterable[Announcement]) -> None:
+        self.rows = {row.pk: row.config_id for row in rows}
+        self.since = next((row.created for row in rows), timezone.now())
+        self.lost: set[uuid.UUID] = set()
+        """Configurations that another worker announces, for this one took too long."""
+
+    def is_due(self) -> bool:
+        return bool(self.rows) and timezone.now() - self.since > RENEWED_AFTER
+
+    def renew(self, remaining: set[uuid.UUID]) -> None:
+        """Forget the rows of configurations that are announced; keep those of ``remaining`` for another while."""
+        self._delete([key for key, config in self.rows.items() if config not in remaining])
+        self.rows = {key: config for key, config in self.rows.items() if config in remaining}
+        now = timezone.now()
+        Announcement.objects.filter(pk__in=list(self.rows), created=self.since).update(created=now)
+        kept = set(Announcement.objects.filter(pk__in=list(self.rows), created=now).values_list("pk", flat=True))
+        self.lost |= {config for key, config in self.rows.items() if key not in kept}
+        self.rows = {key: config for key, config in self.rows.items() if key in kept}
+        self.since = now
+
+    def end(self) -> None:
+        self._delete(list(self.rows))
+
+    def _delete(self, keys: list[int]) -> None:
+        if keys:
+            delete_rows(Announcement.objects.filter(pk__in=keys, created=self.since))
+
+
+def send_robustly(emissions: Iterable[Emission], rows: Sequence[Announcement]) -> None:
     """Send the signals of a background change after its commit, then forget ``rows``, which stood for them."""
-    for emission in emissions:
-        emission.send_robustly()
-    keys = [row.pk for row in rows]
-    if keys:
-        delete_rows(Announcement.objects.filter(pk__in=keys))
+    emissions = list(emissions)
+    lease = _Lease(rows)
+    for place, emission in enumerate(emissions):
+        if lease.is_due():
+            lease.renew({emission.subject.pk for emission in emissions[place:]})
+        if emission.subject.pk not in lease.lost:
+            emission.send_robustly()
+    lease.end()
 
 
 def _claim_overdue(limit: int) -> list[Announcement]:
@@ -201,7 +243,10 @@ def _claim_overdue(limit: int) -> list[Announcement]:
         rows = Announcement.objects.filter(created__lt=timezone.now() - OVERDUE).order_by("pk")
         rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
         overdue = list(rows[:limit])
-        Announcement.objects.filter(pk__in=[row.pk for row in overdue]).update(created=timezone.now())
+        now = timezone.now()
+        Announcement.objects.filter(pk__in=[row.pk for row in overdue]).update(created=now)
+    for row in overdue:
+        row.created = now
     return overdue
 
 

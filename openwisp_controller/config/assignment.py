@@ -169,6 +169,7 @@ def _store(
     after: Mapping[uuid.UUID, list[uuid.UUID]],
 ) -> None:
     with batch() as current, current.own_edits(configs):
+        current.templates_edited(config.pk for config in configs)
         _send("pre", configs, before, after)
         replaced = [config.pk for config in configs if before[config.pk]]
         if replaced:
@@ -211,6 +212,7 @@ def on_config_templates(
     with batch() as current:
         if instance.pk in current.own or (pk_set is not None and not pk_set):
             return
+        current.templates_edited(pk_set if reverse else [instance.pk])
         if action == "pre_clear" and reverse:
             _before_clearing_users(instance)
             return

@@ -75,6 +75,7 @@ class Batch:
         self._follow_ups: dict[tuple[Any, ...], Callable[[], None]] = {}
         self._after_compiling: list[Callable[[], None]] = []
         self._emissions: list[Emission] = []
+        self._assigned: dict[uuid.UUID, list[Template]] = {}
         self._set_relations: set[uuid.UUID] = set()
         self._vpn_clients: set[uuid.UUID] = set()
         self._locked: set[uuid.UUID] = set()
@@ -166,6 +167,15 @@ class Batch:
             self._set_relations.add(instance.pk)
         self._added[instance.pk] = [str(getattr(item, "pk", item)) for item in added]
 
+    def templates_assigned(self, config: Config, templates: Iterable[Template]) -> None:
+        """Remember the complete list that a new configuration was given, so that compiling need not read it again."""
+        self._assigned[config.pk] = list(templates)
+
+    def templates_edited(self, keys: Iterable[uuid.UUID] | None) -> None:
+        """Forget what ``templates_assigned`` remembered of these configurations; None = of all."""
+        for key in list(self._assigned) if keys is None else keys:
+            self._assigned.pop(key, None)
+
     def in_order_of_addition(self, instance: models.Model, templates: Iterable[Template]) -> list[Template]:
         """Sort templates that are being added as the caller gave them."""
         order = {key: place for place, key in enumerate(self._added.get(instance.pk, ()))}
@@ -229,7 +239,7 @@ class Batch:
         if not reasons:
             return {}
         self.lock(reasons)
-        return {outcome.config.pk: outcome for outcome in compiler.compile_configs(reasons)}
+        return {outcome.config.pk: outcome for outcome in compiler.compile_configs(reasons, self._assigned)}
 
     def _results(self, outcomes: dict[uuid.UUID, Outcome]) -> list[tuple[Pending, Outcome]]:
         """Pair what was asked with what came of it, bring instances in hand up to date; leave out what is silent."""

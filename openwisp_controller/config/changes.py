@@ -10,10 +10,12 @@ the status does (see ``announcements.py``); with the cause ``TEMPLATE`` the form
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.apps import apps
 from django.db.models import Model, Q, QuerySet
 from django.dispatch import Signal
 from openwisp_users.models import Organization
@@ -92,12 +94,12 @@ def _template_content(batch: Batch, template: Template, before: dict[str, Any]) 
     content = template.content()
     same = content is not None and content == earlier.content()
     cause = Cause.TEMPLATE_DEFAULTS if same else Cause.TEMPLATE
-    batch.stale(_of_template(template), cause, f'template "{template.name}"')
+    _mark(batch, template, _of_template(template), cause, f'template "{template.name}"')
 
 
 def _template_automatic(batch: Batch, template: Template, before: dict[str, Any]) -> None:
     if template.default or template.required:
-        jobs.enqueue(Job.Kind.AUTOMATIC_TEMPLATE, template.pk)
+        jobs.hand_out(Job.Kind.AUTOMATIC_TEMPLATE, template.pk)
 
 
 def _template_of_vpn(batch: Batch, template: Template, before: dict[str, Any]) -> None:
@@ -263,7 +265,7 @@ def _apply(change: Change, batch: Batch, instance: Any, before: dict[str, Any]) 
     if change.cause is not None:
         if change.when == "background":
             assert change.configs is not None
-            batch.stale(change.configs(instance), change.cause, change.what)
+            _mark(batch, instance, change.configs(instance), change.cause, change.what)
         else:
             config = _own_config(instance)
             if config is not None:
@@ -276,6 +278,23 @@ def _own_config(instance: Config | VpnClient | Device) -> Config | None:
     if isinstance(instance, VpnClient):
         return instance.config
     return instance if isinstance(instance, Config) else _config_of(instance)
+
+
+def _mark(batch: Batch, shared: Model, configs: QuerySet[Config], cause: Cause, detail: str) -> None:
+    """Mark what depends on a shared object, and see to those that come to depend on it at this moment."""
+    jobs.look_again(shared._meta.label, shared.pk, cause, detail)
+    batch.stale(configs, cause, detail)
+
+
+def dependents(model: str, key: uuid.UUID) -> QuerySet[Config] | None:
+    """Return the configurations that depend on a shared object, None when it is gone.
+
+    Args:
+        model: label of its model, one of those that the table compiles in the background.
+        key: its primary key.
+    """
+    shared = apps.get_model(model)._base_manager.filter(pk=key).first()
+    return _SHARED[type(shared)][0](shared) if shared is not None else None
 
 
 def _config_of(device: Device) -> Config | None:
@@ -296,7 +315,7 @@ def group_templates_edited(batch: Batch, group: DeviceGroup, before: list[Templa
     added = [str(key) for key in new if key not in old]
     removed = [str(key) for key in old if key not in new]
     if added or removed:
-        jobs.enqueue(Job.Kind.GROUP_TEMPLATES, group.pk, added=added, removed=removed)
+        jobs.hand_out(Job.Kind.GROUP_TEMPLATES, group.pk, added=added, removed=removed)
 
 
 #: Model → which configurations depend on it, the cause when it is deleted, and when it is restored, its name.
@@ -332,7 +351,8 @@ def after_restoring(sender: type[Model], instance: Any, raw: bool = False, **kwa
     if raw:
         configs, _deleted, cause, name = _SHARED[sender]
         with batch() as current:
-            current.stale(configs(instance), cause, f'{name} "{getattr(instance, "name", instance)}" restored')
+            detail = f'{name} "{getattr(instance, "name", instance)}" restored'
+            _mark(current, instance, configs(instance), cause, detail)
         if isinstance(instance, Vpn):
             servers.mark_stale(Q(pk=instance.pk))
 
@@ -355,7 +375,7 @@ def after_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:
         current.stale(owners, Cause.INPUTS, f'certificate "{instance.common_name}" renewed')
         for vpn in Vpn.objects.filter(cert=instance):
             current.emit(Rank.VPN_SERVER, signals.vpn_server_modified, vpn)
-            current.stale(_of_vpn(vpn), Cause.VPN, f'certificate of VPN server "{vpn.name}" renewed')
+            _mark(current, vpn, _of_vpn(vpn), Cause.VPN, f'certificate of VPN server "{vpn.name}" renewed')
             servers.mark_stale(Q(pk=vpn.pk))
 
 

@@ -31,7 +31,10 @@ _COLUMNS = (
 )  # fmt: skip
 _HAS_VPN_CLIENTS = Exists(VpnClient.objects.filter(config=OuterRef("pk")))
 _RELATED = ("device", "device__organization__config_settings", "device__group")
-_POINTERS = ("compiled", "released", "downloaded", "applied")
+#: Name of an annotation → checksum of what a pointer holds.
+_CHECKSUMS = {
+    f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in ("compiled", "released", "downloaded", "applied")
+}
 
 
 if TYPE_CHECKING:
@@ -88,12 +91,20 @@ class Stacks:
         return stack
 
 
-def load(ids: Iterable[uuid.UUID]) -> list[Loaded]:
-    """Load configurations with all that rendering needs and the checksums of what their pointers hold."""
-    checksums = {f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in _POINTERS}
-    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED)
-    configs = configs.annotate(has_vpn_clients=_HAS_VPN_CLIENTS, **checksums)
-    return cast(list[Loaded], list(configs.order_by("pk")))
+def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
+    """Load configurations with all that rendering needs and the checksums of what their pointers hold.
+
+    Args:
+        ids: primary keys.
+        new: all of them were created in this transaction, so the pointers hold nothing yet.
+    """
+    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).order_by("pk")
+    configs = configs.annotate(has_vpn_clients=_HAS_VPN_CLIENTS)
+    if not new:
+        return cast(list[Loaded], list(configs.annotate(**_CHECKSUMS)))
+    for config in configs:
+        config.__dict__.update(dict.fromkeys(_CHECKSUMS))
+    return cast(list[Loaded], list(configs))
 
 
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
@@ -104,20 +115,30 @@ def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     return {key: Why(Cause(cause), detail, author) for key, cause, detail, author in rows}
 
 
-def templates_of(configs: Sequence[Config]) -> dict[uuid.UUID, list[Template]]:
+def templates_of(
+    configs: Sequence[Config], known: Mapping[uuid.UUID, list[Template]]
+) -> dict[uuid.UUID, list[Template]]:
     """Return the templates of each configuration from first to last, leaving out those of another backend."""
-    links = Config.templates.through.objects.filter(config_id__in=[config.pk for config in configs])
+    backends = {config.pk: config.backend for config in configs}
+    result: dict[uuid.UUID, list[Template]] = {
+        key: [template for template in known.get(key, ()) if template.backend == backend]
+        for key, backend in backends.items()
+    }
+    unknown = [key for key in backends if key not in known]
+    if not unknown:
+        return result
+    links = Config.templates.through.objects.filter(config_id__in=unknown)
     order = list(links.order_by("config_id", "sort_value", "id").values_list("config_id", "template_id"))
     templates = Template.objects.in_bulk({template for _, template in order}) if order else {}
-    backends = {config.pk: config.backend for config in configs}
-    result: dict[uuid.UUID, list[Template]] = {config.pk: [] for config in configs}
     for config, template in order:
         if templates[template].backend == backends[config]:
             result[config].append(templates[template])
     return result
 
 
-def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
+def compile_configs(
+    reasons: Mapping[uuid.UUID, Why], assigned: Mapping[uuid.UUID, list[Template]] | None = None
+) -> list[Outcome]:
     """Compile, store and release configurations; must run in a transaction that holds locks on them.
 
     A configuration that cannot be rendered gets the status "error" and keeps its last good revision; the others are
@@ -125,10 +146,12 @@ def compile_configs(reasons: Mapping[uuid.UUID, Why]) -> list[Outcome]:
 
     Args:
         reasons: primary keys of the configurations, each with the reason that its new revision will carry.
+        assigned: templates given to those of them that were created in this transaction, which need not be read again.
     """
-    configs = load(reasons)
+    assigned = assigned or {}
+    configs = load(reasons, new=assigned.keys() >= reasons.keys())
     configs = _without_waiting(configs, reasons)
-    templates = templates_of(configs)
+    templates = templates_of(configs, assigned)
     extra = context.provided(configs)
     stacks = Stacks()
     outcomes = [

@@ -135,6 +135,23 @@ def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:
     ]
 
 
+def defaults(templates: Sequence[Template], group: Any, organization: Any) -> dict[str, Any]:
+    """Return what a device need not define: default values of its templates, as group and organization override them.
+
+    Args:
+        templates: from first to last; later ones win.
+        group: a ``DeviceGroup`` or None.
+        organization: an ``Organization`` or None.
+    """
+    values: dict[str, Any] = {}
+    for template in templates:
+        values.update(_object(template.default_values))
+    for owner in (getattr(organization, "config_settings", None), group):
+        if owner is not None:
+            values.update((name, value) for name, value in _object(owner.context).items() if name in values)
+    return values
+
+
 def merge(strongest_first: Sequence[Layer]) -> dict[str, Any]:
     """Flatten layers into one dictionary; the strongest value of each name wins."""
     merged: dict[str, Any] = {}

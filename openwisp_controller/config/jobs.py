@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from . import assignment, lifecycle
+from . import assignment, lifecycle, stragglers
 from .authorship import author_id
 from .batch import batch
 from .models import Cause, Config, Device, DeviceGroup, Job, Template
@@ -28,16 +28,38 @@ def enqueue(kind: Job.Kind, subject: uuid.UUID, **arguments: Any) -> None:
     wake("run_jobs")
 
 
+def hand_out(kind: Job.Kind, subject: uuid.UUID, **arguments: Any) -> None:
+    """Write down that templates are to be given to, or taken from, many devices, stragglers included."""
+    since = stragglers.now()
+    enqueue(kind, subject, **arguments, **({"started": since} if since is not None else {}))
+
+
+def look_again(model: str, subject: uuid.UUID, cause: Cause, detail: str) -> None:
+    """Write down that configurations which come to depend on ``subject`` just now are to be marked, too.
+
+    Call it before those that depend on it already are marked; see ``stragglers.py``.
+
+    Args:
+        model: label of the model of ``subject``.
+        cause: the one of the first mark; nobody is told twice of an edited template that changes nothing.
+    """
+    since = stragglers.now()
+    if since is not None:
+        cause = Cause.TEMPLATE_DEFAULTS if cause == Cause.TEMPLATE else cause
+        enqueue(Job.Kind.STRAGGLERS, subject, model=model, cause=cause, detail=detail, since=since)
+
+
 def run_chunk(failed: set[int] | None = None) -> bool:
     """Do one chunk of the oldest job that no other worker holds; return False when there is none.
 
-    Jobs about the same group or template run in the order in which they were written.
+    Jobs about the same group or template run in the order in which they were written, apart from looks at stragglers.
 
     Args:
         failed: keys of jobs to leave out; a job that fails is logged, added, and waits for the reconciler.
     """
     failed = set() if failed is None else failed
     earlier = Job.objects.filter(subject=OuterRef("subject"), pk__lt=OuterRef("pk"))
+    earlier = earlier.exclude(arguments__has_key="since")
     job = None
     try:
         with batch(background=True) as current:
@@ -48,7 +70,10 @@ def run_chunk(failed: set[int] | None = None) -> bool:
                 return False
             author = job.arguments.get("author")
             current.author = uuid.UUID(author) if author else None
-            _advance(job)
+            if _has_to_wait(job):
+                failed.add(job.pk)
+            else:
+                _advance(job)
     except Exception:  # one job that cannot go on must not stop the others
         if job is None:
             raise
@@ -57,13 +82,44 @@ def run_chunk(failed: set[int] | None = None) -> bool:
     return True
 
 
+def _has_to_wait(job: Job) -> bool:
+    """Tell whether a look at stragglers comes too early; the reconciler tries again."""
+    if "since" not in job.arguments or job.cursor is not None:
+        return False
+    if "writers" in job.arguments:
+        return not stragglers.have_ended(job.arguments["writers"])
+    job.arguments["writers"] = stragglers.writers()
+    if job.arguments["writers"]:
+        job.save(update_fields=["arguments", "cursor"])
+    return bool(job.arguments["writers"])
+
+
 def _advance(job: Job) -> None:
-    last = _STEPS[Job.Kind(job.kind)](job)
+    step = _STEPS[Job.Kind(job.kind)]
+    last = step(job)
+    if last is None and "started" in job.arguments:
+        # all devices that could be seen are done; now those that came since the job was written down
+        job.arguments["since"], job.cursor = job.arguments.pop("started"), None
+        if _has_to_wait(job):
+            return
+        last = step(job)
     if last is None:
         job.delete()
     else:
         job.cursor = last
-        job.save(update_fields=["cursor"])
+        job.save(update_fields=["arguments", "cursor"])
+
+
+def _stragglers(job: Job) -> None:
+    """Mark configurations that came to an edited object unseen."""
+    from . import changes
+
+    arguments = job.arguments
+    came = changes.dependents(arguments["model"], job.subject)
+    if came is not None:
+        came = came.filter(stragglers.configs_since(arguments["since"]))
+        with batch() as current:
+            current.stale(came, Cause(arguments["cause"]), arguments["detail"])
 
 
 def _group_templates(job: Job) -> uuid.UUID | None:
@@ -80,6 +136,9 @@ def _group_templates(job: Job) -> uuid.UUID | None:
     devices = Device.objects.filter(group=group, _is_deactivated=False).select_related(
         "config", "organization__config_settings"
     )
+    if "since" in job.arguments:
+        came = Q(pk__in=stragglers.devices_since(job.arguments["since"]))
+        devices = devices.filter(came & _lacking(added, removed))
     chunk = _next(devices, job.cursor)
     configs = []
     for device in chunk:
@@ -97,6 +156,14 @@ def _group_templates(job: Job) -> uuid.UUID | None:
         detail=f'group "{group.name}"',
     )
     return _cursor(chunk)
+
+
+def _lacking(added: Iterable[Template], removed: Iterable[uuid.UUID]) -> Q:
+    """Return the condition for devices that did not follow an edit of their group's list."""
+    result = Q(config=None) | Q(config__in=Config.objects.filter(templates__in=removed))
+    for template in added:
+        result |= ~Q(config__in=template.config_relations.all())
+    return result
 
 
 def _automatic_template(job: Job) -> uuid.UUID | None:
@@ -153,4 +220,5 @@ _STEPS: dict[Job.Kind, Callable[[Job], uuid.UUID | None]] = {
     Job.Kind.GROUP_TEMPLATES: _group_templates,
     Job.Kind.AUTOMATIC_TEMPLATE: _automatic_template,
     Job.Kind.VPN_TEMPLATE: _vpn_template,
+    Job.Kind.STRAGGLERS: _stragglers,
 }

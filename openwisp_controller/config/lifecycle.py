@@ -150,8 +150,12 @@ def _forget_address_of_deactivated(device: Device) -> None:
 
 def assign_initial_templates(config: Config) -> None:
     """Give a configuration that was just created its automatic templates and those of the device's group."""
-    if not config.device.is_deactivated():
-        assignment.assign_initially(config, assignment.initial_templates(config))
+    if config.device.is_deactivated():
+        return
+    templates = assignment.initial_templates(config)
+    with batch() as current:
+        assignment.assign_initially(config, templates)
+        current.templates_assigned(config, templates)
 
 
 def configure_for_group(device: Device) -> None:

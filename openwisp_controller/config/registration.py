@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from . import assignment, signals
 from .announcements import Rank
 from .batch import batch
-from .models import Config, Device, OrganizationConfigSettings, Template
+from .models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
 from .models.base import check_json
 from .settings import settings
 from .validators import plain_mac, validate_no_nul
@@ -72,7 +72,7 @@ def organization_of(secret: str) -> OrganizationConfigSettings:
     Raises:
         Refused: there is none, or devices may not enrol themselves in it.
     """
-    rows = OrganizationConfigSettings.objects.select_related("organization")
+    rows = OrganizationConfigSettings.objects.select_related("organization__config_limits")
     found = rows.filter(shared_secret=secret, organization__is_active=True).first() if "\x00" not in secret else None
     if found is None:
         raise UnknownSecret
@@ -162,6 +162,8 @@ def _create(request: Request, key: str, owner: OrganizationConfigSettings) -> De
         last_ip=request.last_ip,
         **request.inventory,
     )
+    limits: OrganizationLimits | None = getattr(organization, "config_limits", None)
+    device.is_known_to_fit = limits is None or limits.device_limit == 0
     device.hardware_id = request.hardware_id or None
     if key:
         device.key = key

@@ -13,6 +13,16 @@ def delete_rows(rows: models.QuerySet[Any]) -> int:
     return rows._raw_delete(rows.db)
 
 
+def take_turns(about: str) -> None:
+    """Let transactions that decide ``about`` the same thing come one after the other; until the end of this one.
+
+    Outside of a transaction, and where writers queue up anyway, nothing happens.
+    """
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [about])
+
+
 def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Update many rows, each with its own values, in one statement.
 

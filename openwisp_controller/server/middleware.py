@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
+from django.views import defaults
 
 from ..attempts import FailedAttempts
 from ..config.device_api.addresses import peer
@@ -39,14 +41,47 @@ class DatabaseMiddleware:
         """Answer 503; the transaction was rolled back, so nothing is half-saved."""
         if not isinstance(exception, OperationalError | InterfaceError):
             return None
-        logger.error("%s: the database is not available: %s", request.path, exception, extra={"request": request})
         text = _("The database is not available right now and nothing was saved. Please try again in a moment.")
-        response: HttpResponse
-        if request.path.startswith("/api/"):
-            response = JsonResponse({"detail": text}, status=503)
-        else:
-            response = HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
-        response["Retry-After"] = str(RETRY_AFTER)
+        return _unavailable(request, exception, text)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an error outside of views, such as storing the session: 503 when the database is to blame."""
+    exception = sys.exc_info()[1]
+    if not isinstance(exception, OperationalError | InterfaceError):
+        return defaults.server_error(request)
+    text = _(
+        "The database is not available right now. Please try again in a moment, and check whether your last change"
+        " was saved."
+    )
+    return _unavailable(request, exception, text)
+
+
+def _unavailable(request: HttpRequest, exception: Exception, text: str) -> HttpResponse:
+    logger.error("%s: the database is not available: %s", request.path, exception, extra={"request": request})
+    response: HttpResponse
+    if request.path.startswith("/api/"):
+        response = JsonResponse({"detail": text}, status=503)
+    else:
+        response = HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
+    response["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+class ContentPolicy:
+    """Tells browsers what no page of ours needs: being framed by others, plug-ins, another base of addresses.
+
+    Scripts cannot be limited to our own files, for the theme of the administration has some inside its pages.
+    """
+
+    policy = "frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", self.policy)
         return response
 
 

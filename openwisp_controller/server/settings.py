@@ -76,6 +76,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 MIDDLEWARE = [
     "openwisp_controller.server.middleware.DatabaseMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "openwisp_controller.server.middleware.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -89,6 +90,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+SESSION_ENGINE = "openwisp_controller.server.sessions"
 ROOT_URLCONF = "openwisp_controller.server.urls"
 WSGI_APPLICATION = "openwisp_controller.server.wsgi.application"
 ASGI_APPLICATION = "openwisp_controller.server.asgi.application"

@@ -7,6 +7,7 @@ from openwisp_ipam.api import views as ipam_views
 from openwisp_ipam.api.urls import get_api_urls as get_ipam_api_urls
 from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
+from ..config.admin import choices
 from . import health
 
 urlpatterns = [
@@ -15,8 +16,10 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("config/schema.json", choices.schema, name="config_schema"),
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
     path("", include("openwisp_notifications.urls")),
     path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),
 ]
+handler500 = "openwisp_controller.server.middleware.server_error"

@@ -164,3 +164,32 @@ def test_what_a_device_sends_is_text(page: Any, config: Config) -> None:
         page.goto(f"/admin/config/device/{path}")
         page.wait_for_load_state("networkidle")
         assert page.title() != "hacked"
+
+
+def shown_templates(page: Any) -> list[tuple[str, bool]]:
+    items = page.locator("#config-0 .sortedm2m-items li:visible")
+    return [(item.inner_text().strip().split("] ")[-1], item.locator("input").is_checked()) for item in items.all()]
+
+
+def wait_for_templates(page: Any, count: int) -> None:
+    visible = "[...document.querySelectorAll('#config-0 .sortedm2m-items li')].filter(item => !item.hidden)"
+    page.wait_for_function(f"count => {visible}.length == count", arg=count)
+
+
+def test_templates_follow_organization_and_backend(page: Any, config: Config) -> None:
+    other = make.organization("umbrella")
+    make.template(other, "of umbrella", default=True, config=MOTD, default_values={"text": "from the template"})
+    make.template(None, "always", required=True, config=_interface("eth7"))
+    make.template(None, "shared")
+    open_device(page, config.device)
+    wait_for_templates(page, 4)
+    assert set(shown_templates(page)) == {
+        ("eth1", True), ("eth2", True), ("always (required)", True), ("shared", False)
+    }  # fmt: skip
+    page.click(".field-organization .select2-selection")
+    page.click(".select2-results__option:has-text('umbrella')")
+    wait_for_templates(page, 3)
+    assert shown_templates(page) == [("always (required)", True), ("of umbrella", True), ("shared", False)]
+    page.wait_for_function("document.querySelector('.controller-defaults')?.textContent.includes('from the template')")
+    page.select_option("#id_config-0-backend", "netjsonconfig.OpenWisp")
+    wait_for_templates(page, 0)

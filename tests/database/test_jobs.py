@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from openwisp_controller.config import jobs, maintenance, wakeup
+from openwisp_controller.config import changes, jobs, maintenance, wakeup
 from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template
 
 from .. import factories as make
@@ -219,3 +219,13 @@ def test_killed_in_a_chunk(group: DeviceGroup, monkeypatch: pytest.MonkeyPatch, 
     assert [names(device) for device in devices] == [["new"]] * 3
     assert recorded.names.count(MODIFIED) == 3
     assert not Announcement.objects.exists()
+
+
+def test_whatever_is_marked_in_the_background_can_be_looked_at_again(organization: Any) -> None:
+    owner = make.group(organization), make.template(organization), organization.config_settings
+    shared = {type(instance): instance for instance in owner}
+    for change in changes.TABLE:
+        if change.when == "background":
+            instance = shared[change.model]
+            assert changes.dependents(change.model._meta.label, instance.pk) is not None
+            assert changes.dependents(change.model._meta.label, uuid.uuid4()) is None

@@ -67,7 +67,7 @@ class TestDeactivation:
     def test_is_undone_as_a_whole(self, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
         from openwisp_controller.config import compiler
 
-        monkeypatch.setattr(compiler, "compile_configs", lambda reasons: 1 / 0)
+        monkeypatch.setattr(compiler, "compile_configs", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             config.device.deactivate()
         assert not loaded(config).is_deactivated()

@@ -5,17 +5,28 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
 from django.db.models.signals import m2m_changed
 
 from openwisp_controller.config import assignment, maintenance, wakeup
-from openwisp_controller.config.models import Config, Device, Revision
+from openwisp_controller.config.models import (
+    Config,
+    Device,
+    DeviceGroup,
+    Job,
+    OrganizationConfigSettings,
+    Revision,
+    Template,
+)
 
 from .. import factories as make
-from .scenarios import fresh, save, using
+from ..recorder import SignalRecorder
+from .scenarios import MODIFIED, fresh, interface, save, using
 
 pytestmark = pytest.mark.django_db(transaction=True)
 #: How long to wait for somebody who may be waiting for us.
@@ -187,3 +198,146 @@ def test_marking_and_compiling_at_once(organization: Any) -> None:
         other.finish()
     maintenance.compile_stale()
     assert not Config.objects.filter(stale_since__isnull=False).exists()
+
+
+@dataclass
+class Meeting:
+    """A device that comes to a shared object which is edited at the same moment."""
+
+    organization: Any
+    config: Config
+    edit: Callable[[], Any]
+    come: Callable[[], Any]
+
+
+def _template(organization: Any) -> Meeting:
+    template, config = make.template(organization, config=using("x")), make.config(organization)
+    edited = interface("eth9")
+    return Meeting(
+        organization, config, lambda: save(template, config=edited), lambda: fresh(config).templates.add(template)
+    )
+
+
+def _group_variables(organization: Any) -> Meeting:
+    group = make.group(organization, context={"x": "old"})
+    config = make.config(organization, config=using("x"))
+    return Meeting(
+        organization, config,
+        lambda: save(DeviceGroup.objects.get(pk=group.pk), context={"x": "new"}),
+        lambda: save(Device.objects.get(pk=config.device_id), group=group),
+    )  # fmt: skip
+
+
+def _organization_variables(organization: Any) -> Meeting:
+    settings = OrganizationConfigSettings.objects.filter(organization=organization)
+    config = make.config(make.organization(), config=using("x"))
+    return Meeting(
+        organization, config,
+        lambda: save(settings.get(), context={"x": "new"}),
+        lambda: save(Device.objects.get(pk=config.device_id), organization=organization),
+    )  # fmt: skip
+
+
+def _default_template(organization: Any) -> Meeting:
+    template, device = make.template(organization, "default"), make.device(organization)
+    return Meeting(
+        organization, Config(device=device),
+        lambda: save(template, default=True),
+        lambda: make.config(Device.objects.get(pk=device.pk)),
+    )  # fmt: skip
+
+
+def _group_templates(organization: Any) -> Meeting:
+    group, template = make.group(organization), make.template(organization, "of the group")
+    config = make.config(organization)
+    return Meeting(
+        organization, config,
+        lambda: group.templates.set([template]),
+        lambda: save(Device.objects.get(pk=config.device_id), group=group),
+    )  # fmt: skip
+
+
+def _group_of_new_config(organization: Any) -> Meeting:
+    group = make.group(organization, context={"x": "old"})
+    device = make.device(organization, group=group)
+    return Meeting(
+        organization, Config(device=device),
+        lambda: save(DeviceGroup.objects.get(pk=group.pk), context={"x": "new"}),
+        lambda: make.config(Device.objects.get(pk=device.pk), config=using("x")),
+    )  # fmt: skip
+
+
+@pytest.fixture(
+    params=[
+        _template,
+        _group_of_new_config,
+        _group_variables,
+        _organization_variables,
+        _default_template,
+        _group_templates,
+    ]
+)
+def encounter(request: Any, organization: Any) -> Meeting:
+    result: Meeting = request.param(organization)
+    maintenance.reconcile()
+    return result
+
+
+def work() -> None:
+    maintenance.run_jobs()
+    maintenance.compile_stale()
+
+
+def check_encounter(encounter: Meeting) -> None:
+    assert not Job.objects.exists()
+    config = Config.objects.get(device=encounter.config.device_id)
+    expected = {
+        template.name
+        for template in Template.objects.filter(
+            Q(default=True, organization=config.device.organization) | Q(device_group_relations=config.device.group_id)
+        )
+    }
+    assert expected <= names(config)
+    check(config)
+
+
+def test_device_comes_before_the_edit_is_committed(encounter: Meeting) -> None:
+    with transaction.atomic():
+        encounter.edit()
+        other = Other(encounter.come)
+        other.start()
+        other.finish()
+    work()
+    check_encounter(encounter)
+
+
+def test_device_is_on_its_way_while_the_edit_is_committed_and_followed(encounter: Meeting) -> None:
+    with transaction.atomic():
+        encounter.come()
+
+        def edit_and_work() -> None:
+            encounter.edit()
+            work()
+
+        other = Other(edit_and_work)
+        other.start()
+        other.finish()
+        assert Job.objects.exists(), "nobody may believe that all devices were seen"
+    work()
+    check_encounter(encounter)
+
+
+def test_nobody_is_told_twice_of_an_edited_template(organization: Any, recorded: SignalRecorder) -> None:
+    config = make.config(organization, templates=[template := make.template(organization)])
+    recorded.clear()
+    save(template, config=interface("eth9"))
+    work()
+    assert not Job.objects.exists()
+    assert [emission.instance.pk for emission in recorded.of(MODIFIED)] == [config.pk]
+    recorded.clear()
+    other = make.config(organization, templates=[template])
+    save(template, notes="no change")
+    save(template, config=using("name"))
+    make.config(organization, templates=[template])
+    work()
+    assert {emission.instance.pk for emission in recorded.of(MODIFIED)} == {config.pk, other.pk}

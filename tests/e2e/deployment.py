@@ -83,6 +83,10 @@ class Deployment:
         assert row is not None
         return row
 
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.database.url) as connection:
+            connection.execute(statement)
+
     def state(self) -> State:
         return State(*self.query(STATE))
 

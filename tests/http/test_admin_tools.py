@@ -160,3 +160,56 @@ class TestForWhom:
         strict.force_login(User.objects.get(username="root"))
         if method == "post":
             assert strict.post(address(config)).status_code == 403
+
+
+class TestChangeGroup:
+    def change(self, client: Client, devices: list[Device], **values: Any) -> Any:
+        data = {"action": "change_group", "_selected_action": [device.pk for device in devices], **values}
+        return client.post(reverse("admin:config_device_changelist"), data, follow=True)
+
+    def test_asks_first(self, operator: Client, config: Config, organization: Organization) -> None:
+        make.group(make.organization(), "of others")
+        answer = self.change(operator, [config.device])
+        assert [str(group) for group in answer.context["form"].fields["group"].queryset] == ["roofs"]
+        assert answer.status_code == 200
+
+    def test_devices_follow(self, operator: Client, config: Config, organization: Organization) -> None:
+        group = make.group(organization, "masts", templates=[make.template(organization, "mast")])
+        second, resting = make.config(organization), make.config(organization)
+        resting.device.deactivate()
+        devices = [config.device, second.device, resting.device]
+        answer = self.change(operator, devices, apply="Apply", group=group.pk)
+        assert "2 devices were changed." in answer.content.decode()
+        for each in (config, second):
+            assert Device.objects.get(pk=each.device_id).group == group
+            assert "mast" in [template.name for template in each.templates.all()]
+        assert Device.objects.get(pk=resting.device_id).group is None
+
+    def test_out_of_the_group(self, operator: Client, config: Config) -> None:
+        self.change(operator, [config.device], apply="Apply", group="")
+        assert Device.objects.get(pk=config.device_id).group is None
+
+    def test_one_organization_at_a_time(self, root: Client, config: Config, other: Organization) -> None:
+        answer = self.change(root, [config.device, make.device(other)])
+        assert "Select devices from one organization" in answer.content.decode()
+
+    def test_others_and_their_groups_stay_out_of_reach(
+        self, operator: Client, config: Config, other: Organization
+    ) -> None:
+        theirs, group = make.device(other), make.group(other)
+        self.change(operator, [theirs], apply="Apply", group="")
+        answer = self.change(operator, [config.device, theirs], apply="Apply", group=group.pk)
+        assert answer.context["form"].errors
+        assert Device.objects.get(pk=theirs.pk).group is None
+        assert Device.objects.get(pk=config.device_id).group != group
+
+    def test_needs_permission(self, organization: Organization, config: Config) -> None:
+        viewer = staff("viewer", organization)
+        User.objects.get(username="viewer").user_permissions.add(Permission.objects.get(codename="view_device"))
+        self.change(viewer, [config.device], apply="Apply", group="")
+        assert Device.objects.get(pk=config.device_id).group is not None
+
+
+def test_pages_cannot_be_framed_by_others(operator: Client) -> None:
+    policy = operator.get("/admin/")["Content-Security-Policy"]
+    assert policy == "frame-ancestors 'self'; object-src 'none'; base-uri 'self'"

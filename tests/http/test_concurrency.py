@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections import Counter
@@ -17,13 +18,15 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection, transaction
 
 from openwisp_controller.config import registration
-from openwisp_controller.config.models import Config, Device, Revision
+from openwisp_controller.config.models import Config, Device, OrganizationLimits, Revision
 
 from .. import factories as make
 from .protocol import MAC, enrolment, path
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Answer = tuple[int, bytes]
+#: How long to wait for somebody who may be waiting for us.
+A_MOMENT = 1.0
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -108,7 +111,8 @@ def test_same_device_registers_between_our_look_and_our_write(
     def others_register() -> None:
         monkeypatch.setattr(registration, "_find", find)
         monkeypatch.setattr(Device, "full_clean", full_clean)
-        answers.append(server.register())
+        # another name, for those who choose the same one take turns
+        answers.append(server.register(name="faster"))
 
     def look(key: str) -> Device | None:
         found = find(key)
@@ -142,6 +146,38 @@ def test_different_devices_register(server: Server, organization: Any) -> None:
     answers = together(8, lambda n: server.register(name=f"router-{n}", mac_address=f"{MAC[:-1]}{n}", key=f"key-{n}"))
     assert {status for status, _ in answers} == {201}
     assert Device.objects.count() == Config.objects.count() == 8
+
+
+@pytest.fixture
+def validated_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody saves a device before another one is validated, too, if that is possible."""
+    save, barrier = Device.save, threading.Barrier(2)
+
+    def wait_and_save(device: Device, *arguments: Any, **options: Any) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(A_MOMENT)
+        save(device, *arguments, **options)
+
+    monkeypatch.setattr(Device, "save", wait_and_save)
+
+
+def register_others(server: Server, name: str) -> Counter[int]:
+    """Three devices enrol at once."""
+    answers = together(3, lambda n: server.register(name=name.format(n), mac_address=f"{MAC[:-1]}{n}", key=f"{n}" * 32))
+    return Counter(status for status, _ in answers)
+
+
+@pytest.mark.usefixtures("validated_together")
+def test_as_many_devices_as_the_limit_allows(server: Server, organization: Any) -> None:
+    OrganizationLimits.objects.filter(organization=organization).update(device_limit=2)
+    assert register_others(server, "router-{}") == {201: 2, 400: 1}
+    assert Device.objects.count() == 2
+
+
+@pytest.mark.usefixtures("validated_together")
+def test_one_device_of_each_name(server: Server, organization: Any) -> None:
+    assert register_others(server, "router") == {201: 1, 400: 2}
+    assert Device.objects.count() == 1
 
 
 def test_poll_while_a_change_is_not_committed(server: Server, organization: Any) -> None:

@@ -35,6 +35,7 @@ pytestmark = pytest.mark.django_db
 #: What the middleware adds; devices have no use for it.
 MIDDLEWARE_HEADERS = {
     "Content-Language", "Cross-Origin-Opener-Policy", "Referrer-Policy", "Vary", "X-Content-Type-Options",
+    "Content-Security-Policy",
     "X-Frame-Options",
 }  # fmt: skip
 

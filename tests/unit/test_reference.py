@@ -42,10 +42,17 @@ def test_table_of_changes_is_up_to_date() -> None:
     assert generator().with_changes(PAGE) == PAGE
 
 
+SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_every_signal_says_how_often_it_is_delivered(name: str) -> None:
+    assert re.search(r"^\*\*Delivery\*\*: (exactly once|once per request)", SECTIONS[name], re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", SIGNALS)
 def test_every_signal_has_a_section_with_its_arguments(name: str) -> None:
-    sections = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-    section = sections[name]
+    section = SECTIONS[name]
     assert f"**Path**: `openwisp_controller.config.signals.{name}`" in section
     arguments = re.search(r"\*\*Arguments\*\*: (.*?)\n\n", section + "\n\n", re.DOTALL)
     assert arguments is not None

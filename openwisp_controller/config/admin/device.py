@@ -7,8 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
@@ -16,6 +15,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 from ..models import Device
 from ..settings import settings
 from .base import ControllerAdmin
+from .change_group import change_group
 from .config_form import ConfigInline
 from .tools import DeviceTools
 
@@ -45,13 +45,13 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     list_filter = (MultitenantOrgFilter, "config__status", "config__backend", GroupFilter, "created")
     list_select_related = ("organization", "group", "config")
     search_fields = ("id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip")
-    readonly_fields = ("id", "last_ip", "revisions", "created", "modified")
+    readonly_fields = ("id", "last_ip", "created", "modified")
     inlines = (ConfigInline,)
-    actions = ("activate_devices", "deactivate_devices")
+    actions = ("activate_devices", "deactivate_devices", "change_group")
     multitenant_shared_relations = ["group"]
     fields = (
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
-        "last_ip", "id", "revisions", "created", "modified",
+        "last_ip", "id", "created", "modified",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -96,12 +96,6 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         address = device.management_ip if settings.MANAGEMENT_IP_DEVICE_LIST else None
         return address or device.last_ip or "-"
 
-    @admin.display(description=_("revisions"))
-    def revisions(self, device: Device) -> str:
-        if not device._has_config():
-            return "-"
-        return format_html('<a href="../../../revision/?config__id__exact={}">{}</a>', device.config.pk, _("Show"))
-
     @admin.action(description=_("Activate selected devices"), permissions=["view"])
     def activate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         self._for_each(request, queryset, Device.activate, is_deactivated=True)
@@ -109,6 +103,10 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     @admin.action(description=_("Deactivate selected devices"), permissions=["view"])
     def deactivate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         self._for_each(request, queryset, Device.deactivate, is_deactivated=False)
+
+    @admin.action(description=_("Change group of selected devices"), permissions=["change"])
+    def change_group(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+        return change_group(self, request, queryset)
 
     def _for_each(self, request: HttpRequest, queryset: QuerySet[Device], do: Any, *, is_deactivated: bool) -> None:
         if not self.may_manage(request):

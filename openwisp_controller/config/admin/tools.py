@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from .. import compiler, history, rendering
 from ..models import Config, Device
+from . import choices
 
 
 class DeviceTools:
@@ -31,6 +32,16 @@ class DeviceTools:
         return [
             path("preview/", view(require_POST(self.preview)), name="config_device_preview"),
             path("download/<uuid:pk>/", view(self.download), name="config_device_download"),
+            path(
+                "config/get-relevant-templates/<str:organization>/",
+                view(self._for_editors(choices.relevant_templates)),
+                name="config_device_relevant_templates",
+            ),
+            path(
+                "config/get-default-values/",
+                view(self._for_editors(choices.default_values)),
+                name="config_device_default_values",
+            ),
             path("<uuid:pk>/context.json", view(self.variables), name="config_device_context"),
             path("<uuid:pk>/activate/", view(require_POST(self.activate)), name="config_device_activate"),
             path("<uuid:pk>/deactivate/", view(require_POST(self.deactivate)), name="config_device_deactivate"),
@@ -105,6 +116,16 @@ class DeviceTools:
         if not self.may_manage(request):
             raise PermissionDenied
         return device
+
+    def _for_editors(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Show a view to those who may add or change devices."""
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not self.may_manage(request) and not self._may_add(request):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
 
     def _may_add(self, request: HttpRequest) -> bool:
         return bool(self.has_add_permission(request))  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from openwisp_utils.utils import get_random_key
 from openwisp_utils.validators import key_validator
 
 from ..settings import settings
+from ..sql import take_turns
 from ..validators import device_name_validator, mac_address_validator
 from .group import DeviceGroup
 from .observed import Observed
@@ -77,6 +78,9 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     )
     hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
     _is_deactivated = models.BooleanField(default=False)
+
+    is_known_to_fit = False
+    """Whoever creates the device has just seen that its organization may have as many as it likes."""
 
     observed_fields = (
         "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
@@ -190,6 +194,8 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     def _check_limit(self) -> None:
         if not self._state.adding and not self._differs("organization_id"):
             return
+        if self.is_known_to_fit:
+            return
         limits = (
             OrganizationLimits.objects.filter(organization_id=self.organization_id)
             .select_related("organization")
@@ -197,6 +203,7 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         )
         if limits is None or limits.device_limit == 0:
             return
+        take_turns(f"devices of {self.organization_id}")
         devices = Device.objects.filter(organization_id=self.organization_id).exclude(pk=self.pk).count()
         if not limits.allows_another(devices):
             raise ValidationError(
@@ -221,6 +228,9 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
                 conditions["hardware_id"] = same_organization & Q(hardware_id=self.hardware_id)
         if not conditions:
             return
+        if "name" in conditions:
+            # the setting can be changed, so the database has no constraint to rely on
+            take_turns(f"device {self.name.lower()} of {self.organization_id}")
         either = Q()
         for condition in conditions.values():
             either |= condition

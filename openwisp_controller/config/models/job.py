@@ -16,6 +16,7 @@ class Job(models.Model):
         GROUP_TEMPLATES = "group_templates"
         AUTOMATIC_TEMPLATE = "automatic_template"
         VPN_TEMPLATE = "vpn_template"
+        STRAGGLERS = "stragglers"
 
     kind = models.CharField(max_length=32, choices=Kind)
     subject = models.UUIDField()

@@ -1,0 +1,67 @@
+"""Putting many devices into another group at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..batch import batch
+from ..models import Device, DeviceGroup
+
+
+class GroupForm(forms.Form):
+    """Asks for a group of one organization."""
+
+    group = forms.ModelChoiceField(
+        DeviceGroup.objects.none(),
+        required=False,
+        label=gettext_lazy("group"),
+        empty_label=gettext_lazy("None (take the devices out of their groups)"),
+    )
+
+    def __init__(self, organization: Any, *args: Any) -> None:
+        super().__init__(*args)
+        field: Any = self.fields["group"]
+        field.queryset = DeviceGroup.objects.filter(organization_id=organization)
+
+
+def change_group(page: Any, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+    """Ask for the group, then put the selected devices there; deactivated ones stay where they are.
+
+    Args:
+        page: administration page of devices.
+        queryset: the selected devices, of the organizations that the person manages.
+    """
+    organizations = set(queryset.order_by().values_list("organization_id", flat=True))
+    if len(organizations) != 1:
+        page.message_user(request, _("Select devices from one organization"), messages.ERROR)
+        return None
+    form = GroupForm(organizations.pop(), request.POST if "apply" in request.POST else None)
+    if form.is_valid():
+        _move(page, request, queryset, form.cleaned_data["group"])
+        return None
+    context = {
+        **page.admin_site.each_context(request),
+        "title": _("Change group"), "opts": page.opts, "form": form, "devices": queryset,
+        "checkbox_name": ACTION_CHECKBOX_NAME,
+    }  # fmt: skip
+    return TemplateResponse(request, "admin/config/device/change_group.html", context)
+
+
+def _move(page: Any, request: HttpRequest, queryset: QuerySet[Device], group: DeviceGroup | None) -> None:
+    count = 0
+    with batch():
+        for device in queryset.filter(_is_deactivated=False).select_related("config", "organization"):
+            device.group = group
+            device.save(update_fields=["group", "modified"])
+            count += 1
+    message = ngettext("%(count)d device was changed.", "%(count)d devices were changed.", count) % {"count": count}
+    page.message_user(request, message, messages.SUCCESS if count else messages.INFO)

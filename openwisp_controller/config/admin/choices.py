@@ -1,0 +1,136 @@
+"""What the device page asks for while its form is filled in: templates to choose from, default values, schemas."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.http import http_date
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+from openwisp_users.models import Organization
+
+from .. import assignment, context, rendering
+from ..models import Config, DeviceGroup, Template
+from ..settings import settings
+
+Row = TypeVar("Row", bound=Model)
+_STARTED = http_date(now().timestamp())
+
+
+class BadRequest(Exception):
+    """What was asked is malformed; the text says what."""
+
+
+@require_GET
+def relevant_templates(request: HttpRequest, organization: str) -> JsonResponse:
+    """Answer with the templates that a configuration of an organization and backend may have, in order, by key.
+
+    Those that it has come first, in their order, then required ones, default ones and the others.
+    """
+    try:
+        key = _organization(request, organization)
+        config = _found(Config.objects.select_related("device"), _key(request.GET.get("config_id")))
+        group = _found(DeviceGroup.objects.all(), _key(request.GET.get("group_id")))
+    except BadRequest as error:
+        return JsonResponse({"error": str(error)}, status=400)
+    owners = [each.organization_id for each in (getattr(config, "device", None), group) if each is not None]
+    if not all(_manages(request, owner) for owner in owners):
+        raise PermissionDenied
+    backend = request.GET.get("backend", "")
+    usable = Template.objects.usable_by(key, backend)
+    if key is None:
+        usable = usable.none()
+    templates = {template.pk: template for template in usable.order_by("-required", "-default", "name")}
+    if config is not None:
+        chosen = [template for template in config.ordered_templates() if template.pk in templates]
+    else:
+        chosen = [*usable.automatic(), *assignment.group_templates(group, backend)]
+    order = dict.fromkeys([*(template.pk for template in chosen), *templates])
+    selected = {template.pk for template in chosen}
+    found = (templates[pk] for pk in order if pk in templates)
+    return JsonResponse({str(template.pk): _described(template, template.pk in selected) for template in found})
+
+
+@require_GET
+def default_values(request: HttpRequest) -> JsonResponse:
+    """Answer with what templates, in order, define by default, as group and organization override it."""
+    try:
+        keys = [uuid.UUID(text) for text in request.GET.get("pks", "").split(",") if text]
+        group_key, organization_key = _key(request.GET.get("group")), _key(request.GET.get("organization"))
+    except (ValueError, BadRequest):
+        return JsonResponse({"error": "invalid template pks were received"}, status=400)
+    found = {template.pk: template for template in Template.objects.filter(pk__in=keys)}
+    organizations = {template.organization_id for template in found.values()} - {None}
+    group = _found(DeviceGroup.objects.all(), group_key)
+    if group is not None:
+        organizations.add(group.organization_id)
+    if organization_key is not None:
+        organizations.add(organization_key)
+    if not all(_manages(request, key) for key in organizations):
+        raise PermissionDenied
+    organization = _found(Organization.objects.select_related("config_settings"), organization_key)
+    values = context.defaults([found[key] for key in keys if key in found], group, organization)
+    return JsonResponse({"default_values": values})
+
+
+@require_GET
+def schema(request: HttpRequest) -> JsonResponse:
+    """Answer with the JSON schema of every backend; the hostname is left out, for it follows the device's name."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"error": "login required"}, status=403)
+    schemas = {path: _without_hostname(rendering.load_backend(path).schema) for path, _label in settings.BACKENDS}
+    return JsonResponse(schemas, headers={"Last-Modified": _STARTED})
+
+
+def _without_hostname(schema: dict[str, Any]) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    general = properties.get("general", {})
+    shown = {name: value for name, value in general.get("properties", {}).items() if name != "hostname"}
+    return {**schema, "properties": {**properties, "general": {**general, "properties": shown}}}
+
+
+def _described(template: Template, selected: bool) -> dict[str, Any]:
+    return {
+        "name": template.name,
+        "backend": template.get_backend_display(),
+        "default": template.default,
+        "required": template.required,
+        "selected": selected,
+    }
+
+
+def _organization(request: HttpRequest, text: str) -> uuid.UUID | None:
+    """Return the key of an active organization that the person manages; None where none is chosen yet."""
+    key = None if text == "null" else _key(text)
+    if key is None:
+        return None
+    if not Organization.objects.filter(pk=key, is_active=True).exists():
+        raise Http404(_("There is no such organization, or it is disabled."))
+    if not _manages(request, key):
+        raise PermissionDenied
+    return key
+
+
+def _manages(request: HttpRequest, organization: Any) -> bool:
+    user: Any = request.user
+    managed: Iterable[Any] = () if user.is_superuser else user.organizations_managed
+    return bool(user.is_superuser) or str(organization) in {str(key) for key in managed}
+
+
+def _found(rows: QuerySet[Row], key: uuid.UUID | None) -> Row | None:
+    return rows.filter(pk=key).first() if key is not None else None
+
+
+def _key(text: str | None) -> uuid.UUID | None:
+    if not text:
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise BadRequest(_("%s is not a valid UUID.") % text) from None

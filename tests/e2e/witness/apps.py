@@ -1,0 +1,36 @@
+"""Connects to all public signals."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import Any
+
+from django.apps import AppConfig
+from django.dispatch import Signal
+
+#: What a receiver takes, so that a worker can be killed in the middle of a chunk.
+SECONDS = 0.005
+
+
+class WitnessConfig(AppConfig):
+    name = "tests.e2e.witness"
+
+    def ready(self) -> None:
+        from openwisp_controller.config import signals
+
+        for name, signal in vars(signals).items():
+            if isinstance(signal, Signal):
+                signal.connect(partial(note, name), weak=False, dispatch_uid=f"witness_{name}")
+
+
+def note(name: str, sender: Any, instance: Any, **arguments: Any) -> None:
+    """Append a line to the file: name, key of the object, action. Small appends of several processes do not mix."""
+    line = f"{name} {instance.pk} {arguments.get('action', '-')}\n"
+    file = os.open(os.environ["WITNESS_FILE"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(file, line.encode())
+    finally:
+        os.close(file)
+    time.sleep(SECONDS)
