@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings as django_settings
@@ -71,6 +72,16 @@ class SettingsGroup:
 def must_be(kind: type, name: str) -> Callable[[Any], str]:
     """Return a check that accepts only instances of ``kind``, called ``name`` in the error."""
     return lambda value: "" if isinstance(value, kind) else f"must be {name}, not {type(value).__name__}."
+
+
+def networks(value: Any) -> str:
+    """Check that ``value`` lists networks in CIDR notation."""
+    try:
+        for network in value:
+            ip_network(network)
+    except (TypeError, ValueError) as error:
+        return f"must list networks such as '10.8.0.0/16': {error}."
+    return ""
 
 
 def positive(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from openwisp_ipam.models import Subnet
 from openwisp_users.models import Organization
 
 from openwisp_controller.config.models import (
@@ -13,7 +14,9 @@ from openwisp_controller.config.models import (
     DeviceGroup,
     OrganizationConfigSettings,
     Template,
+    Vpn,
 )
+from openwisp_controller.pki.models import Ca, Cert
 
 SECRET = "s" * 32
 BACKEND = "netjsonconfig.OpenWrt"
@@ -78,3 +81,68 @@ def config(owner: Organization | Device, *, templates: Any = (), status: str = "
     if status != "modified":
         Config.objects.filter(pk=result.pk).update(status=status)
     return Config.objects.get(pk=result.pk)
+
+
+WIREGUARD = {"wireguard": [{"name": "wg0", "port": 51820}]}
+VXLAN = {"wireguard": [{"name": "wg0", "port": 51820}], "vxlan": [{"name": "vxlan0", "vni": ""}]}
+ZEROTIER = {"zerotier": [{"private": True}]}
+OPENVPN = {
+    "openvpn": [
+        {
+            "name": "example-vpn", "dev": "tap0", "dev_type": "tap", "mode": "server", "proto": "udp",
+            "tls_server": True, "ca": "ca.pem", "cert": "cert.pem", "dh": "dh.pem", "key": "key.pem",
+        }
+    ],
+}  # fmt: skip
+_SERVERS: dict[str, Any] = {
+    "OpenVpn": OPENVPN, "Wireguard": WIREGUARD, "VxlanWireguard": VXLAN, "ZeroTier": ZEROTIER,
+}  # fmt: skip
+
+
+def subnet(owner: Organization | None, cidr: str = "10.0.0.0/16", **fields: Any) -> Subnet:
+    result = Subnet(name=fields.pop("name", f"subnet {cidr}"), subnet=cidr, organization=owner, **fields)
+    result.full_clean()
+    result.save()
+    return result
+
+
+def ca(owner: Organization | None, name: str = "", **fields: Any) -> Ca:
+    """A certification authority; with an elliptic key, which is made quickly."""
+    name = name or f"ca-{next(_numbers)}"
+    fields = {"key_length": "256", "common_name": name, **fields}
+    result = Ca(name=name, organization=owner, **fields)
+    result.full_clean()
+    result.save()
+    return result
+
+
+def cert(of: Ca, name: str = "", **fields: Any) -> Cert:
+    name = name or f"cert-{next(_numbers)}"
+    fields = {"key_length": "256", "common_name": name, "organization": of.organization, **fields}
+    result = Cert(name=name, ca=of, **fields)
+    result.full_clean()
+    result.save()
+    return result
+
+
+def vpn(owner: Organization | None, kind: str = "Wireguard", name: str = "", **fields: Any) -> Vpn:
+    """A VPN server of a kind (the name of a backend class), with what this kind needs."""
+    if kind == "OpenVpn" and "ca" not in fields:
+        fields["ca"] = ca(owner)
+    if kind != "OpenVpn" and "subnet" not in fields:
+        fields["subnet"] = subnet(owner)
+    result = Vpn(
+        organization=owner,
+        name=name or f"vpn-{next(_numbers)}",
+        backend=f"openwisp_controller.vpn_backends.{kind}",
+        **{"host": "vpn1.test.com", "config": _SERVERS[kind], **fields},
+    )
+    result.full_clean()
+    result.save()
+    return result
+
+
+def vpn_template(server: Vpn, owner: Organization | None = None, name: str = "", **fields: Any) -> Template:
+    """A template that makes devices clients of a server; its configuration is the automatic one."""
+    fields = {"config": {}, "auto_cert": True, **fields}
+    return template(owner or server.organization, name, type="vpn", vpn=server, **fields)

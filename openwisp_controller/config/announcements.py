@@ -34,6 +34,7 @@ ACTIONS = {
     Cause.TEMPLATE: "related_template_changed",
     Cause.TEMPLATE_DEFAULTS: "related_template_changed",
     Cause.ROLLED_BACK: "config_changed",
+    Cause.VPN: "related_template_changed",
 }
 #: An announcement older than this has been left behind by a worker that was killed.
 OVERDUE = timedelta(seconds=60)
@@ -52,8 +53,9 @@ class Rank(IntEnum):
     MANAGEMENT_IP = 5
     ACTIVATION = 6
     GROUP_TEMPLATES = 7
-    REGISTERED = 8
-    ANSWER = 9
+    VPN_SERVER = 8
+    REGISTERED = 9
+    ANSWER = 10
 
 
 @dataclass(slots=True)

@@ -20,12 +20,16 @@ class ConfigConfig(AppConfig):
 
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""
-        from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
+        from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+        from openwisp_ipam.models import IpAddress
         from openwisp_users.models import Organization
 
-        from . import assignment, changes
-        from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template
+        from ..pki.models import Ca, Cert
+        from ..pki.signals import renewed
+        from . import assignment, changes, context
+        from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template, Vpn, VpnClient
         from .models.organization import create_limits
+        from .vpn import clients, variables
 
         m2m_changed.connect(
             assignment.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates"
@@ -33,12 +37,20 @@ class ConfigConfig(AppConfig):
         m2m_changed.connect(
             assignment.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
         )
-        for model in (Template, DeviceGroup, OrganizationConfigSettings):
+        for model in (Template, DeviceGroup, OrganizationConfigSettings, Vpn):
             pre_delete.connect(changes.before_deletion, sender=model, dispatch_uid=f"config_delete_{model.__name__}")
-        for restored in (Template, DeviceGroup, OrganizationConfigSettings, Device, Config):
+        for restored in (Template, DeviceGroup, OrganizationConfigSettings, Device, Config, Vpn):
             name = restored.__name__
             pre_save.connect(changes.before_restoring, sender=restored, dispatch_uid=f"config_restoring_{name}")
             post_save.connect(changes.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
+        post_delete.connect(changes.after_deleting_vpn, sender=Vpn, dispatch_uid="config_deleted_vpn")
+        post_delete.connect(clients.on_deletion, sender=VpnClient, dispatch_uid="config_deleted_vpn_client")
+        pre_delete.connect(clients.before_deleting_address, sender=IpAddress, dispatch_uid="config_deleting_address")
+        post_delete.connect(clients.after_deleting_address, sender=IpAddress, dispatch_uid="config_deleted_address")
+        for certified in (Ca, Cert):
+            name = certified.__name__
+            renewed.connect(changes.after_renewal, sender=certified, dispatch_uid=f"config_renewed_{name}")
+        context.register_provider("VPN server", variables.of_configs)
         post_save.connect(create_limits, sender=Organization, dispatch_uid="config_limits")
 
     def _register_menu(self) -> None:
@@ -55,6 +67,7 @@ class ConfigConfig(AppConfig):
         )
         pages = (
             (_("Templates"), "config.Template"),
+            (_("VPN Servers"), "config.Vpn"),
             (_("Device Groups"), "config.DeviceGroup"),
             (_("Revisions"), "config.Revision"),
         )

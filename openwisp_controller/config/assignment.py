@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from .batch import batch
 from .models import Cause, Config, DeviceGroup, Template
 from .sql import delete_rows
+from .vpn import clients
 
 Links = Config.templates.through
 #: Takes a configuration and its templates in order, returns the templates it shall have, in order.
@@ -70,6 +71,23 @@ def check_backends(config: Config, templates: Iterable[Template]) -> None:
         )
 
 
+def check_vpn_servers(templates: Iterable[Template]) -> None:
+    """Raise ``ValidationError`` naming templates of the same VPN server: a device is its client once."""
+    by_server: dict[str, list[str]] = {}
+    for template in templates:
+        if template.vpn is not None:
+            by_server.setdefault(template.vpn.name, []).append(f'"{template.name}"')
+    lines = []
+    for server, names in sorted(by_server.items()):
+        if len(names) > 1:
+            *others, last = sorted(names)
+            text = _('The templates {} are all linked to the same VPN server: "{}".')
+            lines.append(text.format(f"{', '.join(others)} and {last}", server))
+    if lines:
+        first_line = _("You cannot select multiple VPN client templates related to the same VPN server.")
+        raise ValidationError("\n".join([str(first_line), *lines]))
+
+
 def check_assignable(config: Config, present: Sequence[Template], added: Sequence[Template]) -> None:
     """Raise ``ValidationError`` unless ``added`` may be appended to the templates of a configuration.
 
@@ -80,10 +98,14 @@ def check_assignable(config: Config, present: Sequence[Template], added: Sequenc
     """
     check_organizations(config, added)
     check_backends(config, added)
+    check_vpn_servers([*present, *added])
     if config.device.is_deactivated():
         return
     from .compiler import check
 
+    exhausted = clients.check_free_address(config, added)
+    if exhausted is not None:
+        raise ValidationError(_("The subnet %s has no free address left for this device.") % exhausted.subnet)
     error = check(config, [*present, *added])
     if error is not None and check(config, present) is None:
         raise ValidationError(_("There is a conflict with the specified templates. {}").format(error.message))
@@ -117,6 +139,7 @@ def reassign(configs: Sequence[Config], rule: Rule, *, detail: str = "") -> None
         changed = _apply(configs, rule)
         for config in changed:
             current.compile(config, Cause.TEMPLATES, detail)
+            current.vpn_clients_follow(config.pk)
 
 
 def _apply(configs: Sequence[Config], rule: Rule) -> list[Config]:
@@ -135,6 +158,9 @@ def assign_initially(config: Config, templates: Sequence[Template]) -> None:
     """Give a configuration that has no templates its first ones; recording the change is up to the caller."""
     if templates:
         _store([config], {config.pk: []}, {config.pk: [template.pk for template in templates]})
+        if any(template.type == Template.Type.VPN for template in templates):
+            with batch() as current:
+                current.vpn_clients_follow(config.pk)
 
 
 def _store(
@@ -211,6 +237,7 @@ def _before_removing(config: Config, templates: Iterable[Template]) -> None:
 def _after_editing(config: Config, templates: Iterable[Template]) -> None:
     with batch() as current:
         current.compile(config, Cause.TEMPLATES)
+        current.vpn_clients_follow(config.pk)
 
 
 def _after_clearing(config: Config, templates: Iterable[Template]) -> None:
@@ -219,6 +246,7 @@ def _after_clearing(config: Config, templates: Iterable[Template]) -> None:
         if not config.is_deactivating_or_deactivated():
             usable = Template.objects.usable_by(config.device.organization_id, config.backend)
             assign_initially(config, list(usable.filter(required=True).order_by("name")))
+        current.vpn_clients_follow(config.pk)
         if current.is_set(config):
             current.compile(config, Cause.TEMPLATES)
         else:

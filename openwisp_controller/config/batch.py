@@ -21,13 +21,14 @@ from .announcements import Emission, Rank
 from .authorship import author_id
 from .compiler import Outcome, Why
 from .models import Announcement, Cause, Config, DeviceGroup, Template
+from .vpn import clients
 from .wakeup import wake
 
 _current: ContextVar[Batch | None] = ContextVar("config_batch", default=None)
 #: Of several causes in one batch, the first of these gives the action that is announced.
 _STRENGTH = (
     Cause.CREATED, Cause.DEACTIVATED, Cause.EDITED, Cause.TEMPLATE, Cause.TEMPLATES, Cause.TEMPLATE_DEFAULTS,
-    Cause.INPUTS, Cause.CLEARED, Cause.ROLLED_BACK,
+    Cause.VPN, Cause.INPUTS, Cause.CLEARED, Cause.ROLLED_BACK,
 )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ class Batch:
         self._emissions: list[Emission] = []
         self._assigned: dict[uuid.UUID, list[Template]] = {}
         self._set_relations: set[uuid.UUID] = set()
+        self._vpn_clients: set[uuid.UUID] = set()
         self._locked: set[uuid.UUID] = set()
         self._added: dict[uuid.UUID, list[str]] = {}
         self.owed: list[Announcement] = []
@@ -145,6 +147,10 @@ class Batch:
         """Run ``action`` before compiling, once per ``key``."""
         self._follow_ups.setdefault(key, action)
 
+    def vpn_clients_follow(self, config_id: uuid.UUID) -> None:
+        """Let the VPN clients of a configuration follow its templates, before it is compiled."""
+        self._vpn_clients.add(config_id)
+
     # lists of templates
 
     def relation_changes(self, instance: models.Model, *, is_set: bool = False, added: Iterable[Any] = ()) -> None:
@@ -198,11 +204,15 @@ class Batch:
         """Run the follow-ups, compile, and return the signals to send, in order."""
         from . import changes
 
-        while self._follow_ups or self._groups:
+        while self._follow_ups or self._groups or self._vpn_clients:
             for group, before in [self._groups.pop(key) for key in list(self._groups)]:
                 changes.group_templates_edited(self, group, before)
             for key in list(self._follow_ups):
                 self._follow_ups.pop(key)()
+            if self._vpn_clients:
+                following, self._vpn_clients = self._vpn_clients, set()
+                self.lock(following)
+                clients.synchronise(following, at_once=not self.background)
         results = self._results(self._compile())
         for action in self._after_compiling:
             action()

@@ -16,15 +16,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.apps import apps
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.dispatch import Signal
 from openwisp_users.models import Organization
 
+from ..pki.models import Ca
 from . import jobs, lifecycle, signals
 from .announcements import Rank
 from .batch import Batch, batch
-from .models import Cause, Config, Device, DeviceGroup, Job, OrganizationConfigSettings, Template
+from .models import (
+    Cause,
+    Config,
+    Device,
+    DeviceGroup,
+    Job,
+    OrganizationConfigSettings,
+    Template,
+    Vpn,
+    VpnClient,
+)  # fmt: skip
 from .models.observed import Observed
+from .vpn import clients, peers, provisioning, servers, webhook, zerotier
 from .wakeup import wake
 
 When = Literal["now", "background"]
@@ -47,6 +59,8 @@ class Change:
     when: When = "now"
     configs: Callable[[Any], QuerySet[Config]] | None = None
     """For the background: which configurations; for now it is the device's own one."""
+    only: Callable[[Any, dict[str, Any]], bool] = lambda instance, before: True
+    """Given the instance and the replaced values, whether the row applies after all."""
     also: Step | None = None
 
 
@@ -60,6 +74,10 @@ def _of_organization(settings: OrganizationConfigSettings) -> QuerySet[Config]:
 
 def _of_template(template: Template) -> QuerySet[Config]:
     return _active().filter(templates=template)
+
+
+def _of_vpn(vpn: Vpn) -> QuerySet[Config]:
+    return _active().filter(vpnclient__vpn=vpn)
 
 
 def _active() -> QuerySet[Config]:
@@ -82,6 +100,47 @@ def _template_content(batch: Batch, template: Template, before: dict[str, Any]) 
 def _template_automatic(batch: Batch, template: Template, before: dict[str, Any]) -> None:
     if template.default or template.required:
         jobs.hand_out(Job.Kind.AUTOMATIC_TEMPLATE, template.pk)
+
+
+def _template_of_vpn(batch: Batch, template: Template, before: dict[str, Any]) -> None:
+    jobs.enqueue(Job.Kind.VPN_TEMPLATE, template.pk)
+
+
+def _vpn_created(batch: Batch, vpn: Vpn, before: dict[str, Any]) -> None:
+    servers.mark_stale(Q(pk=vpn.pk))
+    zerotier.server_created(vpn)
+
+
+def _vpn_edited(batch: Batch, vpn: Vpn, before: dict[str, Any]) -> None:
+    servers.mark_stale(Q(pk=vpn.pk))
+    if "ca_id" in before:
+        clients.issue_again(vpn)
+    zerotier.server_changed(vpn, network_is_new="network_id" in before)
+
+
+def _vpn_webhook(batch: Batch, vpn: Vpn, before: dict[str, Any]) -> None:
+    webhook.schedule(vpn)
+
+
+def _client_created(batch: Batch, client: VpnClient, before: dict[str, Any]) -> None:
+    clients.after_creating([client])
+
+
+def _client_changed(batch: Batch, client: VpnClient, before: dict[str, Any]) -> None:
+    if client.auto_cert:
+        zerotier.member_changed(client)
+    if before.keys() & {"ip_id", "public_key", "vni", "auto_cert"}:
+        peers.changed([client.vpn])
+
+
+def _only_name_of_network(vpn: Vpn, before: dict[str, Any]) -> bool:
+    return vpn.family.zerotier and not before.keys() & set(_VPN_FIELDS)
+
+
+_VPN_FIELDS = (
+    "config", "host", "ca_id", "cert_id", "key", "backend", "subnet_id", "ip_id", "dh", "public_key", "private_key",
+    "network_id",
+)  # fmt: skip
 
 
 def _initial_templates(batch: Batch, config: Config, before: dict[str, Any]) -> None:
@@ -156,6 +215,24 @@ TABLE: tuple[Change, ...] = (
     ),
     Change("template became default or required", Template, ("default", "required"), also=_template_automatic),
     Change("template created", Template, (), also=_template_automatic),
+    Change("server or provisioning of a VPN template", Template, ("vpn_id", "auto_cert"), also=_template_of_vpn),
+    Change("VPN server created", Vpn, (), also=_vpn_created),
+    Change(
+        "VPN server edited", Vpn, _VPN_FIELDS,
+        signals.vpn_server_modified, rank=Rank.VPN_SERVER,
+        cause=Cause.VPN, when="background", configs=_of_vpn, also=_vpn_edited,
+    ),
+    Change(
+        "ZeroTier network renamed", Vpn, ("name",),
+        signals.vpn_server_modified, rank=Rank.VPN_SERVER,
+        cause=Cause.VPN, when="background", configs=_of_vpn, also=_vpn_edited, only=_only_name_of_network,
+    ),
+    Change("webhook of a VPN server edited", Vpn, ("webhook_endpoint", "auth_token"), also=_vpn_webhook),
+    Change("VPN client created", VpnClient, (), cause=Cause.INPUTS, also=_client_created),
+    Change(
+        "certificate, keys or address of a VPN client changed", VpnClient, VpnClient.observed_fields,
+        cause=Cause.INPUTS, also=_client_changed,
+    ),
     Change(
         "variables of a group edited", DeviceGroup, ("context",),
         cause=Cause.INPUTS, when="background", configs=_of_group,
@@ -176,7 +253,9 @@ def record(batch: Batch, instance: Model, created: bool, before: dict[str, Any])
     for change in TABLE:
         if not isinstance(instance, change.model):
             continue
-        if created if not change.fields else any(name in before for name in change.fields):
+        if (created if not change.fields else any(name in before for name in change.fields)) and change.only(
+            instance, before
+        ):
             _apply(change, batch, instance, before)
 
 
@@ -188,7 +267,7 @@ def _apply(change: Change, batch: Batch, instance: Any, before: dict[str, Any]) 
             assert change.configs is not None
             _mark(batch, instance, change.configs(instance), change.cause, change.what)
         else:
-            config = instance if isinstance(instance, Config) else _config_of(instance)
+            config = _own_config(instance)
             if config is not None:
                 batch.compile(config, change.cause, change.what)
     if change.also is not None:
@@ -210,6 +289,12 @@ def dependents(model: str, key: uuid.UUID) -> QuerySet[Config] | None:
     """
     shared = apps.get_model(model)._base_manager.filter(pk=key).first()
     return _SHARED[type(shared)][0](shared) if shared is not None else None
+
+
+def _own_config(instance: Config | VpnClient | Device) -> Config | None:
+    if isinstance(instance, VpnClient):
+        return instance.config
+    return instance if isinstance(instance, Config) else _config_of(instance)
 
 
 def _config_of(device: Device) -> Config | None:
@@ -240,6 +325,7 @@ _SHARED: dict[type[Model], tuple[Callable[[Any], QuerySet[Config]], Cause, Cause
     OrganizationConfigSettings: (_of_organization, Cause.INPUTS, Cause.INPUTS, "settings"),
     Device: (lambda device: Config.objects.filter(device=device), Cause.INPUTS, Cause.CREATED, "device"),
     Config: (lambda config: Config.objects.filter(pk=config.pk), Cause.EDITED, Cause.CREATED, "configuration"),
+    Vpn: (_of_vpn, Cause.INPUTS, Cause.VPN, "VPN server"),
 }
 
 
@@ -251,6 +337,8 @@ def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kw
     if isinstance(origin, Organization) or getattr(origin, "model", None) is Organization:
         return
     configs, cause, _restored, name = _SHARED[sender]
+    if isinstance(instance, Template) and instance.vpn_id is not None:
+        cause = Cause.INPUTS
     with batch() as current:
         current.stale(configs(instance), cause, f'{name} "{getattr(instance, "name", instance)}" deleted')
 
@@ -265,6 +353,30 @@ def after_restoring(sender: type[Model], instance: Any, raw: bool = False, **kwa
         with batch() as current:
             detail = f'{name} "{getattr(instance, "name", instance)}" restored'
             _mark(current, instance, configs(instance), cause, detail)
+        if isinstance(instance, Vpn):
+            servers.mark_stale(Q(pk=instance.pk))
+
+
+def after_deleting_vpn(sender: type[Vpn], instance: Vpn, **kwargs: Any) -> None:
+    """Receive ``post_delete`` of VPN servers: what they had is given back."""
+    provisioning.give_back(instance)
+
+
+def after_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:
+    """Receive that a certificate was renewed: its device, or its server and all clients of it, get the new one.
+
+    The certificate of a CA follows with those that it signed, see ``pki.renewal``.
+    """
+    with batch() as current:
+        if isinstance(instance, Ca):
+            servers.mark_stale(Q(ca=instance))
+            return
+        owners = _active().filter(vpnclient__cert=instance)
+        current.stale(owners, Cause.INPUTS, f'certificate "{instance.common_name}" renewed')
+        for vpn in Vpn.objects.filter(cert=instance):
+            current.emit(Rank.VPN_SERVER, signals.vpn_server_modified, vpn)
+            current.stale(_of_vpn(vpn), Cause.VPN, f'certificate of VPN server "{vpn.name}" renewed')
+            servers.mark_stale(Q(pk=vpn.pk))
 
 
 def before_restoring(sender: type[Observed], instance: Any, raw: bool = False, **kwargs: Any) -> None:

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from . import context, rendering
 from .dsa import uses_dsa
-from .models import Cause, Config, Revision, Template
+from .models import Cause, Config, Revision, Template, VpnClient
 from .models.config import shorten_reason, storable
 from .sql import update_many
+from .vpn import clients, credentials
+from .vpn.variables import examples
 
 logger = logging.getLogger(__name__)
 Status = Config.Status
@@ -27,6 +29,7 @@ _COLUMNS = (
     "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
     "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
+_HAS_VPN_CLIENTS = Exists(VpnClient.objects.filter(config=OuterRef("pk")))
 _RELATED = ("device", "device__organization__config_settings", "device__group")
 #: Name of an annotation → checksum of what a pointer holds.
 _CHECKSUMS = {
@@ -96,6 +99,7 @@ def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
         new: all of them were created in this transaction, so the pointers hold nothing yet.
     """
     configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).order_by("pk")
+    configs = configs.annotate(has_vpn_clients=_HAS_VPN_CLIENTS)
     if not new:
         return cast(list[Loaded], list(configs.annotate(**_CHECKSUMS)))
     for config in configs:
@@ -105,7 +109,7 @@ def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
 
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     """Lock up to ``limit`` stale configurations that no other worker holds; return why each is stale."""
-    stale = Config.objects.filter(stale_since__isnull=False).order_by("stale_since", "pk")
+    stale = Config.objects.filter(~clients.waiting_configs(), stale_since__isnull=False).order_by("stale_since", "pk")
     stale = stale.select_for_update(no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked)
     rows = stale.values_list("pk", "stale_cause", "stale_detail", "stale_author_id")[:limit]
     return {key: Why(Cause(cause), detail, author) for key, cause, detail, author in rows}
@@ -146,6 +150,7 @@ def compile_configs(
     """
     assigned = assigned or {}
     configs = load(reasons, new=assigned.keys() >= reasons.keys())
+    configs = _without_waiting(configs, reasons)
     templates = templates_of(configs, assigned)
     extra = context.provided(configs)
     stacks = Stacks()
@@ -170,6 +175,16 @@ def compile_configs(
     return [outcome for outcome, _ in outcomes]
 
 
+def _without_waiting(configs: list[Loaded], reasons: Mapping[uuid.UUID, Why]) -> list[Loaded]:
+    """Leave out configurations that lack a key which is still being made: marked, they are compiled when it exists."""
+    known = clients.of_configs(configs)
+    waiting = [c for c in configs if any(map(credentials.is_waiting, known.get(c.pk, ())))]
+    for config in waiting:
+        why = reasons[config.pk]
+        Config.mark_stale(Config.objects.filter(pk=config.pk), why.cause, why.detail)
+    return [config for config in configs if config not in waiting] if waiting else configs
+
+
 def release_held(config_id: uuid.UUID, revision: Revision) -> Outcome:
     """Release a revision that was compiled earlier and hold the configuration there; must run in a transaction."""
     (config,) = load([config_id])
@@ -188,6 +203,9 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
     """Return why a configuration, perhaps unsaved, does not render with ``templates``; None when it does."""
     templates = [template for template in templates if template.backend == config.backend]
     variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
+    for template in templates:
+        if template.vpn is not None:
+            variables = {**examples(template.vpn), **variables}
     try:
         stack = rendering.Stack(
             config.backend, [template.config for template in templates], dsa=uses_dsa(config.device.os)
@@ -221,6 +239,10 @@ def _compile(
     outcome = Outcome(config, previous_status=config.status)
     if config.device.is_deactivated():
         config.config, templates = {}, ()
+    missing = clients.missing_address(config)
+    if missing:
+        _fail(outcome, missing)
+        return outcome, None
     try:
         variables = context.merge(context.layers(config, templates, extra))
         stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))

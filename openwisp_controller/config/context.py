@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .settings import settings
+from .vpn.variables import of_server
 
 if TYPE_CHECKING:
     from .models import Config, Template
@@ -95,7 +96,15 @@ def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer]
     for template in reversed(templates):
         if template.default_values:
             result.append(Layer(f'template "{template.name}"', _object(template.default_values)))
+        if template.vpn_id is not None and not _is_client(extra, template.vpn_id):
+            assert template.vpn is not None
+            result.append(Layer("VPN server", of_server(template.vpn)))
     return result
+
+
+def _is_client(extra: Sequence[Layer], vpn_id: uuid.UUID) -> bool:
+    """Tell whether the device is a client of a VPN server already; otherwise it is about to become one."""
+    return any(f"vpn_host_{vpn_id.hex}" in layer.variables for layer in extra)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,20 @@ def _automatic_template(job: Job) -> uuid.UUID | None:
     return _cursor(chunk)
 
 
+def _vpn_template(job: Job) -> uuid.UUID | None:
+    """Let devices follow a template that was given another VPN server, or another kind of provisioning."""
+    template = Template.objects.filter(pk=job.subject).first()
+    if template is None:
+        return None
+    configs = Config.objects.filter(templates=template, device___is_deactivated=False).select_related("device")
+    chunk = _next(configs, job.cursor)
+    with batch() as current:
+        for config in chunk:
+            current.vpn_clients_follow(config.pk)
+            current.compile(config, Cause.TEMPLATE_DEFAULTS, f'template "{template.name}"')
+    return _cursor(chunk)
+
+
 def _next(queryset: Any, cursor: uuid.UUID | None) -> list[Any]:
     if cursor is not None:
         queryset = queryset.filter(pk__gt=cursor)
@@ -206,4 +220,5 @@ _STEPS: dict[Job.Kind, Callable[[Job], uuid.UUID | None]] = {
     Job.Kind.GROUP_TEMPLATES: _group_templates,
     Job.Kind.AUTOMATIC_TEMPLATE: _automatic_template,
     Job.Kind.STRAGGLERS: _stragglers,
+    Job.Kind.VPN_TEMPLATE: _vpn_template,
 }

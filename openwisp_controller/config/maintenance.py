@@ -6,16 +6,18 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Window
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from . import announcements, compiler, jobs
 from .batch import batch
-from .models import Announcement, Cause, Config, ControllerState, Job, Revision
+from .models import Announcement, Cause, Config, ControllerState, Job, Revision, Vpn, VpnRevision
 from .settings import settings
 from .sql import delete_rows
+from .vpn import calls, credentials, servers
 from .wakeup import wake
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,12 @@ def reconcile() -> None:
         compile_stale()
     if Announcement.objects.exists():
         announcements.send_overdue()
+    if credentials.exist_to_make():
+        credentials.make_all()
+    if servers.exist_stale():
+        servers.compile_stale()
+    if calls.exist_due():
+        calls.run_due()
 
 
 def mark_after_system_change() -> bool:
@@ -76,6 +84,7 @@ def mark_after_system_change() -> bool:
         ControllerState.objects.update_or_create(name=_INPUTS, defaults={"value": value})
         if stored is not None:
             recompute("system-wide variables or generator changed")
+            servers.mark_stale(Q())
     return stored is not None
 
 
@@ -88,13 +97,18 @@ def recompute(detail: str = "recomputed") -> int:
 
 def prune_revisions() -> int:
     """Delete revisions beyond the number to keep, except those that a configuration points to; return how many."""
-    newest_first = Window(RowNumber(), partition_by=F("config_id"), order_by=F("id").desc())
-    old = Revision.objects.annotate(age=newest_first).filter(age__gt=settings.REVISIONS_KEPT)
     pointed = Config.objects.filter(
         Q(compiled=OuterRef("pk"))
         | Q(released=OuterRef("pk"))
         | Q(downloaded=OuterRef("pk"))
         | Q(applied=OuterRef("pk"))
     )
-    unused = Revision.objects.filter(~Exists(pointed), pk__in=old.order_by().values("pk")).order_by()
-    return delete_rows(Revision.objects.filter(pk__in=unused.values("pk")[:PRUNED_AT_ONCE]))
+    count = _prune(Revision.objects.all(), "config_id", pointed)
+    return count + _prune(VpnRevision.objects.all(), "vpn_id", Vpn.objects.filter(released=OuterRef("pk")))
+
+
+def _prune(revisions: QuerySet[Any], owner: str, pointed: QuerySet[Any]) -> int:
+    newest_first = Window(RowNumber(), partition_by=F(owner), order_by=F("id").desc())
+    old = revisions.annotate(age=newest_first).filter(age__gt=settings.REVISIONS_KEPT)
+    unused = revisions.filter(~Exists(pointed), pk__in=old.order_by().values("pk")).order_by()
+    return delete_rows(revisions.filter(pk__in=unused.values("pk")[:PRUNED_AT_ONCE]).order_by())

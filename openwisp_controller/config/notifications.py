@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
-from .models import Config, Device
+from .models import Config, Device, Vpn
 
 
 def register() -> None:
@@ -86,3 +87,49 @@ def device_registered(device_id: str, is_new: bool) -> None:
     if device is not None:
         condition = _("A new") if is_new else _("The existing")
         notify.send(sender=device, type="device_registered", target=device, condition=str(condition))
+
+
+def addresses_exhausted(vpn_id: str) -> None:
+    """Notify that the subnet of a VPN server has no address left, at most once an hour for each server."""
+    vpn = Vpn.objects.select_related("subnet").filter(pk=vpn_id).first()
+    if vpn is None or vpn.subnet is None or not cache.add(f"controller-exhausted-{vpn_id}", True, 3600):
+        return
+    _about_server(
+        vpn,
+        "error",
+        _("No address is left for devices of [{notification.target}]({notification.target_link})"),
+        _("The %(subnet)s subnet has run out of space.") % {"subnet": vpn.subnet.subnet},
+    )
+
+
+def server_call_failed(vpn_id: str, action: str, kind: str, reason: str) -> None:
+    """Notify that a VPN server cannot be told of changes. ``reason`` holds no token."""
+    text = _(
+        "Unable to perform %(action)s operation on the %(vpn)s VPN server due to an unrecoverable error (%(kind)s)"
+    )
+    _about_call(vpn_id, "error", text, {"action": action, "kind": kind}, reason)
+
+
+def server_call_recovered(vpn_id: str, action: str) -> None:
+    """Notify that a VPN server can be told of changes again."""
+    text = _("The %(action)s operation on %(vpn)s has been completed successfully.")
+    _about_call(vpn_id, "info", text, {"action": action}, "")
+
+
+def _about_call(vpn_id: str, level: str, text: Any, values: dict[str, str], description: str) -> None:
+    vpn = Vpn.objects.filter(pk=vpn_id).first()
+    if vpn is not None:
+        message = text % {**values, "vpn": "[{notification.target}]({notification.target_link})"}
+        _about_server(vpn, level, message, description)
+
+
+def _about_server(vpn: Vpn, level: str, message: Any, description: Any) -> None:
+    notify.send(
+        sender=vpn,
+        type="generic_message",
+        level=level,
+        target=vpn,
+        action_object=vpn,
+        message=str(message),
+        description=str(description),
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from ..conf import Setting, SettingsGroup, must_be, pairs, positive
+from ..conf import Setting, SettingsGroup, must_be, networks, pairs, positive
 
 
 def _first_path(choices: Any) -> str:
@@ -36,6 +36,43 @@ class ConfigSettings(SettingsGroup):
     DEFAULT_BACKEND: Setting[str | None] = Setting(
         lambda group: _first_path(group.BACKENDS),
         "Backend preselected in forms and used for configurations that are created automatically; None = no choice.",
+    )
+    VPN_BACKENDS: Setting[Any] = Setting(
+        (
+            ("openwisp_controller.vpn_backends.OpenVpn", "OpenVPN"),
+            ("openwisp_controller.vpn_backends.Wireguard", "WireGuard"),
+            ("openwisp_controller.vpn_backends.VxlanWireguard", "VXLAN over WireGuard"),
+            ("openwisp_controller.vpn_backends.ZeroTier", "ZeroTier"),
+        ),
+        "Backends offered for VPN servers, as (path, label) pairs; the family of a backend is told by its path.",
+        pairs,
+    )
+    DEFAULT_VPN_BACKEND: Setting[str | None] = Setting(
+        lambda group: _first_path(group.VPN_BACKENDS), "Backend preselected in forms of VPN servers; None = no choice."
+    )
+    DEFAULT_AUTO_CERT = Setting(
+        True,
+        "Whether new VPN templates hand out certificates, keys and addresses by themselves.",
+        must_be(bool, "True or False"),
+    )
+    CERT_PATH = Setting(
+        "/etc/x509", "Directory on devices where certificates and keys are put.", must_be(str, "a text")
+    )
+    COMMON_NAME_FORMAT = Setting(
+        "{mac_address}-{name}",
+        "Common name of client certificates; the placeholders are attributes of the device.",
+        must_be(str, "a text"),
+    )
+    API_TASK_RETRY_OPTIONS: Setting[dict[str, Any]] = Setting(
+        {"max_retries": 5, "retry_backoff": True, "retry_backoff_max": 600, "retry_jitter": True},
+        "How often and how long after each other calls to VPN servers are tried again (times in seconds).",
+        must_be(dict, "a dictionary"),
+    )
+    OUTGOING_ALLOWED_NETWORKS: Setting[Any] = Setting(
+        (),
+        "Private networks (such as '10.8.0.0/16') to which calls of webhooks and VPN controllers may go; others than"
+        " public addresses are refused.",
+        networks,
     )
     REGISTRATION_ENABLED = Setting(True, "Whether devices may enrol themselves at all.", must_be(bool, "True or False"))
     CONSISTENT_REGISTRATION = Setting(

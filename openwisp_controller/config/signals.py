@@ -45,5 +45,11 @@ device_deactivated = Signal()
 group_templates_changed = Signal()
 """Arguments: instance (DeviceGroup), templates, old_templates (lists of Template)."""
 
+vpn_server_modified = Signal()
+"""Arguments: instance (Vpn)."""
+
+vpn_peers_changed = Signal()
+"""Arguments: instance (Vpn, WireGuard or VXLAN over WireGuard)."""
+
 management_ip_changed = Signal()
 """Arguments: instance (Device), management_ip, old_management_ip."""

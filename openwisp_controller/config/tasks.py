@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from . import announcements, maintenance, notifications
+from .vpn import calls, credentials, servers
 
 
 @shared_task(soft_time_limit=7200)
@@ -35,6 +36,42 @@ def reconcile() -> None:
 def prune_revisions() -> int:
     """Delete old revisions; runs periodically."""
     return maintenance.prune_revisions()
+
+
+@shared_task(soft_time_limit=7200)
+def compile_servers() -> int:
+    """Compile all stale VPN servers."""
+    return servers.compile_stale()
+
+
+@shared_task(soft_time_limit=7200)
+def make_client_credentials() -> int:
+    """Make the certificates and identities that VPN clients wait for."""
+    return credentials.make_all()
+
+
+@shared_task(soft_time_limit=3600)
+def call_servers() -> int:
+    """Make the calls to VPN servers that are due."""
+    return calls.run_due()
+
+
+@shared_task
+def notify_addresses_exhausted(vpn_id: str) -> None:
+    """Notify people that a VPN server has no address left for devices."""
+    notifications.addresses_exhausted(vpn_id)
+
+
+@shared_task
+def notify_server_call_failed(vpn_id: str, action: str, kind: str, reason: str) -> None:
+    """Notify people that a VPN server cannot be told of changes."""
+    notifications.server_call_failed(vpn_id, action, kind, reason)
+
+
+@shared_task
+def notify_server_call_recovered(vpn_id: str, action: str) -> None:
+    """Notify people that a VPN server can be told of changes again."""
+    notifications.server_call_recovered(vpn_id, action)
 
 
 @shared_task

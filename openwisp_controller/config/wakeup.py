@@ -17,13 +17,21 @@ logger = logging.getLogger(__name__)
 _TASKS = "openwisp_controller.config.tasks."
 
 
-def wake(task: str, *args: Any) -> None:
-    """Enqueue ``tasks.<task>(*args)`` once the current transaction is committed; a dead broker is only logged."""
-    transaction.on_commit(partial(_send, task, args))
+def wake(task: str, *args: Any, countdown: float = 0) -> None:
+    """Enqueue ``tasks.<task>(*args)`` once the current transaction is committed; a dead broker is only logged.
+
+    Args:
+        countdown: seconds after which the task may start.
+    """
+    transaction.on_commit(partial(_send, task, args, countdown))
 
 
-def _send(task: str, args: tuple[Any, ...]) -> None:
+def _send(task: str, args: tuple[Any, ...], countdown: float) -> None:
     try:
-        import_string(_TASKS + task).delay(*args)
+        function = import_string(_TASKS + task)
+        if countdown:
+            function.apply_async(args, countdown=countdown)
+        else:
+            function.delay(*args)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is unreachable, %s waits for the reconciler: %s", task, error)

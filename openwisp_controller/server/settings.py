@@ -49,7 +49,9 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "django_extensions",
     "openwisp_users",
+    "openwisp_controller.pki",
     "openwisp_controller.config",
+    "openwisp_ipam",
     "openwisp_notifications",
     "django.contrib.admin",
     "django.forms",
@@ -63,7 +65,7 @@ INSTALLED_APPS = [
     "drf_yasg",
     "channels",
 ]
-EXTENDED_APPS: tuple[str, ...] = ()
+EXTENDED_APPS = ("django_x509",)
 AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
 LOGIN_PATHS = ("/admin/login/", "/accounts/login/")
@@ -159,6 +161,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION else 2, minimum=1)
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "openwisp_controller.config.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
+    "renew certificates": {"task": "openwisp_controller.pki.tasks.renew_outdated", "schedule": RECONCILE_INTERVAL},
     "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
 }
 

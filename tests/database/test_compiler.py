@@ -326,7 +326,7 @@ class TestMarks:
         template = make.template(organization, "lan")
         config = make.config(organization, templates=[template])
         woken = []
-        monkeypatch.setattr(wakeup, "_send", lambda task, arguments: woken.append(task))
+        monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: woken.append(task))
         with transaction.atomic():
             save(template, config=interface("eth9"))
         config.refresh_from_db()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run when the test says so, two devices a chunk."""
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: None)
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
     monkeypatch.setattr(jobs, "CHUNK", 2)
 
 
@@ -222,7 +222,9 @@ def test_killed_in_a_chunk(group: DeviceGroup, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_whatever_is_marked_in_the_background_can_be_looked_at_again(organization: Any) -> None:
-    owner = make.group(organization), make.template(organization), organization.config_settings
+    owner = (
+        make.group(organization), make.template(organization), organization.config_settings, make.vpn(organization),
+    )  # fmt: skip
     shared = {type(instance): instance for instance in owner}
     for change in changes.TABLE:
         if change.when == "background":

@@ -31,7 +31,7 @@ class Killed(BaseException):
 def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Messages to workers get lost; lists them."""
     messages: list[str] = []
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: messages.append(task))
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: messages.append(task))
     return messages
 
 

@@ -41,7 +41,7 @@ def many_writers() -> None:
 
 @pytest.fixture(autouse=True)
 def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: None)
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
 
 
 class Other(threading.Thread):

@@ -78,7 +78,9 @@ def test_every_signal_documents_its_arguments() -> None:
     assert set(_documented()) == {name for name, value in vars(signals).items() if isinstance(value, Signal)}
 
 
-def test_arguments_are_the_documented_ones(organization: Any, recorded: SignalRecorder, client: Any) -> None:
+def test_arguments_are_the_documented_ones(
+    organization: Any, recorded: SignalRecorder, client: Any, committing: Any
+) -> None:
     """Make everything happen once; what is sent carries just the arguments that are documented."""
     template = make.template(organization, config=interface("eth1"))
     group = make.group(organization)
@@ -96,6 +98,10 @@ def test_arguments_are_the_documented_ones(organization: Any, recorded: SignalRe
     device.deactivate()
     fresh(config).set_status_deactivated()
     Device.objects.get(pk=device.pk).activate()
+    with committing():
+        vpn = make.vpn(organization)
+        fresh(config).templates.add(make.vpn_template(vpn, backend=OTHER_BACKEND, config=interface("wg0")))
+        save(vpn, host="vpn2.test.com")
     assert {emission.name: set(emission.arguments) for emission in recorded.emitted} == _documented()
 
 

@@ -22,7 +22,7 @@ MANY = 400
 
 @pytest.fixture(autouse=True)
 def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: None)
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
 
 
 class Fleet:
@@ -98,7 +98,8 @@ def test_other_templates_of_a_group(organization: Any) -> None:
     fleet = Fleet(organization, MANY)
     template: Template = make.template(organization)
     fleet.group.templates.set([template])
-    assert cost(maintenance.run_jobs) <= MANY * 0.15
+    look_at_stragglers = 5
+    assert cost(maintenance.run_jobs) <= MANY * 0.15 + look_at_stragglers
     assert template.config_relations.count() == MANY
 
 
@@ -125,4 +126,4 @@ def test_one_device(organization: Any, budget: int, edit: Callable[[Config], Any
 def test_reconciling_when_nothing_is_left_undone(organization: Any) -> None:
     Fleet(organization, 3)
     maintenance.reconcile()
-    assert cost(maintenance.reconcile) <= 4
+    assert cost(maintenance.reconcile) <= 7

@@ -408,7 +408,7 @@ class TestVersions:
 
     def test_reverting_a_template(self, operator: Client, config: Config, committing: Any) -> None:
         template = config.templates.get()
-        form = {"name": "wifi", "organization": template.organization_id, "backend": make.BACKEND,
+        form = {"name": "wifi", "organization": template.organization_id, "backend": make.BACKEND, "type": "generic",
                 "config": json.dumps(interface("eth7")), "default_values": "{}", "tags": "", "notes": ""}  # fmt: skip
         checksums = []
         for number in (7, 8):

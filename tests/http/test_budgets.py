@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(params=[0, 200], ids=["alone", "with 200 others"])
 def fleet(request: Any, organization: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An organization with five default templates; what tasks do is not the request's cost."""
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments: None)
+    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
     for number in range(5):
         make.template(
             organization,

@@ -174,7 +174,7 @@ class TestDatabase:
     def test_people_are_told(self, admin: Any, organization: Any, message: str) -> None:
         template = make.template(organization)
         form = {
-            "name": "another", "organization": organization.pk, "backend": make.BACKEND,
+            "name": "another", "organization": organization.pk, "backend": make.BACKEND, "type": "generic",
             "config": json.dumps(template.config), "default_values": "{}", "tags": "", "notes": "",
         }  # fmt: skip
         with unavailable(message):

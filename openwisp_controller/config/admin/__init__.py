@@ -1,10 +1,11 @@
-"""Administration pages of devices, templates and groups."""
+"""Administration pages of devices, templates, groups and VPN servers."""
 
 from .device import DeviceAdmin
 from .group import DeviceGroupAdmin
 from .organization import ConfigSettingsInline, LimitsInline
 from .revision import RevisionAdmin
 from .template import TemplateAdmin
+from .vpn import VpnAdmin
 
 __all__ = [
     "ConfigSettingsInline",
@@ -13,4 +14,5 @@ __all__ = [
     "LimitsInline",
     "RevisionAdmin",
     "TemplateAdmin",
+    "VpnAdmin",
 ]

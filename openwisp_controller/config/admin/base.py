@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantAdminMixin
 from reversion.admin import VersionAdmin
 from reversion.models import Version
@@ -23,6 +25,14 @@ def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) ->
     if user.is_superuser:
         return templates
     return templates.filter(Q(organization__in=user.organizations_managed) | Q(organization=None))
+
+
+class Secret(forms.PasswordInput):
+    """A text that is shown when somebody asks for it (see ``secret.js``)."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        own = {"data-secret": True, "data-show": _("Show"), "data-hide": _("Hide"), "autocomplete": "off"}
+        super().__init__({**own, "class": "vTextField", **(attrs or {})}, render_value=True)
 
 
 class ControllerAdmin(MultitenantAdminMixin, VersionAdmin):

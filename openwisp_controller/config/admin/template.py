@@ -15,15 +15,17 @@ from .base import ControllerAdmin
 
 @admin.register(Template)
 class TemplateAdmin(ControllerAdmin):
-    list_display = ("name", "organization", "backend", "default", "required", "created", "modified")
-    list_filter = (MultitenantOrgFilter, "backend", "default", "required", "created")
+    change_form_template = "admin/config/template/change_form.html"
+    list_display = ("name", "organization", "type", "backend", "default", "required", "created", "modified")
+    list_filter = (MultitenantOrgFilter, "type", "backend", "auto_cert", "default", "required", "created")
+    multitenant_shared_relations = ["vpn"]
     list_select_related = ("organization",)
     search_fields = ("name",)
     readonly_fields = ("id", "created", "modified")
     actions = ("clone_templates",)
     fields = (
-        "name", "organization", "backend", "default", "required", "tags", "default_values", "config", "notes", "id",
-        "created", "modified",
+        "name", "organization", "type", "backend", "vpn", "auto_cert", "default", "required", "tags", "default_values",
+        "config", "notes", "id", "created", "modified",
     )  # fmt: skip
 
     @admin.action(description=_("Clone selected templates"))

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Q
 
-from ..models import Config, Device
+from ..models import Config, Device, Vpn
 
 _SAMPLE = uuid.UUID(int=0)
 _COLUMNS = (
@@ -65,6 +66,31 @@ def _statement(vendor: str, archive: bool) -> tuple[str, tuple[Any, ...], int]:
     query = served_configs().filter(device_id=_SAMPLE).order_by().values_list(*columns).query
     statement, parameters = query.get_compiler(connection=connection).as_sql()
     return statement, tuple(parameters), parameters.index(_adapted(_SAMPLE))
+
+
+class ServedServer(NamedTuple):
+    """What the endpoints of VPN servers know about one."""
+
+    key: str
+    name: str
+    checksum: str | None
+    archive: bytes | None = None
+
+
+def find_server(vpn_id: uuid.UUID, *, archive: bool = False) -> ServedServer | None:
+    """Return what is served to a VPN server, with one statement; None when nothing is.
+
+    Args:
+        vpn_id: primary key of the server.
+        archive: read the released archive too.
+    """
+    active = Q(organization__is_active=True) | Q(organization=None)
+    columns = ("key", "name", "released__checksum", *(("released__archive",) if archive else ()))
+    row = Vpn.objects.filter(active, pk=vpn_id).values_list(*columns).order_by().first()
+    if row is None:
+        return None
+    served = ServedServer(*row)
+    return served._replace(archive=bytes(served.archive)) if served.archive is not None else served
 
 
 def _adapted(device_id: uuid.UUID) -> Any:

@@ -24,4 +24,6 @@ urlpatterns = [
     *_both(rf"report-status/{_ID}", views.report_status, "report_status"),
     *_both(rf"update-info/{_ID}", views.update_info, "update_info"),
     *_both("register", views.register, "register"),
+    re_path(rf"^controller/vpn/checksum/{_ID}/$", views.vpn_checksum, name="vpn_checksum"),
+    re_path(rf"^controller/vpn/download-config/{_ID}/$", views.vpn_download_config, name="vpn_download_config"),
 ]

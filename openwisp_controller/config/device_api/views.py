@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from .. import compiler, lifecycle, registration, signals
 from ..announcements import Rank
 from ..batch import batch
-from ..models import Cause, Config, Device
+from ..models import Cause, Config, Device, Vpn
 from ..settings import settings
+from ..vpn import servers
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
 
@@ -113,6 +114,47 @@ def report_status(request: HttpRequest, pk: str) -> HttpResponse:
         status = required_one_of(request.POST, "status", REPORTED)
         lifecycle.report(device.config, status, request.POST.get("error_reason"))
     return text(f"report-result: success\ncurrent-status: {device.config.status}\n")
+
+
+@device_view("GET", "HEAD")
+def vpn_checksum(request: HttpRequest, pk: str) -> HttpResponse:
+    """Answer a VPN server with the MD5 of the archive that it may download."""
+    vpn_id = uuid.UUID(pk)
+    served = _authenticated_server(request, vpn_id)
+    _announce_server(request, vpn_id, signals.checksum_requested)
+    return text(str(served.checksum))
+
+
+@device_view("GET", "HEAD")
+def vpn_download_config(request: HttpRequest, pk: str) -> HttpResponse:
+    """Answer a VPN server with the archive of its configuration."""
+    vpn_id = uuid.UUID(pk)
+    served = _authenticated_server(request, vpn_id, archive=True)
+    _announce_server(request, vpn_id, signals.config_download_requested)
+    assert served.archive is not None
+    return archive(served.archive, served.name)
+
+
+def _authenticated_server(request: HttpRequest, vpn_id: uuid.UUID, archive: bool = False) -> lookup.ServedServer:
+    """Check the key of a VPN server; return what is served, compiled first if it never was."""
+    served = lookup.find_server(vpn_id, archive=archive)
+    _check_key(request.GET, served.key if served is not None else None)
+    if served is not None and served.checksum is None:
+        servers.compile_now(vpn_id)
+        served = lookup.find_server(vpn_id, archive=archive)
+    if served is None:
+        raise NotServed
+    if served.checksum is None:
+        raise Answer("error: the configuration cannot be generated, please try again later\n", 503, retry_after=30)
+    return served
+
+
+def _announce_server(request: HttpRequest, vpn_id: uuid.UUID, signal: Signal) -> None:
+    if signal.has_listeners(Vpn):
+        vpn = Vpn.objects.select_related("organization").filter(pk=vpn_id).first()
+        if vpn is None:
+            raise NotServed  # deleted since it was looked up
+        signal.send(sender=Vpn, instance=vpn, request=request)
 
 
 def _authenticated(request: HttpRequest, device_id: uuid.UUID, archive: bool = False) -> lookup.Served:

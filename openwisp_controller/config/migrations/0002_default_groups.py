@@ -1,10 +1,9 @@
 """Gives the field's default groups, Operator and Administrator, their permissions on this app."""
 
-from django.apps import apps as installed
-from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-MANAGE = ("add", "change", "delete", "view")
+from openwisp_controller.permissions import MANAGE, assign
+
 PERMISSIONS = {
     "Operator": {
         "device": MANAGE,
@@ -26,19 +25,7 @@ PERMISSIONS = {
 
 
 def assign_permissions(apps, schema_editor):
-    """Add the permissions; groups that were deleted or renamed are left alone."""
-    create_permissions(installed.get_app_config("config"), verbosity=0, apps=apps, using=schema_editor.connection.alias)
-    Group = apps.get_model("openwisp_users", "Group")
-    Permission = apps.get_model("auth", "Permission")
-    for name, models in PERMISSIONS.items():
-        group = Group.objects.filter(name=name).first()
-        if group is None:
-            continue
-        for model, actions in models.items():
-            codenames = [f"{action}_{model}" for action in actions]
-            group.permissions.add(
-                *Permission.objects.filter(content_type__app_label="config", codename__in=codenames)
-            )
+    assign("config", PERMISSIONS, apps, schema_editor)
 
 
 class Migration(migrations.Migration):

@@ -5,8 +5,11 @@ from .device import Device
 from .group import DeviceGroup
 from .job import Job
 from .organization import OrganizationConfigSettings, OrganizationLimits
-from .revision import Announcement, Cause, ControllerState, Revision
+from .revision import Announcement, Cause, ControllerState, Revision, VpnRevision
+from .server_call import ServerCall
 from .template import TaggedTemplate, Template, TemplateTag
+from .vpn import Vpn
+from .vpn_client import VpnClient
 
 __all__ = [
     "Announcement",
@@ -19,7 +22,11 @@ __all__ = [
     "OrganizationConfigSettings",
     "OrganizationLimits",
     "Revision",
+    "ServerCall",
     "TaggedTemplate",
     "Template",
     "TemplateTag",
+    "Vpn",
+    "VpnClient",
+    "VpnRevision",
 ]

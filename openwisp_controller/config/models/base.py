@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -48,6 +49,33 @@ class NetJsonModel(models.Model):
             rendering.load_backend(self.backend)
         except rendering.UnknownBackend as error:
             raise ValidationError({"backend": error.message}) from None
+
+
+class SharedName(models.Model):
+    """A name that is unique in an organization, and everywhere where shared objects are involved."""
+
+    if TYPE_CHECKING:
+        name: str
+        organization_id: uuid.UUID | None
+
+    class Meta:
+        abstract = True
+
+    def check_shared_name(self) -> None:
+        """Raise ``ValidationError`` keyed by field when the name would be mistaken for that of another object."""
+        kind, own = self._meta.model_name, self.organization_id
+        everything: Any = type(self)._default_manager
+        others = everything.filter(name=self.name).exclude(pk=self.pk)
+        if others.filter(organization=None).exists():
+            text = _("There is already another shared {} with this name.").format(kind)
+        elif own is None and others.exists():
+            text = _("There is already a {} of another organization with this name.").format(kind)
+        else:
+            return
+        raise ValidationError({"name": f"{text} {_AVOID_CONFUSION}"})
+
+
+_AVOID_CONFUSION = _("Shared objects are visible to all organizations and must have unique names to avoid confusion.")
 
 
 def check_json(field: str, value: Any, *, is_object: bool = True) -> None:

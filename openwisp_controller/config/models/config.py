@@ -66,6 +66,9 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         blank=True,
         help_text=_("Applied from first to last, then the configuration of the device itself."),
     )
+    vpn = models.ManyToManyField(
+        "config.Vpn", through="config.VpnClient", related_name="vpn_relations", blank=True, editable=False
+    )
     status = models.CharField(
         _("configuration status"),
         max_length=100,

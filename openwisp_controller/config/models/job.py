@@ -15,6 +15,7 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         GROUP_TEMPLATES = "group_templates"
         AUTOMATIC_TEMPLATE = "automatic_template"
+        VPN_TEMPLATE = "vpn_template"
         STRAGGLERS = "stragglers"
 
     kind = models.CharField(max_length=32, choices=Kind)

@@ -25,14 +25,13 @@ class Cause(models.TextChoices):
     CLEARED = "templates_cleared", _("templates cleared")
     DEACTIVATED = "deactivated", _("device deactivated")
     ROLLED_BACK = "rolled_back", _("rolled back")
+    VPN = "vpn_changed", _("VPN server changed")
+    PEERS = "peers_changed", _("peers of a VPN server changed")
 
 
-class Revision(models.Model):
-    """One compiled state of a configuration: the archive that devices download. Rows are never changed."""
+class Compiled(models.Model):
+    """One compiled state of something that is downloaded as an archive. Rows are never changed."""
 
-    config = models.ForeignKey(
-        "config.Config", verbose_name=_("configuration"), related_name="revisions", on_delete=models.CASCADE
-    )
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     cause = models.CharField(_("cause"), max_length=32, choices=Cause, editable=False)
     detail = models.CharField(_("detail"), max_length=255, blank=True, editable=False)
@@ -48,12 +47,10 @@ class Revision(models.Model):
     checksum = models.CharField(
         _("checksum"), max_length=32, editable=False, help_text=_("MD5 of the archive, in hex.")
     )
-    archive = models.BinaryField(_("archive"), editable=False, help_text=_("The tar.gz served to the device."))
+    archive = models.BinaryField(_("archive"), editable=False, help_text=_("The tar.gz that is downloaded."))
 
     class Meta:
-        verbose_name = _("revision")
-        verbose_name_plural = _("revisions")
-        ordering = ("-id",)
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.created:%Y-%m-%d %H:%M:%S} {self.checksum}"
@@ -63,6 +60,33 @@ class Revision(models.Model):
         from .. import rendering
 
         return rendering.list_files(bytes(self.archive))
+
+
+class Revision(Compiled):
+    """One compiled state of a device's configuration."""
+
+    config = models.ForeignKey(
+        "config.Config", verbose_name=_("configuration"), related_name="revisions", on_delete=models.CASCADE
+    )
+
+    class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
+        ordering = ("-id",)
+
+
+class VpnRevision(Compiled):
+    """One compiled state of the configuration of a VPN server."""
+
+    vpn = models.ForeignKey(
+        "config.Vpn", verbose_name=_("VPN server"), related_name="revisions", on_delete=models.CASCADE
+    )
+
+    class Meta:
+        verbose_name = _("revision of a VPN server")
+        verbose_name_plural = _("revisions of VPN servers")
+        default_permissions = ("view",)
+        ordering = ("-id",)
 
 
 class Announcement(models.Model):

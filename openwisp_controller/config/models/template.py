@@ -16,10 +16,14 @@ from taggit.models import GenericUUIDTaggedItemBase, TagBase
 
 from .. import rendering
 from ..settings import settings
-from .base import NetJsonModel, check_json
+from ..vpn import auto_client, variables
+from .base import NetJsonModel, SharedName, check_json
 from .observed import Observed
 
-_AVOID_CONFUSION = _("Shared objects are visible to all organizations and must have unique names to avoid confusion.")
+
+def default_auto_cert() -> bool:
+    """Return what the setting says; a function, so that the setting makes no migration."""
+    return settings.DEFAULT_AUTO_CERT
 
 
 class TemplateTag(TagBase, UUIDModel):
@@ -41,6 +45,13 @@ class TaggedTemplate(GenericUUIDTaggedItemBase):
 
 
 class TemplateQuerySet(models.QuerySet["Template"]):
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete templates; their VPN clients first, all at once."""
+        from ..vpn import clients
+
+        with clients.removed_first(Q(template__in=list(self.values_list("pk", flat=True)))):
+            return super().delete()
+
     def usable_by(self, organization_id: Any, backend: str) -> TemplateQuerySet:
         """Return the templates that a configuration of that organization and backend may have."""
         return self.filter(Q(organization_id=organization_id) | Q(organization=None), backend=backend)
@@ -50,10 +61,35 @@ class TemplateQuerySet(models.QuerySet["Template"]):
         return self.filter(Q(default=True) | Q(required=True)).order_by("-required", "name")
 
 
-class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
+class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
     """A configuration that devices share. Without an organization it is shared by all of them."""
 
+    class Type(models.TextChoices):
+        GENERIC = "generic", _("Generic")
+        VPN = "vpn", _("VPN-client")
+
     name = models.CharField(_("name"), max_length=64, db_index=True)
+    type = models.CharField(
+        _("type"),
+        max_length=16,
+        choices=Type,
+        default=Type.GENERIC,
+        db_index=True,
+        help_text=_("A template of type VPN-client makes every device that has it a client of a VPN server."),
+    )
+    vpn = models.ForeignKey(
+        "config.Vpn", verbose_name=_("VPN"), blank=True, null=True, on_delete=models.CASCADE,
+        help_text=_("The server that devices connect to."),
+    )  # fmt: skip
+    auto_cert = models.BooleanField(
+        _("automatic tunnel provisioning"),
+        default=default_auto_cert,
+        db_index=True,
+        help_text=_(
+            "Whether devices get certificate, keys and address of the tunnel by themselves, and lose them with the"
+            " template."
+        ),
+    )
     default = models.BooleanField(
         _("enabled by default"),
         default=False,
@@ -79,7 +115,7 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
     )
     notes = models.TextField(_("notes"), blank=True)
 
-    observed_fields = ("backend", "config", "default_values", "default", "required")
+    observed_fields = ("backend", "config", "default_values", "default", "required", "vpn_id", "auto_cert")
     objects = TemplateQuerySet.as_manager()
 
     class Meta:
@@ -89,12 +125,21 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
         ordering = ("name",)
 
     def __str__(self) -> str:
-        return f"[{_('Generic')}-{self.get_backend_display()}] {self.name}"
+        return f"[{self.get_type_display()}-{self.get_backend_display()}] {self.name}"
 
     def normalise(self) -> None:
         self._replace_empty(dict, "config", "default_values")
         if self.__dict__.get("required"):
             self.default = True
+        if self.__dict__.get("type") == self.Type.GENERIC:
+            self.vpn, self.auto_cert = None, False
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the template; its VPN clients first, all at once."""
+        from ..vpn import clients
+
+        with clients.removed_first(Q(template=self)):
+            return super().delete(*args, **kwargs)
 
     def clean(self) -> None:
         """Check every rule of templates; raise ``ValidationError`` keyed by field."""
@@ -102,12 +147,14 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
         self.clean_config_format()
         check_json("default_values", self.default_values)
         self.normalise()
-        self._check_shared_name()
+        self.check_shared_name()
         self._check_not_in_use()
+        self._check_vpn()
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
-            self.stack().validate(self.config, self.get_context())
+            examples = variables.examples(self.vpn) if self.vpn is not None else {}
+            self.stack().validate(self.config, {**examples, **self.get_context()})
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
 
@@ -115,13 +162,23 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
         """Return what renders this template on its own."""
         return rendering.Stack(self.backend)
 
+    def _check_vpn(self) -> None:
+        if self.type != self.Type.VPN:
+            return
+        if self.vpn is None:
+            raise ValidationError({"vpn": _('A VPN must be selected when template type is "VPN"')})
+        self._validate_org_relation("vpn")
+        if not self.config:
+            self.config = auto_client.of_server(self.vpn, auto_cert=self.auto_cert, device_backend=self.backend)
+
     def get_context(self, system: bool = False) -> dict[str, Any]:
-        """Return the variables known to the template itself: its defaults over the system-wide ones.
+        """Return the variables known to the template itself: system-wide ones over its VPN server's over its defaults.
 
         Args:
             system: leave out the template's own defaults.
         """
-        return {**({} if system else self.default_values), **settings.CONTEXT}
+        server = variables.of_server(self.vpn) if self.vpn is not None else {}
+        return {**({} if system else self.default_values), **server, **settings.CONTEXT}
 
     def get_system_context(self) -> dict[str, Any]:
         """Return the variables that the template gets without defining them."""
@@ -133,16 +190,6 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
             return self.stack().render(self.config, self.get_context()).data
         except rendering.RenderingError:
             return None
-
-    def _check_shared_name(self) -> None:
-        others = Template.objects.filter(name=self.name).exclude(pk=self.pk)
-        if others.filter(organization=None).exists():
-            text = _("There is already another shared template with this name.")
-        elif self.organization_id is None and others.exists():
-            text = _("There is already a template of another organization with this name.")
-        else:
-            return
-        raise ValidationError({"name": f"{text} {_AVOID_CONFUSION}"})
 
     def _check_not_in_use(self) -> None:
         if self._state.adding:
@@ -182,6 +229,9 @@ class Template(Observed, ShareableOrgMixin, NetJsonModel, TimeStampedEditableMod
             config=self.config,
             default_values=self.default_values,
             notes=self.notes,
+            type=self.type,
+            vpn=self.vpn,
+            auto_cert=self.auto_cert,
         )
         clone.full_clean()
         clone.save()

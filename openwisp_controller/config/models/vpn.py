@@ -1,0 +1,229 @@
+"""VPN servers, to which devices are connected by templates of type VPN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext_lazy as _
+from openwisp_users.mixins import ShareableOrgMixin
+from openwisp_utils.base import TimeStampedEditableModel
+
+from .. import rendering
+from ..settings import settings
+from ..vpn import auto_client, provisioning, servers, variables
+from ..vpn.family import Family
+from .base import NetJsonModel, SharedName
+from .observed import Observed
+from .revision import VpnRevision
+
+
+def backend_choices() -> Any:
+    """Return the configured backends as choices; a function, so that the setting makes no migration."""
+    return settings.VPN_BACKENDS
+
+
+def new_key() -> str:
+    return get_random_string(32)
+
+
+class VpnQuerySet(models.QuerySet["Vpn"]):
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete servers; their clients first, all at once."""
+        from ..vpn import clients
+
+        with clients.removed_first(models.Q(vpn__in=list(self.values_list("pk", flat=True)))):
+            return super().delete()
+
+
+class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
+    """A VPN server: the configuration it downloads, and what its clients need to know. Without organization: shared."""
+
+    name = models.CharField(_("name"), max_length=64, db_index=True)
+    host = models.CharField(
+        _("host"), max_length=64, help_text=_("VPN server hostname or IP address, as devices reach it.")
+    )
+    ca = models.ForeignKey(
+        "pki.Ca", verbose_name=_("Certification Authority"), blank=True, null=True, on_delete=models.CASCADE
+    )
+    cert = models.ForeignKey(
+        "pki.Cert",
+        verbose_name=_("x509 Certificate"),
+        help_text=_("Leave blank to create it automatically."),
+        blank=True,
+        null=True,
+        on_delete=models.CASCADE,
+    )
+    key = models.CharField(
+        _("key"),
+        max_length=64,
+        db_index=True,
+        default=new_key,
+        validators=[
+            RegexValidator(r"^[^\s/\.]+\Z", _("This value must not contain spaces, dots or slashes."), code="invalid")
+        ],
+        help_text=_("Secret with which the server downloads its configuration."),
+    )
+    backend = models.CharField(
+        _("VPN backend"), choices=backend_choices, max_length=128, help_text=_("Select VPN configuration backend.")
+    )
+    config = models.JSONField(
+        _("configuration"), default=dict, help_text=_("Configuration of the server in NetJSON format.")
+    )
+    notes = models.TextField(_("notes"), blank=True)
+    subnet = models.ForeignKey(
+        "openwisp_ipam.Subnet",
+        verbose_name=_("Subnet"),
+        help_text=_("Subnet of the tunnel: server and devices get addresses of it."),
+        blank=True,
+        null=True,
+        on_delete=models.SET_NULL,
+    )
+    ip = models.ForeignKey(
+        "openwisp_ipam.IpAddress",
+        verbose_name=_("Internal IP"),
+        help_text=_("Address of the server in the tunnel; leave blank to get the first free one."),
+        blank=True,
+        null=True,
+        on_delete=models.SET_NULL,
+    )
+    webhook_endpoint = models.URLField(
+        _("Webhook Endpoint"),
+        help_text=_("Called after each change, so that the server updates itself (eg: https://vpn.example.org:8081)."),
+        max_length=200,
+        blank=True,
+        null=True,
+    )
+    auth_token = models.CharField(
+        _("Webhook AuthToken"),
+        help_text=_("Token for calling the webhook or the API of the VPN controller."),
+        max_length=128,
+        blank=True,
+        null=True,
+    )
+    dh = models.TextField(_("Diffie-Hellman parameters"), blank=True)
+    public_key = models.CharField(_("public key"), max_length=44, blank=True)
+    private_key = models.CharField(_("private key"), max_length=44, blank=True)
+    node_id = models.CharField(_("node ID"), max_length=10, blank=True)
+    network_id = models.CharField(_("network ID"), max_length=16, blank=True)
+    released = models.ForeignKey(
+        VpnRevision, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL,
+        help_text=_("What the server may fetch."),
+    )  # fmt: skip
+    compile_error = models.TextField(_("compile error"), blank=True, editable=False)
+    stale_since = models.DateTimeField(null=True, blank=True, editable=False)
+    failing = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("What could not be told to the server, and is tried again."),
+    )
+
+    observed_fields = (
+        "config", "host", "ca_id", "cert_id", "key", "backend", "subnet_id", "ip_id", "dh", "public_key",
+        "private_key", "network_id", "name", "webhook_endpoint", "auth_token",
+    )  # fmt: skip
+    guarded_fields = ("released", "compile_error", "stale_since", "failing")
+    objects = VpnQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("VPN server")
+        verbose_name_plural = _("VPN servers")
+        unique_together = (("organization", "name"),)
+        ordering = ("name",)
+        indexes = [
+            models.Index(fields=["stale_since"], name="vpn_stale", condition=models.Q(stale_since__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"[{self.get_backend_display()}] {self.name}"
+
+    @property
+    def family(self) -> Family:
+        """What kind of server it is, told by the path of its backend."""
+        return Family.of(self.backend)
+
+    @property
+    def checksum(self) -> str | None:
+        """MD5 (hex) of the archive that the server may fetch; None before the first compile."""
+        return self.released.checksum if self.released else None
+
+    def get_cached_checksum(self) -> str | None:
+        """Same as ``checksum``: reading it needs no cache."""
+        return self.checksum
+
+    def normalise(self) -> None:
+        self._replace_empty(dict, "config")
+        self._replace_empty("", "dh", "public_key", "private_key", "node_id", "network_id")
+        if "backend" in self.__dict__:
+            provisioning.forget_other_families(self)
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Check the fields that people edit."""
+        super().clean_fields(exclude={*(exclude or ()), "released"})
+
+    def clean(self) -> None:
+        """Check every rule of VPN servers, the first that fails wins; raise ``ValidationError`` keyed by field."""
+        super().clean()
+        self.check_shared_name()
+        self.clean_config_format()
+        self.normalise()
+        provisioning.check(self)
+        try:
+            servers.check(self)
+        except rendering.RenderingError as error:
+            raise ValidationError(error.message) from None
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the server with what it needs: certificate, keys, address, network.
+
+        Raises:
+            ValidationError: an address or a network cannot be had.
+        """
+        from ..batch import batch
+
+        if kwargs.get("update_fields") is not None:
+            super().save(*args, **kwargs)
+            return
+        with batch(), provisioning.provided(self):
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the server; its clients first, all at once."""
+        from ..vpn import clients
+
+        with clients.removed_first(models.Q(vpn=self)):
+            return super().delete(*args, **kwargs)
+
+    def get_context(self) -> dict[str, Any]:
+        """Return the variables of the server's own configuration."""
+        return variables.of_own_configuration(self)
+
+    def get_system_context(self) -> dict[str, Any]:
+        """Same as ``get_context``: people define no variables for servers."""
+        return self.get_context()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the configuration with what the controller puts in: key, address and peers."""
+        return servers.complete_config(self)
+
+    def get_vpn_server_context(self) -> dict[str, Any]:
+        """Return the variables that templates and devices get from the server, named after its primary key."""
+        return variables.of_server(self)
+
+    def auto_client(self, auto_cert: bool = True, template_backend_class: Any = None) -> dict[str, Any]:
+        """Return the configuration of a device that connects to this server, in NetJSON, with variables.
+
+        Args:
+            auto_cert: whether the device has a certificate of its own.
+            template_backend_class: backend class of the device; None = OpenWrt.
+        """
+        return auto_client.of_server(self, auto_cert=auto_cert, device_backend=template_backend_class)
+
+    @classmethod
+    def dhparam(cls, length: int) -> str:
+        """Return Diffie-Hellman parameters (PEM) of ``length`` bits for OpenVPN: the group of RFC 7919."""
+        return provisioning.standard_dh(length)

@@ -1,0 +1,174 @@
+"""Calling VPN servers: durable, tried again with growing pauses, and people hear when one fails or works again."""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from django.db import connection, transaction
+from django.utils import timezone
+
+from ..settings import settings
+from ..wakeup import wake
+
+if TYPE_CHECKING:
+    from ..models import ServerCall, Vpn
+
+logger = logging.getLogger(__name__)
+#: While it runs, a call is out of reach for others; longer than any call takes.
+LEASE = timedelta(minutes=5)
+RETRIED = frozenset({429, 500, 502, 503, 504})
+#: What is said to people, by kind of call; others are only logged.
+ACTIONS = {
+    "webhook": "update",
+    "update": "update",
+    "network_join": "network join",
+    "update_member": "update member",
+    "remove_member": "remove member",
+}
+#: Makes the call; returns the answer, or None if there is nothing to do any more.
+Handler = Callable[["ServerCall", "Vpn | None"], "httpx.Response | None"]
+_handlers: dict[str, Handler] = {}
+_followers: dict[str, Callable[[ServerCall, Vpn | None], None]] = {}
+
+
+def register(kind: str, handler: Handler, then: Callable[[ServerCall, Vpn | None], None] | None = None) -> None:
+    """Tell how calls of a kind are made, and what follows when one was answered well."""
+    _handlers[kind] = handler
+    if then is not None:
+        _followers[kind] = then
+
+
+def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) -> None:
+    """Write down a call in the current transaction and make it after the commit; calls of one kind are one call."""
+    from ..models import ServerCall
+
+    ServerCall.objects.update_or_create(
+        kind=kind,
+        vpn_id=vpn_id,
+        subject=subject,
+        defaults={"arguments": arguments, "due": timezone.now(), "attempts": 0},
+    )
+    wake("call_servers")
+
+
+def run_due() -> int:
+    """Make the calls that are due, one after the other; return how many there were."""
+    count = 0
+    while (call := _claim()) is not None:
+        _make(call)
+        count += 1
+    return count
+
+
+def exist_due() -> bool:
+    """Tell whether a call is to be made."""
+    from ..models import ServerCall
+
+    return ServerCall.objects.filter(due__lte=timezone.now()).exists()
+
+
+def _claim() -> ServerCall | None:
+    from ..models import ServerCall
+
+    with transaction.atomic():
+        rows = ServerCall.objects.filter(due__lte=timezone.now()).order_by("due", "pk")
+        skip = connection.features.has_select_for_update_skip_locked
+        call = rows.select_for_update(skip_locked=skip).first()
+        if call is not None:
+            call.due = timezone.now() + LEASE
+            call.save(update_fields=["due"])
+        return call
+
+
+def _make(call: ServerCall) -> None:
+    from ..models import Vpn
+
+    vpn = Vpn.objects.select_related("ip", "subnet").filter(pk=call.vpn_id).first()
+    token = vpn.auth_token if vpn is not None else call.arguments.get("auth_token")
+    try:
+        response = _handlers[call.kind](call, vpn)
+        if response is not None and response.status_code >= 300:
+            raise _Answered(response)
+    except (httpx.HTTPError, OSError) as error:
+        _failed(call, vpn, type(error).__name__, _without(token, str(error) or type(error).__name__), retry=True)
+    except _Answered as error:
+        retry = error.status in RETRIED
+        _failed(call, vpn, "HTTPError", _without(token, str(error)), retry=retry)
+    except Exception as error:  # one broken call must not stop the others
+        logger.exception("Calling VPN server %s failed unexpectedly", call.vpn_id)
+        _failed(call, vpn, type(error).__name__, _without(token, str(error)), retry=True)
+    else:
+        _succeeded(call, vpn)
+
+
+class _Answered(Exception):
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(f"the server answered {response.status_code} {response.reason_phrase}")
+        self.status = response.status_code
+
+
+def _without(token: str | None, text: str) -> str:
+    return text.replace(token, "…") if token else text
+
+
+def _succeeded(call: ServerCall, vpn: Vpn | None) -> None:
+    from ..models import ServerCall
+
+    with transaction.atomic():
+        ServerCall.objects.filter(pk=call.pk, due=call.due).delete()  # unless it was asked for again meanwhile
+        if call.kind in _followers:
+            _followers[call.kind](call, vpn)
+        _remember(call, vpn, failed=False)
+    logger.info("Call %s of VPN server %s was answered", call.kind, call.vpn_id)
+
+
+def _failed(call: ServerCall, vpn: Vpn | None, kind: str, reason: str, *, retry: bool) -> None:
+    """Try again later, ever more rarely; where that makes no sense, forget the call. Tell people once."""
+    from ..models import ServerCall
+
+    options = settings.API_TASK_RETRY_OPTIONS
+    tries = options.get("max_retries", 5)
+    level = logging.WARNING if retry and call.attempts < tries else logging.ERROR
+    logger.log(level, "Call %s of VPN server %s failed (try %d of %d): %s", call.kind, call.vpn_id,
+               min(call.attempts, tries) + 1, tries + 1, reason)  # fmt: skip
+    with transaction.atomic():
+        mine = ServerCall.objects.filter(pk=call.pk, due=call.due)
+        if not retry or (vpn is None and call.attempts >= tries):
+            mine.delete()
+        else:
+            pause = _pause(call.attempts)
+            mine.update(due=timezone.now() + timedelta(seconds=pause), attempts=min(call.attempts + 1, tries))
+            wake("call_servers", countdown=pause)
+        if not retry or call.attempts >= tries:
+            _remember(call, vpn, failed=True, kind=kind, reason=reason)
+
+
+def _pause(attempts: int) -> float:
+    """Return how many seconds to wait before the next try."""
+    options = settings.API_TASK_RETRY_OPTIONS
+    backoff = options.get("retry_backoff", True)
+    pause = float(min(options.get("retry_backoff_max", 600), (1 if backoff is True else int(backoff)) * 2**attempts))
+    return random.uniform(pause / 2, pause) if options.get("retry_jitter", True) else pause
+
+
+def _remember(call: ServerCall, vpn: Vpn | None, *, failed: bool, kind: str = "", reason: str = "") -> None:
+    """Keep which actions fail, and tell people when one begins or ceases to."""
+    from ..models import Vpn
+
+    action = ACTIONS.get(call.kind)
+    if vpn is None or action is None:
+        return
+    row = Vpn.objects.select_for_update(no_key=True).filter(pk=vpn.pk).values_list("failing", flat=True).first()
+    if row is None or (action in row) == failed:
+        return
+    Vpn.objects.filter(pk=vpn.pk).update(failing=[*row, action] if failed else [each for each in row if each != action])
+    if failed:
+        wake("notify_server_call_failed", str(vpn.pk), action, kind, reason)
+    else:
+        wake("notify_server_call_recovered", str(vpn.pk), action)

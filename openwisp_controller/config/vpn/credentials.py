@@ -1,0 +1,199 @@
+"""Certificates of OpenVPN clients and identities of ZeroTier members.
+
+They are costly, so for many devices, and for long keys, they are made in the background, one transaction each. Which
+clients still wait for theirs stands in their rows; their configurations are compiled once they have them.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils.crypto import get_random_string
+
+from ...pki import issuing
+from ..exceptions import ZeroTierIdentityGenerationError
+from ..settings import settings
+from ..wakeup import wake
+from . import zerotier
+
+if TYPE_CHECKING:
+    from ...pki.models import Ca, Cert
+    from ..models import Config, VpnClient
+
+logger = logging.getLogger(__name__)
+_COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+#: Clients whose credentials are still to be made, or made anew because their CA has another key.
+WAITING = Q(auto_cert=True) & (
+    Q(vpn__ca__isnull=False, cert__isnull=True)
+    | (Q(cert__revoked=False) & ~Q(cert__issuer_serial=F("cert__ca__serial_number")))
+    | Q(vpn__backend__icontains="zerotier", secret="")
+)
+
+
+def is_waiting(client: VpnClient) -> bool:
+    """Tell whether a client lacks a certificate or identity that is to be made for it."""
+    if not client.auto_cert:
+        return False
+    if client.vpn.family.zerotier:
+        return not client.secret
+    if client.vpn.ca_id is None:
+        return False
+    if client.cert is None:
+        return True
+    return not client.cert.revoked and client.cert.issuer_serial != str(client.cert.ca.serial_number)
+
+
+def provide_now(client: VpnClient) -> None:
+    """Make the credentials of one client while somebody waits for it, if that is quick."""
+    ca: Ca | None = client.vpn.ca
+    if client.cert_id is None and ca is not None and issuing.is_quick(ca.key_length):
+        client.cert = _new_certificate(client, ca, issuing.new_key(ca.key_length))
+
+
+def reuse_identities(clients: Sequence[VpnClient]) -> None:
+    """Give clients the identity that their device has in another ZeroTier network: a device has one."""
+    from ..models import VpnClient
+
+    if not clients:
+        return
+    others = VpnClient.objects.filter(config__in=[client.config_id for client in clients]).exclude(secret="")
+    known = dict(others.values_list("config_id", "secret"))
+    for client in clients:
+        client.secret = known.get(client.config_id, "")
+
+
+def make_all() -> int:
+    """Make credentials until nobody waits any more; return how many were made."""
+    return _make_certificates() + _make_identities()
+
+
+def exist_to_make() -> bool:
+    """Tell whether somebody waits for credentials that are made here."""
+    from ..models import VpnClient
+
+    return VpnClient.objects.filter(WAITING).exists()
+
+
+def _make_certificates() -> int:
+    from ..models import VpnClient
+
+    rows = VpnClient.objects.filter(auto_cert=True, cert=None, vpn__ca__isnull=False).order_by("pk")
+    count = 0
+    failed: list[int] = []
+    while True:
+        length = rows.exclude(pk__in=failed).values_list("vpn__ca__key_length", flat=True).first()
+        if length is None:
+            return count
+        key = issuing.new_key(length)  # for whoever of them comes first, and outside of the transaction
+        with transaction.atomic():
+            client = _claim(rows.exclude(pk__in=failed).filter(vpn__ca__key_length=length))
+            if client is None:
+                return count
+            try:
+                with transaction.atomic():
+                    _provide(client, cert=_new_certificate(client, client.vpn.ca, key))
+            except Exception:  # one that cannot be issued must not stop the others
+                logger.exception("Making the certificate of VPN client %s failed", client.pk)
+                failed.append(client.pk)
+                continue
+        count += 1
+
+
+def _make_identities() -> int:
+    from ..models import VpnClient
+
+    rows = VpnClient.objects.filter(auto_cert=True, secret="", vpn__backend__icontains="zerotier").order_by("pk")
+    count = 0
+    while rows.exists():
+        try:
+            identity = new_identity()
+        except ZeroTierIdentityGenerationError as error:
+            logger.error("%s", error)
+            return count
+        with transaction.atomic():
+            client = _claim(rows)
+            if client is None:
+                return count
+            reuse_identities([client])
+            _provide(client, secret=client.secret or identity)
+            zerotier.member_changed(client)
+        count += 1
+    return count
+
+
+def _provide(client: VpnClient, **values: Any) -> None:
+    """Store what was made for a client, and let its configuration be compiled, as what it was marked for."""
+    from ..models import Cause, Config, VpnClient
+
+    VpnClient.objects.filter(pk=client.pk).update(**values)
+    for name, value in values.items():
+        setattr(client, name, value)
+    configs = Config.objects.filter(pk=client.config_id, stale_since__isnull=True)
+    Config.mark_stale(configs, Cause.INPUTS, f'credentials for VPN server "{client.vpn.name}"')
+    wake("compile_stale")
+
+
+def _claim(rows):  # type: ignore[no-untyped-def]
+    related = rows.select_related("vpn__ca", "config__device__organization")
+    skip = connection.features.has_select_for_update_skip_locked
+    return related.select_for_update(of=("self",), skip_locked=skip).first()
+
+
+def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert:
+    """Store and return the certificate of a client."""
+    from ...pki.models import Cert
+
+    config = client.config
+    cert = Cert(
+        name=config.device.name[:64],
+        ca=ca,
+        organization=config.device.organization,
+        common_name=common_name(config),
+        extensions=[{"name": "nsCertType", "value": "client", "critical": False}],
+        serial_number=str(uuid.uuid4().int),
+        **{name: getattr(ca, name) for name in _COPIED_FROM_CA},
+    )
+    cert.clean_fields(exclude={"ca", "organization"})
+    cert.__dict__["prepared_key"] = key
+    cert.save()
+    return cert
+
+
+def common_name(config: Config) -> str:
+    """Return the common name of a new client certificate: as the setting says, with a random ending."""
+    device = config.device
+    name, mac = device.name, device.mac_address
+    template = settings.COMMON_NAME_FORMAT
+    values = {field.attname: getattr(device, field.attname) for field in device._meta.concrete_fields}
+    values["name"] = name[: 63 - len(mac)]
+    if template == "{mac_address}-{name}" and name == mac:
+        template = "{mac_address}"
+    return f"{template.format(**values)[:55]}-{get_random_string(8, _ALPHABET)}"
+
+
+def new_identity() -> str:
+    """Return a new ZeroTier identity, made by ZeroTier's own tool.
+
+    Raises:
+        ZeroTierIdentityGenerationError: the tool is missing or failed.
+    """
+    tool = shutil.which("zerotier-idtool")
+    failure = "Unable to generate zerotier identity secret, Error: "
+    if tool is None:
+        raise ZeroTierIdentityGenerationError(f"{failure}zerotier-idtool is not installed")
+    try:
+        result = subprocess.run([tool, "generate"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ZeroTierIdentityGenerationError(f"{failure}{error}") from error
+    identity = result.stdout.strip()
+    if result.returncode or identity.count(":") < 3:
+        raise ZeroTierIdentityGenerationError(f"{failure}{result.stderr.strip() or 'no identity was printed'}")
+    return identity

@@ -1,0 +1,217 @@
+"""What a VPN server gets by itself when it is saved, and the rules that it must meet."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+from openwisp_ipam.models import IpAddress
+
+from . import addresses, keys, zerotier
+
+if TYPE_CHECKING:
+    from ...pki.models import Cert
+    from ..models import Vpn
+
+logger = logging.getLogger(__name__)
+_COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
+#: The 2048 bit group "ffdhe2048" of RFC 7919: as safe as one of our own, without minutes of search.
+_FFDHE2048 = """-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
+
+
+def standard_dh(length: int) -> str:
+    """Return the Diffie-Hellman group of RFC 7919 with ``length`` bits, in PEM.
+
+    Raises:
+        ValueError: only 2048 bits are at hand.
+    """
+    if length != 2048:
+        raise ValueError(f"There is no standard group of {length} bits here, 2048 is.")
+    return _FFDHE2048
+
+
+def forget_other_families(vpn: Vpn) -> None:
+    """Clear what belongs to another kind of server than the backend says: it must not leak into variables."""
+    family = vpn.family
+    if not family.openvpn:
+        vpn.ca = vpn.cert = None
+        vpn.dh = ""
+    if not family.wireguard:
+        vpn.public_key = vpn.private_key = ""
+    if not family.zerotier:
+        vpn.node_id = vpn.network_id = ""
+
+
+def check(vpn: Vpn) -> None:
+    """Check the rules between fields, the first that fails wins; raise ``ValidationError`` keyed by field."""
+    names = ("backend", "subnet_id", "ip_id", "organization_id", "host", "auth_token", "cert_id")
+    replaced = {} if vpn._state.adding else vpn._differs(*names)
+    if "backend" in replaced and vpn.vpnclient_set.exists():
+        raise ValidationError({"backend": _("Backend cannot be changed because the VPN is currently in use.")})
+    _check_certificate(vpn, replaced)
+    for relation in ("ca", "cert", "subnet"):
+        vpn._validate_org_relation(relation)
+    if "organization_id" in replaced:
+        _check_users(vpn)
+    _check_subnet(vpn, replaced)
+    if vpn.family.zerotier:
+        _check_controller(vpn, replaced)
+
+
+def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
+    if vpn.family.openvpn and vpn.ca is None:
+        raise ValidationError({"ca": _("CA is required with this VPN backend")})
+    if vpn.cert is None or vpn.ca is None:
+        return
+    if vpn.cert.ca_id != vpn.ca_id:
+        if vpn._state.adding or "cert_id" in replaced:
+            raise ValidationError({"cert": _("The selected certificate must match the selected CA.")})
+        vpn.cert = None  # the CA was replaced: a new certificate is made
+    elif (vpn._state.adding or "cert_id" in replaced) and not _is_usable(vpn.cert):
+        raise ValidationError(
+            {"cert": _("This certificate has expired or is revoked; renew it or choose another one.")}
+        )
+
+
+def _is_usable(cert: Cert) -> bool:
+    return not cert.revoked and (cert.validity_end is None or cert.validity_end > timezone.now())
+
+
+def _check_subnet(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
+    if vpn.family.needs_subnet and vpn.subnet is None:
+        raise ValidationError({"subnet": _("Subnet is required for this VPN backend.")})
+    if "subnet_id" in replaced:
+        if vpn.vpnclient_set.filter(ip__isnull=False).exists():
+            text = _("The subnet cannot be changed while devices have addresses of it; unassign the templates first.")
+            raise ValidationError({"subnet": text})
+        if "ip_id" not in replaced:
+            vpn.ip = None  # of the former subnet
+    if vpn.ip is not None and vpn.ip.subnet_id != vpn.subnet_id:
+        raise ValidationError({"ip": _("VPN IP address must be within the VPN subnet")})
+
+
+def _check_controller(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
+    if not vpn.auth_token:
+        raise ValidationError({"auth_token": _("Auth token is required for this VPN backend")})
+    if vpn.host and (not vpn.node_id or replaced):
+        vpn.node_id = zerotier.check(vpn)
+
+
+def _check_users(vpn: Vpn) -> None:
+    """Refuse to move a server away from those who use it."""
+    if vpn.organization_id is None:
+        return
+    foreign = vpn.template_set.exclude(organization=vpn.organization_id).exists()
+    foreign = foreign or vpn.vpnclient_set.exclude(config__device__organization=vpn.organization_id).exists()
+    if foreign:
+        text = _("The organization cannot be changed while templates or devices of others use this VPN server.")
+        raise ValidationError({"organization": text})
+
+
+@contextmanager
+def provided(vpn: Vpn) -> Iterator[None]:
+    """Give a server what it lacks, then let it be stored.
+
+    A network that was created for a server that then could not be stored is deleted again.
+    """
+    vpn.normalise()
+    family = vpn.family
+    former = _stored(vpn)
+    if vpn.ca is not None and (vpn.cert is None or vpn.cert.ca_id != vpn.ca_id):
+        vpn.cert = _server_certificate(vpn)
+    if family.openvpn and not vpn.dh:
+        vpn.dh = type(vpn).dhparam(2048)
+    if family.wireguard and not (vpn.public_key and vpn.private_key):
+        vpn.private_key, vpn.public_key = keys.new_pair()
+    if vpn.subnet is not None and vpn.ip is None:
+        vpn.ip = _address(vpn)
+    created = family.zerotier and not vpn.network_id
+    if created:
+        zerotier.create_network(vpn)
+    try:
+        yield
+    except BaseException:
+        if created:
+            zerotier.delete_network_quietly(vpn)
+        raise
+    if former.get("ca_id") != vpn.ca_id:
+        _revoke(former.get("cert_id"))
+    if former.get("ip_id") != vpn.ip_id:
+        _free(former.get("ip_id"))
+
+
+def _stored(vpn: Vpn) -> dict[str, Any]:
+    if vpn._state.adding:
+        return {}
+    return type(vpn)._base_manager.filter(pk=vpn.pk).values("ca_id", "cert_id", "ip_id").first() or {}
+
+
+def _address(vpn: Vpn) -> IpAddress:
+    assert vpn.subnet is not None
+    found = addresses.allocate(vpn.subnet, 1, description=vpn.name)
+    if not found:
+        text = _("The subnet %s has no free address left for the server.") % vpn.subnet.subnet
+        raise ValidationError({"subnet": text})
+    return found[0]
+
+
+def _revoke(cert_id: int | None) -> None:
+    from ...pki.models import Cert
+
+    for cert in Cert.objects.filter(pk=cert_id):
+        cert.revoke()
+
+
+def _free(ip_id: uuid.UUID | None) -> None:
+    """Delete an address that nobody uses any more."""
+    IpAddress.objects.filter(pk=ip_id, vpn=None, vpnclient=None).delete()
+
+
+def give_back(vpn: Vpn) -> None:
+    """Revoke the certificate and free the address and the network of a server that was deleted."""
+    zerotier.server_deleted(vpn)
+    _revoke(vpn.cert_id)
+    _free(vpn.ip_id)
+
+
+def _server_certificate(vpn: Vpn) -> Cert:
+    from ...pki.models import Cert
+
+    assert vpn.ca is not None
+    copied = {name: getattr(vpn.ca, name) for name in _COPIED_FROM_CA}
+    cert = Cert(
+        name=vpn.name,
+        ca=vpn.ca,
+        organization=vpn.organization,
+        common_name=_free_common_name(slugify(vpn.name) or vpn.pk.hex, vpn.organization_id),
+        extensions=[{"name": "nsCertType", "value": "server", "critical": False}],
+        **copied,
+    )
+    cert.full_clean()
+    cert.save()
+    return cert
+
+
+def _free_common_name(name: str, organization_id: uuid.UUID | None) -> str:
+    """Return ``name``, with a random ending if the organization has a certificate of that name."""
+    from ...pki.models import Cert
+
+    if not Cert.objects.filter(common_name=name[:64], organization=organization_id).exists():
+        return name[:64]
+    return f"{name[:55]}-{get_random_string(8)}"

@@ -1,0 +1,111 @@
+"""The variables that come with VPN servers.
+
+Those of devices and templates end with the primary key of the server (32 hex digits), since a device may have several.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..settings import settings
+
+if TYPE_CHECKING:
+    from ..models import Config, Vpn, VpnClient
+
+
+def of_own_configuration(vpn: Vpn) -> dict[str, Any]:
+    """Return the variables of a server's own configuration, those that have a value."""
+    values: dict[str, Any] = {}
+    if vpn.ca is not None:
+        values["ca"] = vpn.ca.certificate
+    if vpn.cert is not None:
+        values.update(cert=vpn.cert.certificate, key=vpn.cert.private_key)
+    for name in ("dh", "private_key", "public_key"):
+        values[name] = getattr(vpn, name)
+    if vpn.subnet is not None:
+        values.update(subnet=str(vpn.subnet.subnet), subnet_prefixlen=str(vpn.subnet.subnet.prefixlen))
+    if vpn.ip is not None:
+        values["ip_address"] = str(vpn.ip.ip_address)
+    values.update(node_id=vpn.node_id, network_id=vpn.network_id)
+    return {**{name: value for name, value in values.items() if value}, **dict(sorted(settings.CONTEXT.items()))}
+
+
+def of_server(vpn: Vpn) -> dict[str, Any]:
+    """Return the variables that are the same for all clients of a server."""
+    family, suffix = vpn.family, f"_{vpn.pk.hex}"
+    values: dict[str, Any] = {"vpn_host": vpn.host}
+    if vpn.ca is not None:
+        values["ca_path"] = f"{settings.CERT_PATH}/ca-{vpn.ca.pk}-{vpn.ca.common_name.replace(' ', '_')}.pem"
+        values["ca_contents"] = vpn.ca.certificate
+    if family.wireguard:
+        values["vpn_port"] = family.tunnel(vpn.config).get("port", 51820)
+        values["public_key"] = vpn.public_key
+    if vpn.ip is not None:
+        address = str(vpn.ip.ip_address)
+        values["server_ip_address"] = address
+        values["server_ip_network"] = host_network(address)
+        if vpn.subnet is not None:
+            values["vpn_subnet"] = str(vpn.subnet.subnet)
+    if family.zerotier and vpn.network_id:
+        values.update(network_name=vpn.name, node_id=vpn.node_id, network_id=vpn.network_id)
+    return {name + suffix: value for name, value in values.items()}
+
+
+def of_client(client: VpnClient, server: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all variables that a device gets as a client.
+
+    Args:
+        client: with server, certificate and address at hand.
+        server: what ``of_server`` returns for its server.
+    """
+    vpn = client.vpn
+    family, key = vpn.family, vpn.pk.hex
+    values: dict[str, Any] = {}
+    if client.cert is not None:
+        values.update(certificate_paths(vpn))
+        values.update(cert_contents=client.cert.certificate, key_contents=client.cert.private_key)
+    if family.wireguard:
+        values.update(pub_key=client.public_key, pvt_key=client.private_key)
+    if vpn.subnet_id is not None and client.ip is not None:
+        values["ip_address"] = str(client.ip.ip_address)
+    if family.vxlan:
+        vni = client.vni or family.vni_of(vpn)
+        values["vni"] = str(vni) if vni else ""
+    result = {**server, **{f"{name}_{key}": value for name, value in values.items()}}
+    if family.zerotier and client.secret:
+        result.update(zerotier_member_id=client.zerotier_member_id, secret=client.secret)
+    return result
+
+
+def examples(vpn: Vpn) -> dict[str, str]:
+    """Return values of what only clients have, for checking templates: the schema wants IPv6 addresses to be some."""
+    if vpn.subnet is None or vpn.subnet.subnet.version == 4:
+        return {}
+    return {f"ip_address_{vpn.pk.hex}": str(vpn.subnet.subnet.network_address)}
+
+
+def certificate_paths(vpn: Vpn) -> dict[str, str]:
+    """Return where on devices the certificate and key for a server are put."""
+    directory, key = settings.CERT_PATH, vpn.pk.hex
+    return {"cert_path": f"{directory}/client-{key}.pem", "key_path": f"{directory}/key-{key}.pem"}
+
+
+def host_network(address: str) -> str:
+    """Return the network that holds just this address."""
+    return f"{address}/{128 if ':' in address else 32}"
+
+
+def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Provide the variables of VPN clients (see ``context.register_provider``)."""
+    from . import clients
+
+    result: dict[uuid.UUID, dict[str, Any]] = {}
+    servers: dict[uuid.UUID, dict[str, Any]] = {}
+    for config_id, of_config in clients.of_configs(configs).items():
+        for client in of_config:
+            if client.vpn_id not in servers:
+                servers[client.vpn_id] = of_server(client.vpn)
+            result.setdefault(config_id, {}).update(of_client(client, servers[client.vpn_id]))
+    return result

@@ -1,0 +1,40 @@
+"""Telling WireGuard servers by a web address that there is something new to download."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import httpx
+
+from . import calls, outgoing
+
+if TYPE_CHECKING:
+    from ..models import ServerCall, Vpn
+
+logger = logging.getLogger(__name__)
+TIMEOUT = 30
+"""Seconds."""
+
+
+def schedule(vpn: Vpn) -> None:
+    """Call the webhook of a server after the commit, if it has one."""
+    if not vpn.family.wireguard:
+        return
+    if not (vpn.webhook_endpoint and vpn.auth_token):
+        logger.info(
+            "Cannot update configuration of %s VPN server, webhook endpoint and authentication token are empty.",
+            vpn.name,
+        )
+        return
+    calls.schedule("webhook", vpn.pk)
+
+
+def _call(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    if vpn is None or not (vpn.webhook_endpoint and vpn.auth_token):
+        return None
+    url = httpx.URL(vpn.webhook_endpoint).copy_merge_params({"key": vpn.auth_token})
+    return outgoing.request("POST", str(url), timeout=TIMEOUT)
+
+
+calls.register("webhook", _call)

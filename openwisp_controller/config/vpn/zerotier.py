@@ -1,0 +1,208 @@
+"""The HTTP interface of self-hosted ZeroTier controllers, as documented by ZeroTier."""
+
+from __future__ import annotations
+
+import logging
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from . import calls, outgoing
+
+if TYPE_CHECKING:
+    from ..models import ServerCall, Vpn, VpnClient
+
+logger = logging.getLogger(__name__)
+TIMEOUT = 5
+"""Seconds."""
+_NOT_OURS = (
+    "authTokens", "authorizationEndpoint", "clientId", "rulesSource", "ssoEnabled", "creationTime", "name", "nwid",
+    "objtype", "revision", "routes", "ipAssignmentPools",
+)  # fmt: skip
+
+
+def _send(method: str, host: str, token: str, path: str, body: Any = None) -> httpx.Response:
+    base = host if "://" in host else f"http://{host}"
+    headers = {"X-ZT1-Auth": token, "Accept": "application/json", "Content-Type": "application/json"}
+    return outgoing.request(method, f"{base}{path}", timeout=TIMEOUT, headers=headers, json=body)
+
+
+def check(vpn: Vpn) -> str:
+    """Ask the controller of a server who it is and return the address of its node.
+
+    Raises:
+        ValidationError: keyed by field, when it cannot be reached or refuses the token.
+    """
+    try:
+        response = _send("GET", vpn.host, vpn.auth_token or "", "/status")
+        node = response.json().get("address", "") if response.status_code == 200 else ""
+    except (httpx.HTTPError, ValueError, AttributeError) as error:
+        text = _("Failed to connect to the ZeroTier controller, Error: {}").format(error)
+        raise ValidationError({"host": text}) from None
+    if response.status_code == 401:
+        text = _("Authorization failed for ZeroTier controller, ensure you are using the correct authorization token")
+        raise ValidationError({"auth_token": text})
+    if response.status_code != 200:
+        text = _(
+            "Failed to connect to the ZeroTier controller, ensure you are using the correct hostname"
+            " (error: {reason}, status code: {code})"
+        ).format(reason=response.reason_phrase, code=response.status_code)
+        raise ValidationError({"host": text})
+    return str(node)
+
+
+def create_network(vpn: Vpn) -> None:
+    """Create the network of a server at its controller, and take over what it answers. Does not save the server.
+
+    Raises:
+        ValidationError: it could not be created.
+    """
+    vpn.node_id = vpn.node_id or check(vpn)
+    try:
+        response = _send(
+            "POST", vpn.host, vpn.auth_token or "", f"/controller/network/{vpn.node_id}______", _network(vpn)
+        )
+        if response.status_code >= 300:
+            raise ValueError(f"the controller answered {response.status_code} {response.reason_phrase}")
+        answer = dict(response.json())
+        vpn.network_id = str(answer.pop("id"))
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        text = _("Failed to create ZeroTier network, Error: {}").format(error)
+        raise ValidationError(text) from None
+    own = vpn.family.tunnel(vpn.config)
+    stored = {name: value for name, value in answer.items() if name not in _NOT_OURS}
+    if "client_options" in own:
+        stored["client_options"] = own["client_options"]
+    vpn.config = {**vpn.config, "zerotier": [stored]}
+
+
+def delete_network_quietly(vpn: Vpn) -> None:
+    """Delete a network whose server could not be stored; a failure is logged."""
+    try:
+        _send("DELETE", vpn.host, vpn.auth_token or "", f"/controller/network/{vpn.network_id}")
+    except httpx.HTTPError as error:
+        logger.error("ZeroTier network %s is left over and could not be deleted: %s", vpn.network_id, error)
+
+
+def _network(vpn: Vpn) -> dict[str, Any]:
+    body = {key: value for key, value in vpn.family.tunnel(vpn.config).items() if key != "client_options"}
+    body["name"] = vpn.name
+    if vpn.subnet is not None:
+        network = ip_network(str(vpn.subnet.subnet))
+        body["routes"] = [{"target": str(network), "via": ""}]
+        body["ipAssignmentPools"] = [
+            {"ipRangeStart": str(next(network.hosts())), "ipRangeEnd": str(network.broadcast_address)}
+        ]
+    return body
+
+
+# what follows from changes
+
+
+def server_created(vpn: Vpn) -> None:
+    """Let the controller join the network of a new server."""
+    if vpn.family.zerotier and vpn.network_id:
+        calls.schedule("network_join", vpn.pk)
+
+
+def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
+    """Tell the controller about an edited server."""
+    if not vpn.family.zerotier or not vpn.network_id:
+        return
+    if network_is_new:
+        server_created(vpn)
+    else:
+        calls.schedule("update", vpn.pk)
+
+
+def server_deleted(vpn: Vpn) -> None:
+    """Delete the network of a server that is deleted."""
+    if vpn.family.zerotier and vpn.network_id:
+        calls.schedule("delete", vpn.pk, **_access(vpn))
+
+
+def member_changed(client: VpnClient) -> None:
+    """Authorize a device in the network, with its address, once it has an identity."""
+    if client.vpn.family.zerotier and client.secret and client.vpn.network_id:
+        calls.schedule("update_member", client.vpn_id, client.zerotier_member_id)
+
+
+def member_removed(client: VpnClient) -> None:
+    """Remove a device from the network."""
+    if client.vpn.family.zerotier and client.secret and client.vpn.network_id:
+        calls.schedule("remove_member", client.vpn_id, client.zerotier_member_id, **_access(client.vpn))
+
+
+def _access(vpn: Vpn) -> dict[str, str]:
+    return {"host": vpn.host, "auth_token": vpn.auth_token or "", "network_id": vpn.network_id}
+
+
+# the calls
+
+
+def _update(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    if vpn is None or not vpn.network_id:
+        return None
+    return _send("POST", vpn.host, vpn.auth_token or "", f"/controller/network/{vpn.network_id}", _network(vpn))
+
+
+def _join(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    if vpn is None or not vpn.network_id:
+        return None
+    return _send("POST", vpn.host, vpn.auth_token or "", f"/network/{vpn.network_id}", {})
+
+
+def _authorize_controller(call: ServerCall, vpn: Vpn | None) -> None:
+    if vpn is not None and vpn.node_id:
+        calls.schedule("update_member", vpn.pk, vpn.node_id)
+
+
+def _update_member(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    if vpn is None or not vpn.network_id:
+        return None
+    ip = vpn.ip
+    if call.subject != vpn.node_id:
+        client = vpn.vpnclient_set.select_related("ip").filter(secret__startswith=call.subject).first()
+        if client is None:
+            return None
+        ip = client.ip
+    body = {"authorized": True, "activeBridge": True, "ipAssignments": [str(ip.ip_address)] if ip else []}
+    path = f"/controller/network/{vpn.network_id}/member/{call.subject}"
+    return _send("POST", vpn.host, vpn.auth_token or "", path, body)
+
+
+def _remove_member(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    if vpn is not None and vpn.vpnclient_set.filter(secret__startswith=call.subject).exists():
+        return None  # it came back
+    return _gone(_delete(call, f"/controller/network/{call.arguments['network_id']}/member/{call.subject}"))
+
+
+def _delete_network(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    return _gone(_delete(call, f"/controller/network/{call.arguments['network_id']}"))
+
+
+def _leave(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    return _gone(_delete(call, f"/network/{call.arguments['network_id']}"))
+
+
+def _delete(call: ServerCall, path: str) -> httpx.Response:
+    return _send("DELETE", call.arguments["host"], call.arguments["auth_token"], path)
+
+
+def _gone(response: httpx.Response) -> httpx.Response | None:
+    return None if response.status_code == 404 else response
+
+
+def _then_leave(call: ServerCall, vpn: Vpn | None) -> None:
+    calls.schedule("leave", call.vpn_id, **call.arguments)
+
+
+calls.register("update", _update, _authorize_controller)
+calls.register("network_join", _join, _authorize_controller)
+calls.register("update_member", _update_member)
+calls.register("remove_member", _remove_member)
+calls.register("delete", _delete_network, _then_leave)
+calls.register("leave", _leave)

@@ -1,0 +1,26 @@
+"""Gives the field's default groups, Operator and Administrator, their permissions on certificates."""
+
+from django.db import migrations
+
+from openwisp_controller.permissions import MANAGE, assign
+
+PERMISSIONS = {
+    "Operator": {"ca": ("view",), "cert": ("view",)},
+    "Administrator": {
+        "ca": MANAGE,
+        "cert": MANAGE,
+    },
+}
+
+
+def assign_permissions(apps, schema_editor):
+    assign("pki", PERMISSIONS, apps, schema_editor)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("pki", "0001_initial"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("openwisp_users", "0026_user_password_based_token"),
+    ]
+    operations = [migrations.RunPython(assign_permissions, migrations.RunPython.noop)]

@@ -1,0 +1,202 @@
+"""Certification authorities and certificates, of one organization or shared by all."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from django_x509.base import models as library
+from django_x509.signals import x509_renewed
+from openwisp_users.mixins import ShareableOrgMixin
+
+from . import issuing, renewal, signals
+
+
+class _Issued(models.Model):
+    """What CAs and certificates have in common."""
+
+    if TYPE_CHECKING:
+        organization_id: uuid.UUID | None
+        common_name: str
+        key_length: str
+        serial_number: str
+        validity_start: datetime
+        validity_end: datetime
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        """Check every rule; raise ``ValidationError``."""
+        super().clean()
+        self._check_dates()
+        if self.organization_id is None:
+            everything: Any = type(self)._default_manager
+            if everything.filter(organization=None, common_name=self.common_name).exclude(pk=self.pk).exists():
+                raise self.unique_error_message(type(self), ("common_name", "organization"))
+
+    def _generate_if_needed(self) -> None:
+        self._make_dates_aware()
+        try:
+            super()._generate_if_needed()  # type: ignore[misc]
+        except ValidationError as error:
+            raise ValidationError({NON_FIELD_ERRORS: error.messages}) from error
+
+    def _generate_serial_number(self) -> str:
+        return str(uuid.uuid4().int)
+
+    def _make_dates_aware(self) -> None:
+        """Give the library's default start of validity, midnight wherever one is, a time zone: the server's."""
+        for name in ("validity_start", "validity_end"):
+            moment = getattr(self, name)
+            if isinstance(moment, datetime):
+                setattr(self, name, _aware(moment))
+
+    def _check_dates(self) -> None:
+        start, end = self.validity_start, self.validity_end
+        if start and end and _aware(start) >= _aware(end):
+            raise ValidationError({"validity_end": _("The end of the validity must lie after its start.")})
+
+    def _generate(self) -> None:
+        issuing.issue(self, self.__dict__.pop("prepared_key", None) or issuing.new_key(self.key_length))  # type: ignore[arg-type]
+
+    def _renew(self, key: issuing.PrivateKey, validity_end: datetime) -> None:
+        self.serial_number = self._generate_serial_number()
+        self.validity_end = validity_end
+        issuing.issue(self, key)  # type: ignore[arg-type]
+        self.save()
+        signals.renewed.send(sender=type(self), instance=self)
+        transaction.on_commit(partial(x509_renewed.send_robust, sender=type(self), instance=self))
+
+
+def _aware(moment: datetime) -> datetime:
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+
+
+class Ca(_Issued, ShareableOrgMixin, library.AbstractCa):
+    """A certification authority, which signs certificates."""
+
+    class Meta(library.AbstractCa.Meta):
+        abstract = False
+        unique_together = (("common_name", "organization"),)
+
+    def signing_key(self) -> Any:
+        """Return the private key; parsed once, and without the slow checks that it passed when it was stored."""
+        return self._signing_key
+
+    @cached_property
+    def _signing_key(self) -> Any:
+        password = self.passphrase.encode() if self.passphrase else None
+        return serialization.load_pem_private_key(
+            self.private_key.encode(), password, unsafe_skip_rsa_key_validation=True
+        )
+
+    def renew(self) -> None:
+        """Give the CA a new key and certificate; those that it signed follow.
+
+        A few are renewed at once, many in the background. Until its own certificate is renewed, no device and no
+        server is given the new certificate of the CA.
+        """
+        key = issuing.new_key(self.key_length)
+        with transaction.atomic():
+            self._renew(key, library.default_ca_validity_end())
+        renewal.follow(self)
+
+    @property
+    def crl(self) -> bytes:
+        """The certificate revocation list, PEM, valid for a day: revoked and replaced certificates not yet expired."""
+        now = timezone.now()
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.x509.subject)
+        builder = builder.last_update(now).next_update(now + timedelta(days=1))
+        self.crl_last_modified = self.created
+        for serial_number, revoked_at in self._off_the_list_of_valid_ones(now):
+            self.crl_last_modified = max(self.crl_last_modified, revoked_at)
+            entry = x509.RevokedCertificateBuilder().serial_number(int(serial_number)).revocation_date(revoked_at)
+            entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.unspecified), critical=False)
+            builder = builder.add_revoked_certificate(entry.build())
+        signed = builder.sign(private_key=self.signing_key(), algorithm=hashes.SHA256())
+        return signed.public_bytes(encoding=serialization.Encoding.PEM)
+
+    def _off_the_list_of_valid_ones(self, now: datetime) -> list[tuple[str, datetime]]:
+        revoked = self.get_revoked_certs().values_list("serial_number", "revoked_at", "modified")
+        replaced = self.replaced_certificates.filter(validity_end__gte=now).values_list("serial_number", "replaced_at")
+        return [(serial, at or modified) for serial, at, modified in revoked] + list(replaced)
+
+
+class Cert(_Issued, ShareableOrgMixin, library.AbstractCert):
+    """A certificate signed by a CA."""
+
+    issuer_serial = models.CharField(
+        max_length=48,
+        blank=True,
+        editable=False,
+        help_text=_("Serial number that the certificate of the CA had when it signed this one."),
+    )
+
+    class Meta(library.AbstractCert.Meta):
+        abstract = False
+        unique_together = (("ca", "serial_number"), ("common_name", "organization"))
+
+    def clean(self) -> None:
+        """Check every rule; raise ``ValidationError``."""
+        super().clean()
+        self._validate_org_relation("ca")
+        if self._state.adding and not self.certificate and self.ca_id and _aware(self.ca.validity_end) < timezone.now():
+            raise ValidationError({"ca": _("The certificate of this CA has expired, renew the CA first.")})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the certificate, signed first if it is not."""
+        if self._state.adding:
+            self._generate_if_needed()
+            self.issuer_serial = str(self.ca.serial_number)
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def outdated(cls) -> models.QuerySet[Cert]:
+        """Return certificates whose CA got a new key since it signed them; revoked ones stay as they are."""
+        return cls._default_manager.filter(revoked=False).exclude(issuer_serial=F("ca__serial_number"))
+
+    def renew(self, key: issuing.PrivateKey | None = None) -> None:
+        """Replace key, serial number and end of validity; the replaced certificate goes on the revocation list.
+
+        Args:
+            key: made ahead by the caller.
+
+        Raises:
+            ValidationError: the certificate is revoked.
+        """
+        if self.revoked:
+            raise ValidationError(_("A revoked certificate cannot be renewed, create another one."))
+        key = key or issuing.new_key(self.key_length)
+        with transaction.atomic():
+            if self.issuer_serial == str(self.ca.serial_number):
+                self.ca.replaced_certificates.create(serial_number=self.serial_number, validity_end=self.validity_end)
+            self.issuer_serial = str(self.ca.serial_number)
+            self._renew(key, library.default_cert_validity_end())
+
+    def revoke(self) -> None:
+        """Put the certificate on the revocation list; the time of the first revocation is kept."""
+        if not self.revoked:
+            super().revoke()
+
+
+class ReplacedCertificate(models.Model):
+    """A certificate that was renewed before it expired: it stays on the revocation list until it would have."""
+
+    ca = models.ForeignKey(Ca, related_name="replaced_certificates", on_delete=models.CASCADE)
+    serial_number = models.CharField(max_length=48)
+    validity_end = models.DateTimeField()
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
