@@ -222,7 +222,9 @@ def test_killed_in_a_chunk(group: DeviceGroup, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_whatever_is_marked_in_the_background_can_be_looked_at_again(organization: Any) -> None:
-    owner = make.group(organization), make.template(organization), organization.config_settings
+    owner = (
+        make.group(organization), make.template(organization), organization.config_settings, make.vpn(organization),
+    )  # fmt: skip
     shared = {type(instance): instance for instance in owner}
     for change in changes.TABLE:
         if change.when == "background":

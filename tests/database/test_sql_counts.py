@@ -98,7 +98,8 @@ def test_other_templates_of_a_group(organization: Any) -> None:
     fleet = Fleet(organization, MANY)
     template: Template = make.template(organization)
     fleet.group.templates.set([template])
-    assert cost(maintenance.run_jobs) <= MANY * 0.15
+    look_at_stragglers = 5
+    assert cost(maintenance.run_jobs) <= MANY * 0.15 + look_at_stragglers
     assert template.config_relations.count() == MANY
 
 

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             name='Job',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('group_templates', 'Group Templates'), ('automatic_template', 'Automatic Template'), ('stragglers', 'Stragglers')], max_length=32)),
+                ('kind', models.CharField(choices=[('group_templates', 'Group Templates'), ('automatic_template', 'Automatic Template')], max_length=32)),
                 ('subject', models.UUIDField()),
                 ('arguments', models.JSONField(default=dict)),
                 ('cursor', models.UUIDField(null=True)),
