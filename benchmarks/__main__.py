@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from itertools import chain
 
 from tests.services import ServiceError, postgresql, redis
 
@@ -36,11 +37,12 @@ def _operations(devices: int, database_url: str, redis_url: str) -> None:
     call_command("migrate", interactive=False, verbosity=0)
     from django.db import connections
 
+    from . import vpn
     from .operations import run
 
     title = f"operation ({devices} devices, PostgreSQL)"
     print(f"\n{title:<58}{'SQL':>8}{'CPU ms':>9}{'wall ms':>9}  budget")
-    for cost in run(devices):
+    for cost in chain(run(devices), vpn.run()):
         limits = [f"≤ {limit:g} {unit}" for limit, unit in ((cost.budget_sql, "SQL"), (cost.budget_cpu, "ms")) if limit]
         verdict = "" if cost.within else "  MISSED"
         print(

@@ -202,7 +202,7 @@ def release_held(config_id: uuid.UUID, revision: Revision) -> Outcome:
 def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingError | None:
     """Return why a configuration, perhaps unsaved, does not render with ``templates``; None when it does."""
     templates = [template for template in templates if template.backend == config.backend]
-    variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
+    variables = context.merge(context.layers(config, templates, context.provided_with(config, templates)))
     for template in templates:
         if template.vpn is not None:
             variables = {**examples(template.vpn), **variables}
@@ -227,7 +227,7 @@ def render_text(config: Config, templates: Sequence[Template]) -> str:
         rendering.RenderingError: it cannot be rendered.
     """
     templates = [template for template in templates if template.backend == config.backend]
-    variables = context.merge(context.layers(config, templates, context.provided([config]).get(config.pk, ())))
+    variables = context.merge(context.layers(config, templates, context.provided_with(config, templates)))
     stack = Stacks().get(config.backend, templates, uses_dsa(config.device.os))
     return stack.text(_own_config(config, stack), variables)
 

@@ -55,7 +55,8 @@ def of_config(config: Config, *, system: bool = False) -> dict[str, Any]:
         config: may be unsaved.
         system: leave out the variables defined in the configuration itself.
     """
-    strongest_first = layers(config, config.ordered_templates(), provided([config]).get(config.pk, []))
+    templates = config.ordered_templates()
+    strongest_first = layers(config, templates, provided_with(config, templates))
     merged = merge(strongest_first[1:] if system else strongest_first)
     ordered = {name: merged.pop(name) for name in PREDEFINED if name in merged}
     ordered.update(sorted(merged.items()))
@@ -70,6 +71,20 @@ def provided(configs: Sequence[Config]) -> dict[uuid.UUID, list[Layer]]:
             if variables:
                 result.setdefault(key, []).append(Layer(origin, variables))
     return result
+
+
+def provided_with(config: Config, templates: Sequence[Template]) -> list[Layer]:
+    """Return what providers contribute to one configuration with the templates that it has or is about to get.
+
+    Without VPN templates it is no VPN client, so nobody is asked about that.
+    """
+    if any(template.vpn_id is not None for template in templates):
+        return provided([config]).get(config.pk, [])
+    config.__dict__["_vpn_clients"] = []
+    try:
+        return provided([config]).get(config.pk, [])
+    finally:
+        del config.__dict__["_vpn_clients"]
 
 
 def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer] = ()) -> list[Layer]:
@@ -126,7 +141,7 @@ def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:
         templates: its templates, from first to last.
     """
     origins: dict[str, list[Layer]] = {}
-    for layer in layers(config, templates, provided([config]).get(config.pk, [])):
+    for layer in layers(config, templates, provided_with(config, templates)):
         for name in layer.variables:
             origins.setdefault(name, []).append(layer)
     return [

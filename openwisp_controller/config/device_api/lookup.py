@@ -7,6 +7,7 @@ A device is served when its organization is active and it has a configuration th
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -47,25 +48,11 @@ def find(device_id: uuid.UUID, *, archive: bool = False) -> Served | None:
         device_id: primary key of the device.
         archive: read the released archive too.
     """
-    statement, parameters, position = _statement(connection.vendor, archive)
-    values = list(parameters)
-    values[position] = _adapted(device_id)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        row = cursor.fetchone()
+    row = _read(_device_query, device_id, archive)
     if row is None:
         return None
     served = Served(*row)
     return served._replace(archive=bytes(served.archive)) if served.archive is not None else served
-
-
-@lru_cache(maxsize=4)
-def _statement(vendor: str, archive: bool) -> tuple[str, tuple[Any, ...], int]:
-    """Return the SQL, its parameters, and at which of them the key of the device stands."""
-    columns = (*_COLUMNS, "released__archive") if archive else _COLUMNS
-    query = served_configs().filter(device_id=_SAMPLE).order_by().values_list(*columns).query
-    statement, parameters = query.get_compiler(connection=connection).as_sql()
-    return statement, tuple(parameters), parameters.index(_adapted(_SAMPLE))
 
 
 class ServedServer(NamedTuple):
@@ -84,14 +71,40 @@ def find_server(vpn_id: uuid.UUID, *, archive: bool = False) -> ServedServer | N
         vpn_id: primary key of the server.
         archive: read the released archive too.
     """
-    active = Q(organization__is_active=True) | Q(organization=None)
-    columns = ("key", "name", "released__checksum", *(("released__archive",) if archive else ()))
-    row = Vpn.objects.filter(active, pk=vpn_id).values_list(*columns).order_by().first()
+    row = _read(_server_query, vpn_id, archive)
     if row is None:
         return None
     served = ServedServer(*row)
     return served._replace(archive=bytes(served.archive)) if served.archive is not None else served
 
 
-def _adapted(device_id: uuid.UUID) -> Any:
-    return Device._meta.pk.get_db_prep_value(device_id, connection)
+def _device_query(archive: bool) -> Any:
+    columns = (*_COLUMNS, "released__archive") if archive else _COLUMNS
+    return served_configs().filter(device_id=_SAMPLE).values_list(*columns)
+
+
+def _server_query(archive: bool) -> Any:
+    columns = ("key", "name", "released__checksum", *(("released__archive",) if archive else ()))
+    active = Q(organization__is_active=True) | Q(organization=None)
+    return Vpn.objects.filter(active, pk=_SAMPLE).values_list(*columns)
+
+
+def _read(query: Callable[[bool], Any], key: uuid.UUID, archive: bool) -> Any:
+    """Run a query for one key and return its row; None when there is none."""
+    statement, parameters, position = _statement(query, connection.vendor, archive)
+    values = list(parameters)
+    values[position] = _adapted(key)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()
+
+
+@lru_cache(maxsize=8)
+def _statement(query: Callable[[bool], Any], vendor: str, archive: bool) -> tuple[str, tuple[Any, ...], int]:
+    """Return the SQL, its parameters, and at which of them the key stands."""
+    statement, parameters = query(archive).order_by().query.get_compiler(connection=connection).as_sql()
+    return statement, tuple(parameters), parameters.index(_adapted(_SAMPLE))
+
+
+def _adapted(key: uuid.UUID) -> Any:
+    return Device._meta.pk.get_db_prep_value(key, connection)

@@ -97,13 +97,12 @@ class TestWebhook:
             save(vpn, host="other")
             vpn.config = {"wireguard": [{"name": "wg0", "port": 1}]}
             vpn.save()
-        pauses = []
+        attempts = []
         for _ in range(3):
-            call = ServerCall.objects.get()
-            pauses.append(round((call.due - timezone.now()).total_seconds()))
+            attempts.append(ServerCall.objects.get().attempts)
             later(committing)
         assert len(service.calls) == 4
-        assert pauses == [1, 2, 4]
+        assert attempts == [1, 2, 2]
         told = Notification.objects.get()
         assert "Unable to perform update operation on the" in told.message
         assert (told.level, told.target) == ("error", vpn)
@@ -115,6 +114,11 @@ class TestWebhook:
         assert recovered.level == "info"
         secrets = caplog.text + "".join(str(each.__dict__) for each in Notification.objects.all())
         assert TOKEN not in secrets
+
+    def test_pauses_grow(self, settings: Any) -> None:
+        assert [calls._pause(attempts) for attempts in (0, 1, 2, 20)] == [1, 2, 4, 600]
+        settings.OPENWISP_CONTROLLER_API_TASK_RETRY_OPTIONS = {"retry_jitter": True, "retry_backoff_max": 10}
+        assert all(5 <= calls._pause(9) <= 10 for _ in range(20))
 
     def test_refused(self, vpn: Vpn, service: Service, committing: Any, people: User) -> None:
         service.answer = lambda method, path: (403, "no")
