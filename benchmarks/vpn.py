@@ -39,7 +39,8 @@ def run() -> Iterator[Cost]:
     servers.compile_stale()
 
     def compile_again() -> None:
-        Vpn.objects.filter(pk=vpn.pk).update(stale_since="2020-01-01T00:00:00Z", released=None)
+        Vpn.objects.filter(pk=vpn.pk).update(released=None)
+        servers.mark_stale([vpn.pk])
         servers.compile_stale()
 
     yield measure(

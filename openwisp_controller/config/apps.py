@@ -25,7 +25,7 @@ class ConfigConfig(AppConfig):
         from openwisp_users.models import Organization
 
         from ..pki.models import Ca, Cert
-        from ..pki.signals import renewed
+        from ..pki.signals import renewed, renewing
         from . import assignment, changes, context
         from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template, Vpn, VpnClient
         from .models.organization import create_limits
@@ -49,6 +49,7 @@ class ConfigConfig(AppConfig):
         post_delete.connect(clients.after_deleting_address, sender=IpAddress, dispatch_uid="config_deleted_address")
         for certified in (Ca, Cert):
             name = certified.__name__
+            renewing.connect(changes.before_renewal, sender=certified, dispatch_uid=f"config_renewing_{name}")
             renewed.connect(changes.after_renewal, sender=certified, dispatch_uid=f"config_renewed_{name}")
         context.register_provider("VPN server", variables.of_configs)
         post_save.connect(create_limits, sender=Organization, dispatch_uid="config_limits")

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.apps import apps
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.dispatch import Signal
 from openwisp_users.models import Organization
 
-from ..pki.models import Ca
+from ..pki.models import Ca, Cert
 from . import jobs, lifecycle, signals
 from .announcements import Rank
 from .batch import Batch, batch
@@ -107,12 +107,12 @@ def _template_of_vpn(batch: Batch, template: Template, before: dict[str, Any]) -
 
 
 def _vpn_created(batch: Batch, vpn: Vpn, before: dict[str, Any]) -> None:
-    servers.mark_stale(Q(pk=vpn.pk))
+    servers.mark_stale([vpn.pk])
     zerotier.server_created(vpn)
 
 
 def _vpn_edited(batch: Batch, vpn: Vpn, before: dict[str, Any]) -> None:
-    servers.mark_stale(Q(pk=vpn.pk))
+    servers.mark_stale([vpn.pk])
     if "ca_id" in before:
         clients.issue_again(vpn)
     zerotier.server_changed(vpn, network_is_new="network_id" in before)
@@ -354,7 +354,7 @@ def after_restoring(sender: type[Model], instance: Any, raw: bool = False, **kwa
             detail = f'{name} "{getattr(instance, "name", instance)}" restored'
             _mark(current, instance, configs(instance), cause, detail)
         if isinstance(instance, Vpn):
-            servers.mark_stale(Q(pk=instance.pk))
+            servers.mark_stale([instance.pk])
 
 
 def after_deleting_vpn(sender: type[Vpn], instance: Vpn, **kwargs: Any) -> None:
@@ -362,21 +362,27 @@ def after_deleting_vpn(sender: type[Vpn], instance: Vpn, **kwargs: Any) -> None:
     provisioning.give_back(instance)
 
 
+def before_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:
+    """Receive that a certificate is about to be renewed: what uses it is locked before it, as everywhere."""
+    if isinstance(instance, Cert):
+        with batch() as current:
+            owners = _active().filter(vpnclient__cert=instance)
+            current.stale(owners, Cause.INPUTS, f'certificate "{instance.common_name}" renewed')
+
+
 def after_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:
-    """Receive that a certificate was renewed: its device, or its server and all clients of it, get the new one.
+    """Receive that a certificate was renewed: its server, and all clients of it, get the new one.
 
     The certificate of a CA follows with those that it signed, see ``pki.renewal``.
     """
+    if isinstance(instance, Ca):
+        servers.mark_stale(instance.vpn_set.values_list("pk", flat=True))
+        return
     with batch() as current:
-        if isinstance(instance, Ca):
-            servers.mark_stale(Q(ca=instance))
-            return
-        owners = _active().filter(vpnclient__cert=instance)
-        current.stale(owners, Cause.INPUTS, f'certificate "{instance.common_name}" renewed')
         for vpn in Vpn.objects.filter(cert=instance):
             current.emit(Rank.VPN_SERVER, signals.vpn_server_modified, vpn)
             _mark(current, vpn, _of_vpn(vpn), Cause.VPN, f'certificate of VPN server "{vpn.name}" renewed')
-            servers.mark_stale(Q(pk=vpn.pk))
+            servers.mark_stale([vpn.pk])
 
 
 def before_restoring(sender: type[Observed], instance: Any, raw: bool = False, **kwargs: Any) -> None:

@@ -84,7 +84,7 @@ def mark_after_system_change() -> bool:
         ControllerState.objects.update_or_create(name=_INPUTS, defaults={"value": value})
         if stored is not None:
             recompute("system-wide variables or generator changed")
-            servers.mark_stale(Q())
+            servers.mark_all_stale()
     return stored is not None
 
 

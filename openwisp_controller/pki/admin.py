@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 from reversion.admin import VersionAdmin
 
+from . import renewal
 from .models import Ca, Cert
 
 
@@ -40,6 +41,40 @@ class _IssuedAdmin(MultitenantAdminMixin, VersionAdmin):
     def secret(self, issued: Ca | Cert) -> str:
         return render_to_string("admin/config/secrets.html", {"values": {_("private key"): issued.private_key}})
 
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Keys that take long are made in the background once the form is saved."""
+        form = super().get_form(request, obj, **kwargs)
+
+        class Form(form):  # type: ignore[valid-type,misc]
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **options)
+                self.instance.issue_later = True
+
+        return Form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.certificate:
+            self.message_user(request, _("The key is being made in the background."), messages.INFO)
+
+    def renew(self, request: HttpRequest, issued: QuerySet[Any]) -> int:
+        """Renew a few at once and more, or those with long keys, in the background; return how many are done."""
+        found = list(issued)
+        done = 0
+        for each in found:
+            if len(found) > renewal.AT_ONCE:
+                each.renew_in_background()
+            else:
+                done += each.request_renewal()
+        if len(found) > done:
+            text = ngettext(
+                "%(count)d is being renewed in the background.",
+                "%(count)d are being renewed in the background.",
+                len(found) - done,
+            )
+            self.message_user(request, text % {"count": len(found) - done}, messages.INFO)
+        return done
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
         for issued in objs:
@@ -63,6 +98,28 @@ class CaAdmin(_IssuedAdmin, AbstractCaAdmin):
     list_select_related = ["organization"]
     used_by = ("vpn_set",)
 
+    @admin.action(description=_("Renew selected CAs"), permissions=["change"])
+    def renew_ca(self, request: HttpRequest, queryset: QuerySet[Ca]) -> HttpResponse | None:
+        if not request.POST.get("post"):
+            page: HttpResponse = super().renew_ca(request, queryset)
+            return page
+        done = self.renew(request, queryset)
+        message = ngettext(
+            "%(count)d CA and its related certificates have been successfully renewed",
+            "%(count)d CAs and their related certificates have been successfully renewed",
+            done,
+        )
+        if done:
+            self.message_user(request, message % {"count": done}, messages.SUCCESS)
+        return None
+
+    def crl_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if self.model.objects.filter(pk=pk, certificate="").exists():
+            text = _("The key of this CA is still being made, please try again in a moment.")
+            return HttpResponse(text, status=503, content_type="text/plain", headers={"Retry-After": "30"})
+        response: HttpResponse = super().crl_view(request, pk)
+        return response
+
 
 @admin.register(Cert)
 class CertAdmin(_IssuedAdmin, AbstractCertAdmin):
@@ -74,15 +131,18 @@ class CertAdmin(_IssuedAdmin, AbstractCertAdmin):
 
     @admin.action(description=_("Renew selected certificates"), permissions=["change"])
     def renew_cert(self, request: HttpRequest, queryset: QuerySet[Cert]) -> HttpResponse | None:
-        """Renew certificates; those that are revoked are named, the others are renewed all the same."""
-        if request.POST.get("post"):
-            for cert in queryset.filter(revoked=True):
-                try:
-                    cert.renew()
-                except ValidationError as error:
-                    self.message_user(request, f"{cert}: {' '.join(error.messages)}", messages.ERROR)
-            queryset = queryset.filter(revoked=False)
-            if not queryset.exists():
-                return None
-        response: HttpResponse | None = super().renew_cert(request, queryset)
-        return response
+        if not request.POST.get("post"):
+            page: HttpResponse = super().renew_cert(request, queryset)
+            return page
+        for cert in queryset.filter(revoked=True):
+            text = _("%(cert)s: A revoked certificate cannot be renewed, create another one.")
+            self.message_user(request, text % {"cert": cert}, messages.ERROR)
+        done = self.renew(request, queryset.filter(revoked=False))
+        message = ngettext(
+            "%(count)d Certificate has been successfully renewed",
+            "%(count)d Certificates have been successfully renewed",
+            done,
+        )
+        if done:
+            self.message_user(request, message % {"count": done}, messages.SUCCESS)
+        return None

@@ -25,12 +25,20 @@ from . import issuing, renewal, signals
 class _Issued(models.Model):
     """What CAs and certificates have in common."""
 
+    renewal_due = models.BooleanField(
+        default=False, editable=False, help_text=_("A new key is to be made in the background.")
+    )
+    issue_later = False
+    """Set by forms: a key that takes long is made in the background once the object is stored."""
+
     if TYPE_CHECKING:
         organization_id: uuid.UUID | None
         common_name: str
         extensions: list[dict[str, Any]]
         key_length: str
         serial_number: str
+        certificate: str
+        private_key: str
         validity_start: datetime
         validity_end: datetime
 
@@ -48,6 +56,9 @@ class _Issued(models.Model):
 
     def _generate_if_needed(self) -> None:
         self._make_dates_aware()
+        if self.issue_later and self._is_unsigned() and not issuing.is_quick(self.key_length):
+            self.serial_number = self.serial_number or self._generate_serial_number()
+            return
         try:
             super()._generate_if_needed()  # type: ignore[misc]
         except ValidationError as error:
@@ -67,6 +78,29 @@ class _Issued(models.Model):
             builder = builder.add_extension(extension, critical=each.get("critical", False))
         return builder
 
+    def _is_unsigned(self) -> bool:
+        return self._state.adding and not self.certificate and not self.private_key
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the object, signed first if it is not, unless that is left to the background."""
+        super().save(*args, **kwargs)
+        if not self.certificate:
+            renewal.wake_makers()
+
+    def request_renewal(self) -> bool:
+        """Renew at once if that is quick and return True; otherwise let it be done in the background."""
+        if issuing.is_quick(self.key_length):
+            self.renew()  # type: ignore[attr-defined]
+            return True
+        self.renew_in_background()
+        return False
+
+    def renew_in_background(self) -> None:
+        """Let a new key be made in the background."""
+        self.renewal_due = True
+        self.save(update_fields=["renewal_due"])
+        renewal.wake_makers()
+
     def _generate_serial_number(self) -> str:
         return str(uuid.uuid4().int)
 
@@ -82,12 +116,18 @@ class _Issued(models.Model):
         if start and end and _aware(start) >= _aware(end):
             raise ValidationError({"validity_end": _("The end of the validity must lie after its start.")})
 
+    def prepare(self, key: issuing.PrivateKey) -> None:
+        """Use this key, instead of making one, when the certificate is signed."""
+        self.__dict__["_prepared_key"] = key
+
     def _generate(self) -> None:
-        issuing.issue(self, self.__dict__.pop("prepared_key", None) or issuing.new_key(self.key_length))  # type: ignore[arg-type]
+        key = self.__dict__.pop("_prepared_key", None) or issuing.new_key(self.key_length)
+        issuing.issue(self, key)  # type: ignore[arg-type]
 
     def _renew(self, key: issuing.PrivateKey, validity_end: datetime) -> None:
         self.serial_number = self._generate_serial_number()
         self.validity_end = validity_end
+        self.renewal_due = False
         issuing.issue(self, key)  # type: ignore[arg-type]
         self.save()
         signals.renewed.send(sender=type(self), instance=self)
@@ -116,13 +156,16 @@ class Ca(_Issued, ShareableOrgMixin, library.AbstractCa):
             self.private_key.encode(), password, unsafe_skip_rsa_key_validation=True
         )
 
-    def renew(self) -> None:
+    def renew(self, key: issuing.PrivateKey | None = None) -> None:
         """Give the CA a new key and certificate; those that it signed follow.
 
         A few are renewed at once, many in the background. Until its own certificate is renewed, no device and no
         server is given the new certificate of the CA.
+
+        Args:
+            key: made ahead by the caller.
         """
-        key = issuing.new_key(self.key_length)
+        key = key or issuing.new_key(self.key_length)
         with transaction.atomic():
             self._renew(key, library.default_ca_validity_end())
         renewal.follow(self)
@@ -166,6 +209,8 @@ class Cert(_Issued, ShareableOrgMixin, library.AbstractCert):
         """Check every rule; raise ``ValidationError``."""
         super().clean()
         self._validate_org_relation("ca")
+        if self._state.adding and self.ca_id and not self.ca.certificate:
+            raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
         if self._state.adding and not self.certificate and self.ca_id and _aware(self.ca.validity_end) < timezone.now():
             raise ValidationError({"ca": _("The certificate of this CA has expired, renew the CA first.")})
 
@@ -194,6 +239,7 @@ class Cert(_Issued, ShareableOrgMixin, library.AbstractCert):
             raise ValidationError(_("A revoked certificate cannot be renewed, create another one."))
         key = key or issuing.new_key(self.key_length)
         with transaction.atomic():
+            signals.renewing.send(sender=Cert, instance=self)
             if self.issuer_serial == str(self.ca.serial_number):
                 self.ca.replaced_certificates.create(serial_number=self.serial_number, validity_end=self.validity_end)
             self.issuer_serial = str(self.ca.serial_number)

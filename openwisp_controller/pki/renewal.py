@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q
 
-from . import issuing
+from . import issuing, signals
 
 if TYPE_CHECKING:
     from .models import Ca
@@ -29,7 +30,7 @@ def follow(ca: Ca) -> None:
     if len(lengths) <= AT_ONCE and all(issuing.is_quick(length) for length in lengths):
         renew_outdated(ca.pk)
     elif lengths:
-        transaction.on_commit(partial(_wake, ca.pk))
+        transaction.on_commit(partial(_wake, "renew_outdated", ca.pk))
 
 
 def renew_outdated(ca_id: int | None = None) -> int:
@@ -41,40 +42,80 @@ def renew_outdated(ca_id: int | None = None) -> int:
     count = 0
     failed: list[int] = []
     while True:
-        rows = _outdated(ca_id).exclude(pk__in=failed)
-        row = rows.values_list("pk", "key_length").first()
+        row = _outdated(ca_id).exclude(pk__in=failed).values_list("pk", "key_length").first()
         if row is None:
             return count
         key = issuing.new_key(row[1])
-        with transaction.atomic():
-            skip = connection.features.has_select_for_update_skip_locked
-            claimed = rows.filter(key_length=row[1]).select_related("ca")
-            cert = claimed.select_for_update(of=("self",), skip_locked=skip).first()
-            if cert is None:
-                return count
-            try:
-                with transaction.atomic():
-                    cert.renew(key)
-            except Exception:  # one that cannot be signed must not stop the others
-                logger.exception("Renewing certificate %s failed", cert.pk)
-                failed.append(cert.pk)
-                continue
-        count += 1
+        try:
+            count += _renew(row[0], key)
+        except Exception:  # one that cannot be signed must not stop the others
+            logger.exception("Renewing certificate %s failed", row[0])
+            failed.append(row[0])
 
 
-def _outdated(ca_id: int | None):  # type: ignore[no-untyped-def]
+def _renew(pk: int, key: issuing.PrivateKey) -> bool:
+    """Renew one certificate, unless somebody else has done so meanwhile."""
+    from .models import Cert
+
+    with transaction.atomic():
+        cert = Cert.outdated().select_related("ca").filter(pk=pk).first()
+        if cert is None:
+            return False
+        # its users are locked before it, so that nobody waits in a circle
+        signals.renewing.send(sender=Cert, instance=cert)
+        if not Cert.outdated().select_for_update(of=("self",)).filter(pk=pk).exists():
+            return False
+        cert.renew(key)
+    return True
+
+
+def make_keys() -> int:
+    """Make the keys that were left to the background: of new CAs and certificates, and of those to be renewed."""
+    from .models import Ca, Cert
+
+    models: tuple[type[Ca] | type[Cert], ...] = (Ca, Cert)
+    return sum(_make_keys(model) for model in models)
+
+
+def _make_keys(model: Any) -> int:
+    rows = model.objects.filter(Q(certificate="") | Q(renewal_due=True)).order_by("pk")
+    count = 0
+    for pk, length in list(rows.values_list("pk", "key_length")):
+        key = issuing.new_key(length)
+        try:
+            with transaction.atomic():
+                issued = rows.filter(pk=pk).first()
+                if issued is None:
+                    continue
+                if issued.certificate:
+                    issued.renew(key)
+                else:
+                    issuing.issue(issued, key)
+                    issued.save()
+            count += 1
+        except Exception:  # one that cannot be signed must not stop the others
+            logger.exception("Making the key of %s %s failed", model.__name__, pk)
+    return count
+
+
+def _outdated(ca_id: int | None) -> Any:
     from .models import Cert
 
     certs = Cert.outdated().order_by("pk")
     return certs.filter(ca_id=ca_id) if ca_id is not None else certs
 
 
-def _wake(ca_id: int) -> None:
+def wake_makers() -> None:
+    """Let keys be made in the background after the commit."""
+    transaction.on_commit(partial(_wake, "make_keys"))
+
+
+def _wake(task: str, *arguments: int) -> None:
     from kombu.exceptions import OperationalError
 
     from . import tasks
 
     try:
-        tasks.renew_outdated.delay(ca_id)
+        getattr(tasks, task).delay(*arguments)
     except (OperationalError, OSError) as error:
-        logger.warning("The broker is unreachable, renewing waits for the reconciler: %s", error)
+        logger.warning("The broker is unreachable, %s waits for the reconciler: %s", task, error)

@@ -2,5 +2,8 @@
 
 from django.dispatch import Signal
 
+renewing = Signal()
+"""Arguments: instance (Ca or Cert). It is about to get a new key; sent inside the transaction, before any lock."""
+
 renewed = Signal()
 """Arguments: instance (Ca or Cert). It got a new key and is stored; sent inside the transaction."""

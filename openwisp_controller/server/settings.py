@@ -161,7 +161,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION else 2, minimum=1)
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "openwisp_controller.config.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
-    "renew certificates": {"task": "openwisp_controller.pki.tasks.renew_outdated", "schedule": RECONCILE_INTERVAL},
+    "renew certificates": {"task": "openwisp_controller.pki.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
     "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
 }
 

@@ -11,12 +11,15 @@ from django.urls import reverse
 
 from openwisp_controller.config.models import Vpn
 from openwisp_controller.pki.models import Ca, Cert
+from openwisp_controller.pki.tasks import reconcile
 
 from .. import factories as make
+from ..database.vpn.helpers import errors_of
 from .test_admin import administrator, operator, other, root, url
 
 __all__ = ["administrator", "operator", "other", "root"]
 pytestmark = pytest.mark.django_db
+OPENVPN = "openwisp_controller.vpn_backends.OpenVpn"
 TOKEN = "very-secret-token"
 
 
@@ -124,6 +127,44 @@ class TestCertificates:
         answer = administrator.post(reverse("admin:pki_ca_add"), values)
         assert answer.status_code == 302, answer.context["adminform"].form.errors
         assert Ca.objects.get().x509.subject.rfc4514_string() == "CN=by hand,C=IT"
+
+    def test_long_keys_are_made_in_the_background(
+        self, root: Client, client: Client, organization: Any, committing: Any
+    ) -> None:
+        ca = make.ca(organization, name="a")
+        values = {
+            "operation_type": "new", "name": "long", "organization": organization.pk, "notes": "",
+            "key_length": "4096", "digest": "sha256", "validity_start_0": "2026-01-01", "validity_start_1": "00:00:00",
+            "validity_end_0": "2046-01-01", "validity_end_1": "00:00:00", "country_code": "", "state": "", "city": "",
+            "organization_name": "", "organizational_unit_name": "", "email": "", "common_name": "long",
+            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "",
+        }  # fmt: skip
+        answer = root.post(reverse("admin:pki_ca_add"), values, follow=True)
+        assert "The key is being made in the background." in answer.content.decode()
+        long = Ca.objects.get(name="long")
+        assert long.certificate == ""
+        assert client.get(reverse("admin:crl", args=[long.pk])).status_code == 503
+        for errors in (
+            errors_of(
+                Vpn(name="v", organization=organization, backend=OPENVPN, config=make.OPENVPN, host="h", ca=long)
+            ),
+            errors_of(Cert(name="c", organization=organization, ca=long)),
+        ):
+            assert errors == {"ca": ["The key of this CA is still being made, please try again in a moment."]}
+        assert reconcile.delay().get() is None
+        long.refresh_from_db()
+        assert long.x509.public_key().key_size == 4096
+        assert client.get(reverse("admin:crl", args=[long.pk])).status_code == 200
+        before = long.serial_number
+        data = {"action": "renew_ca", "_selected_action": [long.pk, ca.pk], "post": "1"}
+        page = root.post(reverse("admin:pki_ca_changelist"), data, follow=True).content.decode()
+        assert "1 CA and its related certificates have been successfully renewed" in page
+        assert "1 is being renewed in the background." in page
+        long.refresh_from_db()
+        assert long.serial_number == before
+        reconcile.delay()
+        long.refresh_from_db()
+        assert (long.serial_number != before, long.renewal_due) == (True, False)
 
     def test_crl_is_public(self, client: Client, organization: Any) -> None:
         ca = make.ca(organization)

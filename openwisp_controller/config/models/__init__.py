@@ -8,7 +8,7 @@ from .organization import OrganizationConfigSettings, OrganizationLimits
 from .revision import Announcement, Cause, ControllerState, Revision, VpnRevision
 from .server_call import ServerCall
 from .template import TaggedTemplate, Template, TemplateTag
-from .vpn import Vpn
+from .vpn import StaleServer, Vpn
 from .vpn_client import VpnClient
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "OrganizationLimits",
     "Revision",
     "ServerCall",
+    "StaleServer",
     "TaggedTemplate",
     "Template",
     "TemplateTag",

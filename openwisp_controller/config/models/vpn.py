@@ -39,6 +39,19 @@ class VpnQuerySet(models.QuerySet["Vpn"]):
             return super().delete()
 
 
+class StaleServer(models.Model):
+    """A mark: the server is to be compiled.
+
+    Marks are only added, never changed, and refer to the server without holding it: whoever edits a device need not
+    wait for whoever edits the server.
+    """
+
+    vpn_id = models.UUIDField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+
 class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
     """A VPN server: the configuration it downloads, and what its clients need to know. Without organization: shared."""
 
@@ -114,7 +127,6 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         help_text=_("What the server may fetch."),
     )  # fmt: skip
     compile_error = models.TextField(_("compile error"), blank=True, editable=False)
-    stale_since = models.DateTimeField(null=True, blank=True, editable=False)
     failing = models.JSONField(
         default=list,
         blank=True,
@@ -126,7 +138,7 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         "config", "host", "ca_id", "cert_id", "key", "backend", "subnet_id", "ip_id", "dh", "public_key",
         "private_key", "network_id", "name", "webhook_endpoint", "auth_token",
     )  # fmt: skip
-    guarded_fields = ("released", "compile_error", "stale_since", "failing")
+    guarded_fields = ("released", "compile_error", "failing")
     objects = VpnQuerySet.as_manager()
 
     class Meta:
@@ -134,9 +146,6 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         verbose_name_plural = _("VPN servers")
         unique_together = (("organization", "name"),)
         ordering = ("name",)
-        indexes = [
-            models.Index(fields=["stale_since"], name="vpn_stale", condition=models.Q(stale_since__isnull=False))
-        ]
 
     def __str__(self) -> str:
         return f"[{self.get_backend_display()}] {self.name}"
@@ -145,6 +154,11 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
     def family(self) -> Family:
         """What kind of server it is, told by the path of its backend."""
         return Family.of(self.backend)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a change is still to be compiled."""
+        return StaleServer.objects.filter(vpn_id=self.pk).exists()
 
     @property
     def checksum(self) -> str | None:

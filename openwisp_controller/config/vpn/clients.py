@@ -238,8 +238,9 @@ def remove(which: Q) -> int:
     from ..batch import batch
     from ..models import VpnClient
 
-    with batch():
+    with batch() as current:
         rows = VpnClient.objects.filter(which)
+        current.lock(list(rows.order_by().values_list("config_id", flat=True)))
         clients = list(rows.select_related("vpn"))
         if not clients:
             return 0

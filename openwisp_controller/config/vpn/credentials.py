@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.crypto import get_random_string
 
 from ...pki import issuing
@@ -72,14 +72,42 @@ def reuse_identities(clients: Sequence[VpnClient]) -> None:
 
 def make_all() -> int:
     """Make credentials until nobody waits any more; return how many were made."""
-    return _make_certificates() + _make_identities()
+    return _make_certificates_of_servers() + _make_certificates() + _make_identities()
 
 
 def exist_to_make() -> bool:
     """Tell whether somebody waits for credentials that are made here."""
     from ..models import VpnClient
 
-    return VpnClient.objects.filter(WAITING).exists()
+    return _servers_waiting().exists() or VpnClient.objects.filter(WAITING).exists()
+
+
+def _servers_waiting() -> Any:
+    """Return servers whose certificate takes too long to be made while somebody waits for it."""
+    from ..models import Vpn
+
+    return Vpn.objects.filter(ca__isnull=False, cert=None).exclude(ca__certificate="")
+
+
+def _make_certificates_of_servers() -> int:
+    from . import provisioning
+
+    count = 0
+    for key, length in _servers_waiting().values_list("pk", "ca__key_length"):
+        made = issuing.new_key(length)
+        with transaction.atomic():
+            vpn = (
+                _servers_waiting()
+                .select_related("ca", "organization")
+                .select_for_update(of=("self",))
+                .filter(pk=key)
+                .first()
+            )
+            if vpn is not None:
+                vpn.cert = provisioning.server_certificate(vpn, made)
+                vpn.save(update_fields=["cert", "modified"])
+                count += 1
+    return count
 
 
 def _make_certificates() -> int:
@@ -98,6 +126,7 @@ def _make_certificates() -> int:
             if client is None:
                 return count
             try:
+                assert client.vpn.ca is not None
                 with transaction.atomic():
                     _provide(client, cert=_new_certificate(client, client.vpn.ca, key))
             except Exception:  # one that cannot be issued must not stop the others
@@ -141,10 +170,17 @@ def _provide(client: VpnClient, **values: Any) -> None:
     wake("compile_stale")
 
 
-def _claim(rows):  # type: ignore[no-untyped-def]
-    related = rows.select_related("vpn__ca", "config__device__organization")
+def _claim(rows: Any) -> VpnClient | None:
+    """Take one of the clients that nobody else has; its configuration is locked before it, as everywhere."""
+    from ..models import Config
+
+    waiting = Config.objects.filter(Exists(rows.order_by().filter(config=OuterRef("pk")))).order_by("pk")
     skip = connection.features.has_select_for_update_skip_locked
-    return related.select_for_update(of=("self",), skip_locked=skip).first()
+    key = waiting.select_for_update(no_key=True, skip_locked=skip).values_list("pk", flat=True).first()
+    if key is None:
+        return None
+    client: VpnClient | None = rows.filter(config=key).select_related("vpn__ca", "config__device__organization").first()
+    return client
 
 
 def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert:
@@ -162,7 +198,7 @@ def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert
         **{name: getattr(ca, name) for name in _COPIED_FROM_CA},
     )
     cert.clean_fields(exclude={"ca", "organization"})
-    cert.__dict__["prepared_key"] = key
+    cert.prepare(key)
     cert.save()
     return cert
 

@@ -7,10 +7,8 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from .. import signals
-from ..wakeup import wake
 from .family import first
 from .variables import host_network
 
@@ -43,13 +41,12 @@ def _rows(vpn: Vpn) -> Any:
 
 def changed(servers: Collection[Vpn] | Iterable[Vpn]) -> None:
     """Let servers with peers be compiled again and announce it, once for each in a transaction."""
-    from ..models import Vpn
+    from . import servers as compiling
 
     concerned = [vpn for vpn in servers if vpn.family.wireguard]
     if not concerned:
         return
-    Vpn.objects.filter(pk__in=[vpn.pk for vpn in concerned]).update(stale_since=Now())
-    wake("compile_servers")
+    compiling.mark_stale(vpn.pk for vpn in concerned)
     pending = {entry.key for _, entry, *_ in connection.run_on_commit if isinstance(entry, _Announce) and entry.due}
     for vpn in concerned:
         if vpn.pk not in pending:

@@ -15,6 +15,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.models import IpAddress
 
+from ...pki import issuing
+from ..wakeup import wake
 from . import addresses, keys, zerotier
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def check(vpn: Vpn) -> None:
     if "organization_id" in replaced:
         _check_users(vpn)
     _check_subnet(vpn, replaced)
+    _check_keys(vpn)
     if vpn.family.zerotier:
         _check_controller(vpn, replaced)
 
@@ -77,6 +80,8 @@ def check(vpn: Vpn) -> None:
 def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
     if vpn.family.openvpn and vpn.ca is None:
         raise ValidationError({"ca": _("CA is required with this VPN backend")})
+    if vpn.ca is not None and not vpn.ca.certificate:
+        raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
     if vpn.cert is None or vpn.ca is None:
         return
     if vpn.cert.ca_id != vpn.ca_id:
@@ -104,6 +109,18 @@ def _check_subnet(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
             vpn.ip = None  # of the former subnet
     if vpn.ip is not None and vpn.ip.subnet_id != vpn.subnet_id:
         raise ValidationError({"ip": _("VPN IP address must be within the VPN subnet")})
+
+
+def _check_keys(vpn: Vpn) -> None:
+    if not (vpn.private_key or vpn.public_key):
+        return
+    try:
+        belongs = keys.public_key_of(vpn.private_key) == vpn.public_key
+    except ValueError:
+        text = _("This is no WireGuard key: 32 bytes in base64 are wanted. Leave it empty to get a new one.")
+        raise ValidationError({"private_key": text}) from None
+    if not belongs:
+        raise ValidationError({"public_key": _("The public key does not belong to the private key.")})
 
 
 def _check_controller(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
@@ -134,7 +151,11 @@ def provided(vpn: Vpn) -> Iterator[None]:
     family = vpn.family
     former = _stored(vpn)
     if vpn.ca is not None and (vpn.cert is None or vpn.cert.ca_id != vpn.ca_id):
-        vpn.cert = _server_certificate(vpn)
+        vpn.cert = None
+        if issuing.is_quick(vpn.ca.key_length):
+            vpn.cert = server_certificate(vpn, issuing.new_key(vpn.ca.key_length))
+        else:
+            wake("make_client_credentials")
     if family.openvpn and not vpn.dh:
         vpn.dh = type(vpn).dhparam(2048)
     if family.wireguard and not (vpn.public_key and vpn.private_key):
@@ -193,7 +214,13 @@ def give_back(vpn: Vpn) -> None:
         _free(vpn.ip_id)
 
 
-def _server_certificate(vpn: Vpn) -> Cert:
+def server_certificate(vpn: Vpn, key: issuing.PrivateKey) -> Cert:
+    """Store and return the certificate of a server.
+
+    Args:
+        vpn: with its CA.
+        key: a new private key.
+    """
     from ...pki.models import Cert
 
     assert vpn.ca is not None
@@ -206,6 +233,7 @@ def _server_certificate(vpn: Vpn) -> Cert:
         extensions=[{"name": "nsCertType", "value": "server", "critical": False}],
         **copied,
     )
+    cert.prepare(key)
     cert.full_clean()
     cert.save()
     return cert

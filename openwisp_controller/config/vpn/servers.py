@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Iterable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q
 
 from .. import rendering
 from ..authorship import author_id
@@ -86,23 +86,35 @@ def _vxlan_file(vpn: Vpn) -> dict[str, str]:
 # compiling
 
 
-def mark_stale(which: Q) -> None:
-    """Let servers be compiled again in the background."""
+def mark_stale(keys: Iterable[uuid.UUID]) -> None:
+    """Let servers be compiled again in the background.
+
+    Args:
+        keys: their primary keys.
+    """
+    from ..models import StaleServer
+
+    marks = StaleServer.objects.bulk_create(StaleServer(vpn_id=key) for key in keys)
+    if marks:
+        wake("compile_servers")
+
+
+def mark_all_stale() -> None:
+    """Let all servers be compiled again in the background."""
     from ..models import Vpn
 
-    if Vpn.objects.filter(which).update(stale_since=Now()):
-        wake("compile_servers")
+    mark_stale(Vpn.objects.values_list("pk", flat=True))
 
 
 def compile_stale() -> int:
     """Compile stale servers, one transaction each; return how many there were.
 
-    A server whose certificate waits to be renewed waits with it.
+    A server whose certificate is still to be made or renewed waits for it.
     """
     count = 0
     while True:
         with transaction.atomic():
-            vpn = _claim(Q(stale_since__isnull=False))
+            vpn = _claim(_marked())
             if vpn is None:
                 return count
             _compile(vpn)
@@ -119,25 +131,32 @@ def compile_now(key: uuid.UUID) -> None:
 
 def exist_stale() -> bool:
     """Tell whether a server is to be compiled."""
-    return _ready().filter(stale_since__isnull=False).exists()
+    return _ready().filter(_marked()).exists()
+
+
+def _marked() -> Exists:
+    from ..models import StaleServer
+
+    return Exists(StaleServer.objects.filter(vpn_id=OuterRef("pk")))
 
 
 def _ready() -> Any:
     from ..models import Vpn
 
     signed_by_current_ca = Q(cert__issuer_serial=F("cert__ca__serial_number"))
-    return Vpn.objects.filter(Q(cert=None) | Q(cert__revoked=True) | signed_by_current_ca)
+    return Vpn.objects.filter(Q(ca=None) | Q(cert__revoked=True) | signed_by_current_ca)
 
 
-def _claim(which: Q) -> Any:
-    rows = _ready().filter(which).select_related("ca", "cert", "subnet", "ip").order_by("stale_since", "pk")
+def _claim(which: Q | Exists) -> Any:
+    rows = _ready().filter(which).select_related("ca", "cert", "subnet", "ip").order_by("pk")
     skip = connection.features.has_select_for_update_skip_locked
     return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip).first()
 
 
 def _compile(vpn: Vpn) -> None:
-    from ..models import Cause, Vpn, VpnRevision
+    from ..models import Cause, StaleServer, Vpn, VpnRevision
 
+    marks = list(StaleServer.objects.filter(vpn_id=vpn.pk).values_list("pk", flat=True))
     vpn.compile_error = ""
     try:
         archive = render(vpn)
@@ -155,4 +174,5 @@ def _compile(vpn: Vpn) -> None:
                 author_id=author_id(),
             )  # fmt: skip
             webhook.schedule(vpn)
-    Vpn.objects.filter(pk=vpn.pk).update(released=vpn.released_id, compile_error=vpn.compile_error, stale_since=None)
+    Vpn.objects.filter(pk=vpn.pk).update(released=vpn.released_id, compile_error=vpn.compile_error)
+    StaleServer.objects.filter(pk__in=marks).delete()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from openwisp_ipam.models import IpAddress
 
 from openwisp_controller.config import maintenance, wakeup
 from openwisp_controller.config.models import Config, VpnClient
+from openwisp_controller.pki.models import Cert
 
 from ... import factories as make
-from .helpers import files
+from .helpers import client_of, files
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -57,3 +60,51 @@ def test_no_address_twice_and_none_lost(monkeypatch: Any, kind: str) -> None:
     assert IpAddress.objects.count() == 1
     maintenance.reconcile()
     assert "[Peer]" not in files(vpn)["wg0.conf"]
+
+
+def test_nobody_waits_in_a_circle(monkeypatch: Any) -> None:
+    """Devices come and go while the server is edited, certificates are renewed, and workers do their part."""
+    monkeypatch.setattr(wakeup, "_send", lambda *arguments: None)
+    organization = make.organization()
+    vpn = make.vpn(organization, "OpenVpn", subnet=make.subnet(organization))
+    wireguard = make.vpn(organization, subnet=vpn.subnet)
+    templates = [make.vpn_template(vpn), make.vpn_template(wireguard)]
+    keys = [make.config(organization, templates=templates).pk for _ in range(8)]
+
+    def come_and_go(key: Any) -> None:
+        for wanted in ([], templates, templates[:1], templates):
+            Config.objects.get(pk=key).templates.set(wanted)
+
+    def edit(number: Any) -> None:
+        for each in (vpn, wireguard):
+            server = type(each).objects.get(pk=each.pk)
+            server.host = f"host-{number}"
+            server.save()
+
+    def renew(number: Any) -> None:
+        for cert in Cert.objects.filter(revoked=False, vpnclient__isnull=False)[:3]:
+            with contextlib.suppress(Cert.DoesNotExist, ValidationError):
+                cert.renew()
+
+    def work(number: Any) -> None:
+        maintenance.reconcile()
+
+    def closing(action: Any, argument: Any) -> None:
+        try:
+            action(argument)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        futures = [pool.submit(closing, come_and_go, key) for key in keys]
+        futures += [pool.submit(closing, action, number) for number in range(6) for action in (edit, renew, work)]
+        for future in futures:
+            future.result()
+    for _ in range(2):
+        maintenance.reconcile()
+    assert VpnClient.objects.count() == 2 * len(keys)
+    for config in Config.objects.all():
+        assert "host-" in files(config)["etc/config/openvpn"]
+        assert client_of(config, vpn).cert.certificate in files(config).values()
+    assert files(wireguard)["wg0.conf"].count("[Peer]") == len(keys)
+    assert IpAddress.objects.count() == 2 + 2 * len(keys)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Template, Vpn
+from openwisp_controller.config.vpn import servers
 
 from ... import factories as make
 from .helpers import errors_of
@@ -135,6 +137,17 @@ class TestServer:
             make.vpn(organization, subnet=subnet, name="third")
         assert not Vpn.objects.filter(name="third").exists()
 
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"private_key": "no key"}, "private_key"),
+            ({"private_key": "QUJD"}, "private_key"),
+            ({"public_key": "A" * 43 + "="}, "public_key"),
+        ],
+    )
+    def test_malformed_keys(self, vpn: Vpn, changes: dict[str, Any], field: str) -> None:
+        assert set(errors_of(vpn, **changes)) == {field}
+
 
 class TestWhatIsGivenByItself:
     def test_keys_stay(self, vpn: Vpn) -> None:
@@ -165,6 +178,19 @@ class TestWhatIsGivenByItself:
     def test_common_names_do_not_collide(self, openvpn: Vpn) -> None:
         other = make.vpn(openvpn.organization, "OpenVpn", name="Server")
         assert other.cert.common_name.startswith("server-")
+
+    def test_certificate_that_takes_long(self, organization: Any, committing: Any, recorded: Any) -> None:
+        """It is made in the background; until then nothing is served to the server."""
+        vpn = make.vpn(organization, "OpenVpn", ca=make.ca(organization, key_length="4096"))
+        assert vpn.cert is None
+        maintenance.compile_stale()
+        servers.compile_stale()
+        assert Vpn.objects.get().released is None
+        with committing():
+            maintenance.reconcile()
+        vpn.refresh_from_db()
+        assert (vpn.cert.key_length, vpn.released is not None) == ("4096", True)
+        assert recorded.names == ["vpn_server_modified"]
 
     def test_certificate_of_a_new_ca(self, openvpn: Vpn) -> None:
         former = openvpn.cert
