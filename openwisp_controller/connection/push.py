@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -63,7 +64,8 @@ def on_change(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Receive that a configuration was modified or emptied, and note that its device has to be told."""
     device = kwargs.get("device") or instance.device
     if getattr(device, "skip_next_push", False):
-        device.skip_next_push = False  # it is talking to us right now and will look by itself
+        # it is talking to us right now and will look by itself; other receivers may want to know that, too
+        transaction.on_commit(partial(setattr, device, "skip_next_push", False))
         return
     collected = _collected.get()
     if collected is not None:

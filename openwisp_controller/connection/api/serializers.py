@@ -179,6 +179,13 @@ class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelS
         model = BatchCommand
         fields = ("organization", "type", "input", "label", "notes", "group", "devices", "stop_after_failures")
 
+    def filter_fields(self) -> None:
+        super().filter_fields()
+        user = self.context["request"].user
+        devices = self.fields["devices"].child_relation
+        if not user.is_superuser:
+            devices.queryset = devices.queryset.filter(organization__in=user.organizations_managed)
+
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         user = self.context["request"].user
         if not user.is_superuser and data.get("organization") is None:
