@@ -68,16 +68,22 @@ def _save(row: DeviceConnection) -> None:
 def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
     """Remember first keys and refused ones; whoever is first wins."""
     now = timezone.now()
+    first, refused, right = {}, {}, []
     for device_id, policy in shown:
         if policy.to_pin:
-            HostKey.objects.bulk_create(
-                [HostKey(device_id=device_id, key=policy.to_pin, accepted=now)], ignore_conflicts=True
-            )
-            HostKey.objects.filter(device=device_id, key="").update(key=policy.to_pin, accepted=now)
+            first[device_id] = policy.to_pin
         elif policy.refused:
-            HostKey.objects.bulk_create([HostKey(device_id=device_id)], ignore_conflicts=True)
-            refused = HostKey.objects.filter(device=device_id).exclude(refused_key=policy.shown)
-            if refused.update(refused_key=policy.shown, refused=now):
-                wake("notify_host_key", str(device_id))
+            refused[device_id] = policy.shown
         elif policy.shown and policy.mode != "off":
-            HostKey.objects.filter(device=device_id).exclude(refused_key="").update(refused_key="", refused=None)
+            right.append(device_id)
+    rows = [HostKey(device_id=device_id, key=key, accepted=now) for device_id, key in first.items()]
+    rows += [HostKey(device_id=device_id) for device_id in refused]
+    HostKey.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in HostKey.objects.filter(device__in=first, key="") if first else ():
+        HostKey.objects.filter(pk=row.pk, key="").update(key=first[row.pk], accepted=now)
+    for device_id, key in refused.items():
+        other = HostKey.objects.filter(device=device_id).exclude(refused_key=key)
+        if other.update(refused_key=key, refused=now):
+            wake("notify_host_key", str(device_id))
+    if right:
+        HostKey.objects.filter(device__in=right).exclude(refused_key="").update(refused_key="", refused=None)
