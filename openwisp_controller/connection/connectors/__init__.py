@@ -1,1 +1,1 @@
-"""Ways of talking to devices. Their dotted paths and their interface are public: see ``docs/how-to/reach-devices.md``."""
+"""Ways of talking to devices. Paths and interface are public: see ``docs/how-to/reach-devices.md``."""
