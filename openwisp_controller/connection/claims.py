@@ -25,13 +25,15 @@ def free() -> Q:
     return Q(claim=None) | Q(claimed_until__lt=timezone.now())
 
 
-def room(wanted: int) -> int:
-    """Return how many sessions more all processes together may open; the answer holds until the transaction ends."""
+def room(model: type[Command] | type[Push], wanted: int) -> int:
+    """Return how many sessions more all processes together may open; the answer holds until the transaction ends.
+
+    Commands and pushes are counted apart, so that people do not wait for devices that do not answer.
+    """
     if connection.features.has_select_for_update:
         state, _ = ControllerState.objects.get_or_create(name=_LOCK, defaults={"value": ""})
         ControllerState.objects.select_for_update().get(pk=state.pk)
-    held = Q(claimed_until__gte=timezone.now())
-    active = Push.objects.filter(held).count() + Command.objects.filter(held, status="in-progress").count()
+    active = model._base_manager.filter(claim__isnull=False, claimed_until__gte=timezone.now()).count()
     return max(0, min(wanted, settings.CONTROLLER_PUSH_CONCURRENCY_TOTAL - active))
 
 

@@ -87,7 +87,7 @@ def claim(owner: uuid.UUID, limit: int) -> list[CommandTask]:
         waiting = Command.objects.filter(claims.free(), status=Command.Status.IN_PROGRESS, started=None)
         if limit < 1 or not waiting.exists():
             return []
-        room = claims.room(limit)
+        room = claims.room(Command, limit)
         rows = list(claims.lock(waiting.filter(batch_command=None))[:room])
         for batch_id, allowed in _batches(waiting):
             rows += list(claims.lock(waiting.filter(batch_command=batch_id))[: min(allowed, room - len(rows))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .models import BatchCommand, Command
 
 logger = logging.getLogger(__name__)
+_PATIENCE = 2.0
+"""Seconds; sessions must not wait for a channel layer that hangs."""
 
 
 def device_group(device_id: Any) -> str:
@@ -41,11 +44,16 @@ def batch_changed(batch: BatchCommand) -> None:
     transaction.on_commit(partial(_send, batch_group(batch.pk), message))
 
 
+async def _send_in_time(layer: Any, group: str, message: dict[str, Any]) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        await layer.group_send(group, message)
+
+
 def _send(group: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
     try:
-        async_to_sync(layer.group_send)(group, message)
+        async_to_sync(_send_in_time)(layer, group, message)
     except Exception as error:  # who watches can look again; the truth is in the database
-        logger.warning("A live update could not be sent: %s", error)
+        logger.warning("A live update could not be sent: %r", error)

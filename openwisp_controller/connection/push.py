@@ -129,7 +129,7 @@ def claim(owner: uuid.UUID, limit: int) -> list[Task]:
         due = Push.objects.filter(claims.free(), due__lte=timezone.now())
         if limit < 1 or not due.exists():
             return []
-        rows = list(claims.lock(due.order_by("due"))[: claims.room(limit)])
+        rows = list(claims.lock(due.order_by("due"))[: claims.room(Push, limit)])
         keys = [row.pk for row in rows]
         Push.objects.filter(pk__in=keys).update(claim=owner, claimed_until=claims.until())
         needed = _needed(keys)

@@ -81,8 +81,10 @@ class ConnectionSettings(SettingsGroup):
         "config.Device", "Model, as `app.Model`, whose `can_be_updated()` decides whether a device is pushed to.",
         must_be(str, "a text such as config.Device"),
     )  # fmt: skip
-    CONTROLLER_PUSH_CONCURRENCY = Setting(300, "SSH sessions that one process keeps open at once.", positive)
-    CONTROLLER_PUSH_CONCURRENCY_TOTAL = Setting(1000, "SSH sessions that all processes keep open at once.", positive)
+    CONTROLLER_PUSH_CONCURRENCY = Setting(
+        300, "SSH sessions that one process keeps open at once for pushes, and again for commands.", positive
+    )
+    CONTROLLER_PUSH_CONCURRENCY_TOTAL = Setting(1000, "The same for all processes together.", positive)
     CONTROLLER_PUSH_DEADLINE = Setting(30, "Seconds that one attempt to tell a device may take in all.", _number)
     CONTROLLER_PUSH_ATTEMPTS = Setting(
         5, "How often a device is tried when a change cannot be told; afterwards it finds it at its own poll.", positive

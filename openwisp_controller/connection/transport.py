@@ -19,6 +19,11 @@ TRUNCATED = "\n[output truncated]\n"
 _CHUNK = 65536
 #: Devices in the field still sign with SHA-1 only; asked for when they refuse everything better.
 _OLD_SIGNATURES = ["ssh-rsa"]
+#: Those come first that cost a router the least.
+_HOST_KEY_ALGORITHMS = (
+    "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-256", "rsa-sha2-512",
+    "ssh-rsa",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,8 @@ async def _connect(
 async def _handshake(
     sock: socket.socket, client: _Client, login: Login, policy: HostKeyPolicy, more: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
-    options: dict[str, Any] = {**more}
     preferred = policy.preferred_algorithms
-    if preferred:
-        others = [name for name in _host_key_algorithms() if name not in preferred]
-        options["server_host_key_algs"] = [*preferred, *others]
+    others = [name for name in _HOST_KEY_ALGORITHMS if name not in preferred]
     return await asyncssh.connect(
         sock=sock,
         client_factory=lambda: client,
@@ -131,13 +133,9 @@ async def _handshake(
         client_keys=[login.key] if login.key is not None else None,
         preferred_auth=["publickey"] if login.key is not None else ["password", "keyboard-interactive"],
         compression_algs=None,
-        **options,
+        server_host_key_algs=[*preferred, *others],
+        **more,
     )
-
-
-def _host_key_algorithms() -> list[str]:
-    return ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-256",
-            "rsa-sha2-512", "ssh-rsa"]  # fmt: skip
 
 
 async def _dial(address: str, port: int) -> socket.socket:

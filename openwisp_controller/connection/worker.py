@@ -73,7 +73,8 @@ class Worker:
             while self._cycle(eager=True):
                 pass
         finally:
-            self._release()
+            if self._running:
+                self.give_back()
 
     def run_until_unneeded(self) -> None:
         """Do what is due and what soon will be, whatever happens to the database meanwhile."""
@@ -105,8 +106,7 @@ class Worker:
         self._store()
         self._renew()
         started = 0
-        freed = self._running < settings.CONTROLLER_PUSH_CONCURRENCY
-        if freed and not self.stopping and (eager or self._is_time_to_look()):
+        if not self.stopping and (eager or self._is_time_to_look()):
             started = self._start_more()
         return bool(started or self._running or self._inbox)
 
@@ -130,11 +130,11 @@ class Worker:
     # sessions
 
     def _start_more(self) -> int:
-        room = settings.CONTROLLER_PUSH_CONCURRENCY - self._running
-        commands = execution.claim(self.owner, room)
+        most = settings.CONTROLLER_PUSH_CONCURRENCY
+        commands = execution.claim(self.owner, most - self._commands)
         for command in commands:
             self._start_command(command)
-        pushes = push.claim(self.owner, room - len(commands))
+        pushes = push.claim(self.owner, most - (self._running - self._commands))
         for task in pushes:
             self._spawn(self._push(task))
         return len(commands) + len(pushes)
@@ -231,10 +231,13 @@ class Worker:
             self._renewed = time.monotonic()
             claims.renew(self.owner)
 
-    def _release(self) -> None:
-        if self._running:
+    def give_back(self) -> None:
+        """Let others have what was claimed and not finished; commands that were sent stay ours."""
+        try:
             push.release(self.owner)
             execution.release(self.owner)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("What this worker held is done by others after a while: %s", error)
 
 
 def _answer(future: asyncio.Future[bool], value: bool) -> None:
@@ -267,6 +270,8 @@ class _Background:
             worker.stopping = True
             worker.woken.set()
             thread.join(_STOP_WITHIN)
+            if thread.is_alive():
+                worker.give_back()
 
     def _work(self, worker: Worker) -> None:
         try:

@@ -135,6 +135,8 @@ class TestValidation:
             ("change_password", {"password": "a", "confirm_password": "a"}, "'a' is too short"),
             ("change_password", {"password": "secret1", "confirm_password": "secret2"},
              "The two passwords are not the same."),
+            ("change_password", {"password": "secret\n1", "confirm_password": "secret\n1"},
+             "A password must not contain line breaks or other control characters."),
             ("nope", None, '"nope" command is not available for this organization'),
         ],
     )  # fmt: skip

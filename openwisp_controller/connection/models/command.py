@@ -38,6 +38,8 @@ def check_input(type_: str, value: Any) -> None:
         validate(value, schema)
     except SchemaError as error:
         raise ValidationError({"input": error.message}) from None
+    if type_ == "change_password" and any(ord(character) < 32 for character in value["password"]):
+        raise ValidationError({"input": _("A password must not contain line breaks or other control characters.")})
     if type_ == "change_password" and value["password"] != value["confirm_password"]:
         raise ValidationError({"input": _("The two passwords are not the same.")})
 
