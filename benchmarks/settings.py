@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("SECRET_KEY", "only-for-benchmarks")
+os.environ.setdefault("ENCRYPTION_KEYS", "only-for-benchmarks-only-for-benchmarks")
 
 from openwisp_controller.server.settings import *  # noqa: F403
 

@@ -13,21 +13,24 @@ BEGIN, END = "<!-- generated: changes -->", "<!-- end of generated -->"
 
 def settings_page() -> str:
     """Return the page of settings."""
-    from openwisp_controller.config.settings import settings
+    from openwisp_controller.config.settings import settings as config_settings
+    from openwisp_controller.connection.settings import settings as connection_settings
 
     lines = [
         "# Settings",
         "",
-        "Django settings of the configuration app; read each time they are used, except the hardware id field's.",
+        "Django settings of the apps; read each time they are used, except the hardware id field's.",
         "The ready-made server takes its own options from the [environment](environment.md); to set these, write a",
         "module that starts with `from openwisp_controller.server.settings import *` and name it in",
         "`DJANGO_SETTINGS_MODULE`.",
-        "",
-        "| Setting | Default | Meaning |",
-        "|---|---|---|",
     ]
-    for setting in sorted(settings, key=lambda setting: setting.name):
-        lines.append(f"| `{setting.name}` | `{_shown(setting.default(settings))}` | {setting.purpose} |")
+    for title, group in (
+        ("Devices, templates, registration", config_settings),
+        ("Reaching devices: credentials, push, commands", connection_settings),
+    ):
+        lines += ["", f"## {title}", "", "| Setting | Default | Meaning |", "|---|---|---|"]
+        for setting in sorted(group, key=lambda setting: setting.name):
+            lines.append(f"| `{setting.name}` | `{_shown(setting.default(group))}` | {setting.purpose} |")
     return "\n".join(lines) + "\n"
 
 

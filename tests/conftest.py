@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .recorder import SignalRecorder
+from .ssh import SshServers, servers
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,13 @@ def recorded() -> Iterator[SignalRecorder]:
     """Records every public signal of the configuration app, in order."""
     with SignalRecorder() as recorder:
         yield recorder
+
+
+@pytest.fixture
+def ssh() -> Iterator[SshServers]:
+    """Real SSH servers of virtual devices."""
+    with servers() as result:
+        yield result
 
 
 @pytest.fixture

@@ -16,10 +16,15 @@ from openwisp_controller.config.models import (
     Template,
     Vpn,
 )
+from openwisp_controller.connection.models import Credentials, DeviceConnection
+from openwisp_controller.fleet.ssh import SshFace
 from openwisp_controller.pki.models import Ca, Cert
+
+from .ssh import PASSWORD
 
 SECRET = "s" * 32
 BACKEND = "netjsonconfig.OpenWrt"
+SSH = "openwisp_controller.connection.connectors.ssh.Ssh"
 _numbers = itertools.count(1)
 
 
@@ -146,3 +151,37 @@ def vpn_template(server: Vpn, owner: Organization | None = None, name: str = "",
     """A template that makes devices clients of a server; its configuration is the automatic one."""
     fields = {"config": {}, "auto_cert": True, **fields}
     return template(owner or server.organization, name, type="vpn", vpn=server, **fields)
+
+
+def credentials(owner: Organization | None = None, name: str = "", **fields: Any) -> Credentials:
+    """SSH credentials; ``params`` override user, password and port."""
+    params = {"username": "root", "password": PASSWORD, **fields.pop("params", {})}
+    result = Credentials(
+        organization=owner,
+        name=name or f"credentials-{next(_numbers)}",
+        connector=fields.pop("connector", SSH),
+        params=params,
+        **fields,
+    )
+    result.full_clean()
+    result.save()
+    return result
+
+
+def connection(of: Device | Config, credentials_: Credentials | None = None, **fields: Any) -> DeviceConnection:
+    """A connection, by default with credentials of its own in the organization of the device."""
+    owner = of if isinstance(of, Device) else of.device
+    result = DeviceConnection(
+        device=owner,
+        credentials=credentials_ or credentials(owner.organization, params=fields.pop("login", {})),
+        **fields,
+    )
+    result.full_clean()
+    result.save()
+    return result
+
+
+def reachable(owner: Organization, face: SshFace, name: str = "", **fields: Any) -> DeviceConnection:
+    """A device with a configuration, and a connection to the SSH server that plays its part."""
+    of = config(device(owner, name, management_ip=face.address, **fields))
+    return connection(of, login={"port": face.port})

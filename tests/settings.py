@@ -5,6 +5,7 @@ import tempfile
 
 os.environ.setdefault("OPENWISP_DATA_DIR", tempfile.mkdtemp(prefix="controller-tests-"))
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("ENCRYPTION_KEYS", "only-for-tests-only-for-tests-only-for-tests")
 
 from openwisp_controller.server.settings import *  # noqa: F403
 from openwisp_controller.server.settings import DATABASES, LOGGING

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -40,6 +41,8 @@ ACTIONS = {
 OVERDUE = timedelta(seconds=60)
 #: How often a worker that is still sending says so.
 RENEWED_AFTER = OVERDUE / 6
+#: Opened around the sending of many signals at once, so that other apps can do their part for all of them together.
+around_sending: list[Callable[[], AbstractContextManager[None]]] = []
 
 
 class Rank(IntEnum):
@@ -229,12 +232,26 @@ def send_robustly(emissions: Iterable[Emission], rows: Sequence[Announcement]) -
     """Send the signals of a background change after its commit, then forget ``rows``, which stood for them."""
     emissions = list(emissions)
     lease = _Lease(rows)
-    for place, emission in enumerate(emissions):
-        if lease.is_due():
-            lease.renew({emission.subject.pk for emission in emissions[place:]})
-        if emission.subject.pk not in lease.lost:
-            emission.send_robustly()
+    surroundings = _surroundings()
+    try:
+        for place, emission in enumerate(emissions):
+            if lease.is_due():
+                surroundings.close()
+                surroundings = _surroundings()
+                lease.renew({emission.subject.pk for emission in emissions[place:]})
+            if emission.subject.pk not in lease.lost:
+                emission.send_robustly()
+    finally:
+        surroundings.close()
     lease.end()
+
+
+def _surroundings() -> ExitStack:
+    """Open what other apps want around the sending. They close it before the rows that stand for it are forgotten."""
+    stack = ExitStack()
+    for opened in around_sending:
+        stack.enter_context(opened())
+    return stack
 
 
 def _claim_overdue(limit: int) -> list[Announcement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from django.db.models import Q
 
@@ -16,6 +17,8 @@ from .wakeup import wake
 
 Status = Config.Status
 UNKNOWN_REASON = "Reason not reported by the device."
+#: What other apps do with a device that moved to another organization, in the transaction of the move.
+after_move: list[Callable[[Device], None]] = []
 
 
 def deactivate(device: Device) -> None:
@@ -207,6 +210,8 @@ def change_organization(device: Device) -> None:
     if device.group is not None and device.group.organization_id != device.organization_id:
         device.group = None
         device.save(update_fields=["group"])
+    for follow in after_move:
+        follow(device)
     if device.is_deactivated() or not device._has_config():
         return
     config: Config = device.config

@@ -10,6 +10,8 @@ from .faults import FaultKind, Faults, Mix
 from .fleet import Fleet
 from .metrics import EndpointStats
 from .policy import AgentPolicy
+from .ssh import SshFace, SshFault
+from .ssh_fleet import SshOptions
 from .summary import Summary
 from .thread import FleetThread
 
@@ -24,6 +26,9 @@ __all__ = [
     "Fleet",
     "FleetThread",
     "Mix",
+    "SshFace",
+    "SshFault",
+    "SshOptions",
     "State",
     "Summary",
     "Violation",

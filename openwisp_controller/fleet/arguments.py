@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--devices", required=True, type=_device_count, metavar="N", help="number of devices")
     _add_run(parser.add_argument_group("the run"))
     _add_mix(parser.add_argument_group("shares of the devices, from 0 to 1, that are unlike the others (default: 0)"))
+    _add_ssh(parser.add_argument_group("SSH servers of the devices, on addresses in 127.77.0.0/16"))
     _add_faults(parser.add_argument_group("faults, each a probability from 0 to 1 (default: 0)"))
 
 
@@ -31,7 +32,7 @@ def shown(args: argparse.Namespace) -> dict[str, Any]:
     names = (
         "url", "devices", "interval", "duration", "timeout", "seed", "name_prefix", "concurrency", "insecure",
         "shipped_pauses", "mac_name_rate", "hardware_id_rate", "overwrite_rate",
-        "fail_rate", "lose_report_rate", "offline_rate", "power_cut",
+        "fail_rate", "lose_report_rate", "offline_rate", "power_cut", "ssh_port", "ssh_fault_rate",
     )  # fmt: skip
     return {name: getattr(args, name) for name in names}
 
@@ -60,6 +61,15 @@ def _add_mix(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--mac-name-rate", **rate, help="default hostname: they register with their MAC as name")
     group.add_argument("--hardware-id-rate", **rate, help="they derive their key from a hardware id")
     group.add_argument("--overwrite-rate", **rate, help="they overwrite UCI files instead of merging into them")
+
+
+def _add_ssh(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--ssh-port", type=_positive, metavar="PORT", help="run one per device, at this port")
+    group.add_argument("--ssh-password", default="openwisp-fleet", metavar="TEXT", help='password of "root"')
+    group.add_argument(
+        "--ssh-fault-rate", type=_probability, metavar="P", default=0.0,
+        help="share of the devices whose server refuses, hangs, has another key or the like",
+    )  # fmt: skip
 
 
 def _add_faults(group: argparse._ArgumentGroup) -> None:

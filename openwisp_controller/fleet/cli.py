@@ -19,6 +19,7 @@ from .faults import Faults, Mix
 from .fleet import Fleet
 from .policy import AgentPolicy
 from .progress import LiveProgress, PlainProgress, Progress, count_line, endpoint_table, fault_line
+from .ssh_fleet import SshOptions
 
 __all__ = ["add_arguments", "run"]
 
@@ -73,6 +74,7 @@ def _make_fleet(args: argparse.Namespace) -> Fleet:
         verify_tls=not args.insecure,
         policy=AgentPolicy.shipped() if args.shipped_pauses else None,
         mix=Mix(args.mac_name_rate, args.hardware_id_rate, args.overwrite_rate),
+        ssh=SshOptions(args.ssh_port, args.ssh_password, fault_rate=args.ssh_fault_rate) if args.ssh_port else None,
         faults=Faults(args.fail_rate, args.lose_report_rate, args.offline_rate, args.power_cut),
     )
 

@@ -30,7 +30,8 @@ class VirtualDevice:
     """
 
     __slots__ = (
-        "_agent", "_dice", "_on_event", "_on_violation", "_plan", "disturbed", "exit_code", "identity", "injected",
+        "_agent", "_dice", "_life", "_on_event", "_on_violation", "_plan", "_rebooting",
+        "disturbed", "exit_code", "identity", "injected",
         "management_ip", "policy", "reason", "state", "stopped", "storage",
     )  # fmt: skip
 
@@ -56,6 +57,8 @@ class VirtualDevice:
         self.injected: Counter[FaultKind] = Counter()
         self.management_ip: str | None = identity.management_ip
         self._agent: Agent | None = None
+        self._life: asyncio.Future[None] | None = None
+        self._rebooting = False
         self._on_event = on_event
         self._on_violation = on_violation
         self._dice = Dice(seed, identity.mac_address)
@@ -74,16 +77,30 @@ class VirtualDevice:
         self.stopped = False
         try:
             while True:
+                self._life = asyncio.ensure_future(self._supervise(transport))
                 try:
-                    await self._supervise(transport)
+                    await self._life
                 except PowerCut as cut:
                     self._agent = None
                     self.fault(FaultKind.POWER_CUT, str(cut.point))
+                except asyncio.CancelledError:
+                    if not self._rebooting:
+                        raise
+                    self._rebooting = False
+                    self._agent = None
                 else:
                     return
                 await asyncio.sleep(self.policy.boot_pause)
         finally:
             self._agent = None
+            if self._life is not None:
+                self._life.cancel()
+
+    def reboot(self) -> None:
+        """End everything but the storage and boot again. Call it in the event loop's thread."""
+        if self._life is not None and not self._life.done():
+            self._rebooting = True
+            self._life.cancel()
 
     async def _supervise(self, transport: Transport) -> None:
         """Start the agent, and again when it ended, until it has ended too soon too often."""

@@ -43,6 +43,7 @@ class EventKind(StrEnum):
 
     STATE = "state"
     REGISTERED = "registered"
+    PUSHED = "pushed"
     DOWNLOADED = "downloaded"
     APPLIED = "applied"
     ERROR = "error"

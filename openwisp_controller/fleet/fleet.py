@@ -14,6 +14,8 @@ from .faults import Faults, Mix
 from .identity import make_identity
 from .metrics import Metrics
 from .policy import AgentPolicy
+from .ssh import SshFace
+from .ssh_fleet import SshOptions, make_face
 from .storage import Storage
 from .summary import Summary, problem, summarize
 from .transport import HttpTransport, Transport
@@ -39,7 +41,8 @@ class Fleet:
 
     ``faults`` says how often devices fail by themselves; the attribute may be set at any time, from any thread.
     ``mix`` says how many of them are unlike the others. Both, like everything that is left to chance, are
-    functions of ``seed``. ``violations`` keeps the first thousand different ones.
+    functions of ``seed``. With ``ssh`` each device runs a real SSH server; ``faces`` holds them by the name of the
+    device. ``violations`` keeps the first thousand different ones.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Fleet:
         wrap_transport: Callable[[VirtualDevice, Transport], Transport] | None = None,
         faults: Faults | None = None,
         mix: Mix | None = None,
+        ssh: SshOptions | None = None,
     ) -> None:
         if devices < 1:
             raise ValueError(f"a fleet has at least one device, not {devices}")
@@ -84,6 +88,11 @@ class Fleet:
             self._make_device(number, seed, secret, policy, mix, (name_prefix, tags))
             for number in range(1, devices + 1)
         ]
+        self._ssh = ssh
+        self.faces: dict[str, SshFace] = {}
+        if ssh is not None:
+            for number, device in enumerate(self.devices, 1):
+                self.faces[device.name] = make_face(device, number, ssh, seed)
 
     async def run(self, duration: float | None = None, until: Callable[[Fleet], bool] | None = None) -> None:
         """Switch the devices on and let them work.
@@ -163,6 +172,17 @@ class Fleet:
 
     async def _power_on(self, device: VirtualDevice, transport: Transport, delay: float) -> None:
         await asyncio.sleep(delay)
+        face = self.faces.get(device.name)
+        if face is None or self._ssh is None or device.management_ip is None:
+            await self._run(device, transport)
+            return
+        await face.start(device.management_ip, self._ssh.port)
+        try:
+            await self._run(device, transport)
+        finally:
+            await face.stop()
+
+    async def _run(self, device: VirtualDevice, transport: Transport) -> None:
         await device.run(self._wrap_transport(device, transport) if self._wrap_transport else transport)
 
     def _look_for_defect(self, task: asyncio.Task[None]) -> None:

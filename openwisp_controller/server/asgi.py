@@ -1,6 +1,7 @@
 """WebSocket entry point."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openwisp_controller.server.settings")
 
@@ -11,11 +12,29 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from openwisp_notifications.websockets.routing import get_routes  # noqa: E402  (needs Django set up)
+# what follows needs Django set up
+from openwisp_notifications.websockets.routing import get_routes as get_notification_routes  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(get_routes()))),
-    }
+from openwisp_controller.connection.websockets.routing import get_routes as get_connection_routes  # noqa: E402
+
+
+class KnownRoutes:
+    """Refuses addresses that nobody serves, instead of failing."""
+
+    def __init__(self, routes: list[Any]) -> None:
+        self._routes = routes
+        self._router = URLRouter(routes)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"].lstrip("/")
+        if any(route.pattern.match(path) for route in self._routes):
+            await self._router(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+
+websockets = AllowedHostsOriginValidator(
+    AuthMiddlewareStack(KnownRoutes([*get_notification_routes(), *get_connection_routes()]))
 )
+application = ProtocolTypeRouter({"http": django_application, "websocket": websockets})

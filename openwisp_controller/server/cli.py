@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_http(web, workers=True)
     web.set_defaults(run=_web)
 
+    live = commands.add_parser("live", help="serve WebSockets (production)")
+    _add_http(live, workers=True, port=8001, threads=False)
+    live.set_defaults(run=_live)
+
     worker = commands.add_parser("worker", help="run background tasks (production)")
     worker.add_argument("--concurrency", type=_positive, default=_CORES, help="processes (default: cores)")
     worker.set_defaults(run=_worker)
@@ -82,12 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_http(parser: argparse.ArgumentParser, *, workers: bool) -> None:
+def _add_http(parser: argparse.ArgumentParser, *, workers: bool, port: int = 8000, threads: bool = True) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000)")
-    parser.add_argument(
-        "--threads", type=_positive, default=_THREADS, help="requests at once, per process (default: by cores, up to 8)"
-    )
+    parser.add_argument("--port", type=_port, default=port, help=f"TCP port (default: {port})")
+    if threads:
+        text = "requests at once, per process (default: by cores, up to 8)"
+        parser.add_argument("--threads", type=_positive, default=_THREADS, help=text)
     if workers:
         parser.add_argument("--workers", type=_positive, default=_CORES, help="processes (default: cores)")
 
@@ -122,7 +126,7 @@ def _serve(options: argparse.Namespace) -> int:
         return 2
     processes.prepare_embedded()
     print(f"Serving at http://{options.host}:{options.port}/admin/", flush=True)
-    processes.serve_http(
+    processes.serve_websockets(
         "openwisp_controller.server.embedded:application",
         options.host,
         options.port,
@@ -142,6 +146,16 @@ def _web(options: argparse.Namespace) -> int:
         options.port,
         workers=options.workers,
         threads=options.threads,
+    )
+    return 0
+
+
+def _live(options: argparse.Namespace) -> int:
+    from . import processes
+
+    _require_production()
+    processes.serve_websockets(
+        "openwisp_controller.server.asgi:application", options.host, options.port, workers=options.workers
     )
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -16,9 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..fleet import Fleet, FleetThread
+from ..fleet import Fleet, FleetThread, SshOptions
 
-_POLL_INTERVAL = 2.0
+_POLL_INTERVAL = 8.0
 _READY_WITHIN = 120.0
 _FOLLOWED_WITHIN = 120.0
 
@@ -56,21 +57,26 @@ def _show(options: argparse.Namespace) -> None:
     _migrate()
     from . import demo_data
 
-    scene = demo_data.create()
+    ssh = SshOptions(port=_free_port("127.77.0.1", 2222), password=secrets.token_urlsafe(12))
+    scene = demo_data.create(ssh)
     port = _free_port(options.host, options.port)
     url = f"http://{options.host}:{port}"
     with _server(options.host, port) as server:
         _wait_until_ready(url, server)
         say(f"The controller serves at {url}/admin/ (user {scene.username}, password {scene.password})")
-        fleet = Fleet(url, scene.secret, options.devices, interval=_POLL_INTERVAL, name_prefix="router")
+        fleet = Fleet(url, scene.secret, options.devices, interval=_POLL_INTERVAL, name_prefix="router", ssh=ssh)
         with FleetThread(fleet) as devices:
             say(f"{options.devices} virtual routers enrol and fetch their configuration")
             _wait(
                 devices, server, lambda fleet: _applied(fleet) and _database_agrees(fleet), "apply their configuration"
             )
             say(f"All {options.devices} are applied")
+            # as shipped, an agent tells its management address from its second poll on
+            _wait(devices, server, _can_be_reached, "tell their management addresses")
+            say("They told where they can be reached over SSH")
             before = fleet.checksums()
             say(f"Editing the template “{demo_data.WIFI}”: another SSID, channel 11")
+            edited = time.monotonic()
             demo_data.edit_wifi()
             _wait(
                 devices,
@@ -82,7 +88,13 @@ def _show(options: argparse.Namespace) -> None:
                 ),
                 "follow the template",
             )
+            took = time.monotonic() - edited
             say(f"All {options.devices} follow: they fetched, verified and applied the new configuration")
+            pushed = sum(any("SIGUSR1" in command for command in face.commands) for face in fleet.faces.values())
+            say(
+                f"{pushed} were told over SSH, so it took {took:.1f} s;"
+                f" they look by themselves only every {_POLL_INTERVAL:.0f} s"
+            )
             if fleet.violations:
                 raise Failed("the devices met violations of the protocol: " + "; ".join(fleet.problems()[:5]))
             if options.once:
@@ -91,6 +103,7 @@ def _show(options: argparse.Namespace) -> None:
                 f"\nLook around: {url}/admin/  user: {scene.username}  password: {scene.password}\n"
                 "  Devices, with their revisions and what is in them:  /admin/config/device/\n"
                 "  Edit a template and watch the devices follow:       /admin/config/template/\n"
+                "  Send commands to a device from its page, or to all: /admin/connection/batchcommand/\n"
                 "Enrol devices of your own with the shared secret      "
                 f"{scene.secret}\nCtrl-C ends the demo.",
                 flush=True,
@@ -175,6 +188,13 @@ def _wait(devices: FleetThread, server: subprocess.Popen[bytes], done: Callable[
 def _applied(fleet: Fleet) -> bool:
     summary = fleet.summary()
     return summary.applied == summary.devices == len(fleet.checksums())
+
+
+def _can_be_reached(fleet: Fleet) -> bool:
+    """Whether the controller knows the management address of every device."""
+    from ..config.models import Device
+
+    return Device.objects.filter(management_ip__isnull=False).count() == len(fleet.devices)
 
 
 def _database_agrees(fleet: Fleet) -> bool:

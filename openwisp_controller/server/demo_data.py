@@ -12,8 +12,11 @@ from openwisp_users.models import Organization
 
 from ..config.batch import batch
 from ..config.models import DeviceGroup, OrganizationConfigSettings, Template, Vpn
+from ..connection.models import Credentials
+from ..fleet import SshOptions
 from ..pki.models import Ca
 
+SSH = "openwisp_controller.connection.connectors.ssh.Ssh"
 BACKEND = "netjsonconfig.OpenWrt"
 VPN_BACKENDS = "openwisp_controller.vpn_backends"
 WIREGUARD = {"wireguard": [{"name": "wg0", "port": 51820}]}
@@ -132,8 +135,8 @@ class Scene:
     password: str
 
 
-def create() -> Scene:
-    """Create the objects of the demo, or reset the password of the administrator where they exist."""
+def create(ssh: SshOptions) -> Scene:
+    """Create the objects of the demo, or reset the passwords of administrator and devices where they exist."""
     password = secrets.token_urlsafe(9)
     user, _ = get_user_model().objects.get_or_create(
         username="admin", defaults={"is_staff": True, "is_superuser": True, "email": "admin@example.org"}
@@ -144,6 +147,12 @@ def create() -> Scene:
     if created:
         with batch():
             _populate(organization)
+    credentials = Credentials.objects.filter(organization=organization).first() or Credentials(
+        organization=organization, name="Routers", connector=SSH, auto_add=True
+    )
+    credentials.params = {"username": "root", "password": ssh.password, "port": ssh.port}
+    credentials.full_clean()
+    credentials.save()
     return Scene(organization.config_settings.shared_secret, user.username, password)
 
 

@@ -1,17 +1,28 @@
-"""The embedded server process: HTTP, a worker and a scheduler in one, sharing the in-memory broker."""
+"""The embedded server process: HTTP, WebSockets, a worker and a scheduler in one, sharing the in-memory broker."""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
+from .asgi import websockets
+from .bridge import WsgiBridge
 from .celery import app
-from .wsgi import application
+from .processes import THREADS
+from .wsgi import application as wsgi_application
 
 logger = logging.getLogger(__name__)
 _RESTART_AFTER = 2.0
+_http = WsgiBridge(wsgi_application, int(os.environ.get(THREADS, "4")))
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answer HTTP with the WSGI application, which is the cheaper way, and WebSockets besides it."""
+    await (websockets if scope["type"] == "websocket" else _http)(scope, receive, send)
 
 
 def run_worker() -> None:

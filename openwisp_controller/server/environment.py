@@ -91,6 +91,25 @@ def secret_key() -> str:
     return generated_secret("secret-key")
 
 
+def encryption_keys() -> list[str]:
+    """Return the keys for secrets in the database, the current one first: from ``ENCRYPTION_KEYS``, comma separated.
+
+    In the embedded mode they else stand in a file of the data directory, one a line.
+
+    Raises:
+        ImproperlyConfigured: in production without ``ENCRYPTION_KEYS``.
+    """
+    keys = words("ENCRYPTION_KEYS")
+    if keys:
+        return keys
+    if is_production():
+        raise ImproperlyConfigured(
+            "ENCRYPTION_KEYS is not set. Production needs one to keep the credentials of devices secret: make it with"
+            " `openssl rand -base64 32` and keep a copy of it, for without it the credentials are lost."
+        )
+    return generated_secret("encryption-keys").split()
+
+
 def gdal_is_installed() -> bool:
     """Tell whether the GDAL library, which maps need, is on this machine."""
     return ctypes.util.find_library("gdal") is not None

@@ -11,6 +11,40 @@ from django.core.exceptions import ImproperlyConfigured
 
 from . import environment
 
+#: Names the environment variable by which the embedded server hears how many requests to answer at once.
+THREADS = "OPENWISP_HTTP_THREADS"
+
+
+def serve_websockets(target: str, host: str, port: int, *, workers: int, threads: int = 4) -> None:
+    """Serve an ASGI application, WebSockets included, until the process is told to stop.
+
+    Args:
+        target: ``module:name`` of the application.
+        host: address to listen at.
+        port: TCP port.
+        workers: processes.
+        threads: HTTP requests at once, for an application that answers them in threads.
+    """
+    _require_free(host, port)
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    os.environ[THREADS] = str(threads)
+    server = Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        workers=workers,
+        backlog=2048,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+        log_level=LogLevels.warning,
+        process_name=None,
+    )
+    server.serve()
+
 
 def serve_http(target: str, host: str, port: int, *, workers: int, threads: int) -> None:
     """Serve a WSGI application until the process is told to stop.

@@ -32,6 +32,7 @@ if PRODUCTION and not REDIS_URL:
 DATABASES: dict[str, Any] = {
     "default": environment.database_from_url(DATABASE_URL) if PRODUCTION else environment.embedded_database()
 }
+OPENWISP_CONTROLLER_ENCRYPTION_KEYS = environment.encryption_keys()
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 INSTALLED_APPS = [
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
     "openwisp_controller.pki",
     "openwisp_controller.config",
     "openwisp_ipam",
+    "openwisp_controller.connection",
     "openwisp_notifications",
     "django.contrib.admin",
     "django.forms",
@@ -148,7 +150,7 @@ if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CHANNEL_LAYERS = {"default": {"BACKEND": "openwisp_controller.server.layers.ThreadedChannelLayer"}}
     CELERY_BROKER_URL = "memory://localhost"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
     CELERY_WORKER_PREFETCH_MULTIPLIER = 100
@@ -162,6 +164,10 @@ RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION e
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "openwisp_controller.config.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
     "renew certificates": {"task": "openwisp_controller.pki.tasks.reconcile", "schedule": RECONCILE_INTERVAL},
+    "reconcile connections": {
+        "task": "openwisp_controller.connection.tasks.reconcile",
+        "schedule": RECONCILE_INTERVAL,
+    },
     "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
 }
 

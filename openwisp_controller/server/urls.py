@@ -19,6 +19,7 @@ urlpatterns = [
     path("config/schema.json", choices.schema, name="config_schema"),
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
+    path("api/v1/", include("openwisp_controller.connection.api.urls")),
     path("", include("openwisp_notifications.urls")),
     path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),
 ]

@@ -109,6 +109,7 @@ def deployment(directory: Path, **settings: str) -> Iterator[Deployment]:
             DATABASE_URL=database.url,
             REDIS_URL=broker.url,
             SECRET_KEY="only-for-tests",
+            ENCRYPTION_KEYS="only-for-tests-only-for-tests-only-for-tests",
             ALLOWED_HOSTS="127.0.0.1",
             RECONCILE_INTERVAL="2",
             STATIC_ROOT=str(directory / "static"),

@@ -40,7 +40,14 @@ Template.objects.create(
 
 def environment(**values: str) -> dict[str, str]:
     """The environment of a process: nothing of the test suite's own configuration, then ``values``."""
-    dropped = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "OPENWISP_DATA_DIR"}
+    dropped = {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "ENCRYPTION_KEYS",
+        "DJANGO_SETTINGS_MODULE",
+        "OPENWISP_DATA_DIR",
+    }
     return {**{name: value for name, value in os.environ.items() if name not in dropped}, **values}
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from ..services import free_port
+from ..ssh import PASSWORD, SshServers
 from .processes import Process, environment, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
@@ -90,3 +94,65 @@ def test_the_server_survives_a_port_in_use(env: dict[str, str], tmp_path: Path) 
         second = run("serve", "--port", str(port), env=env, timeout=60)
     assert second.returncode != 0
     assert str(port) in second.stderr
+
+
+SESSION = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+from pathlib import Path
+from openwisp_users.models import Organization
+from openwisp_controller.config.models import Config, Device
+from openwisp_controller.connection.models import Credentials, DeviceConnection
+user = get_user_model().objects.create_superuser("root", "root@example.org", "password")
+client = Client()
+client.force_login(user)
+organization = Organization.objects.create(name="e2e", slug="e2e")
+device = Device.objects.create(
+    organization=organization, name="router", mac_address="02:00:00:00:00:01", management_ip="127.0.0.1"
+)
+Config.objects.create(device=device, backend="netjsonconfig.OpenWrt")
+params = {{"username": "root", "password": "{password}", "port": {port}}}
+credentials = Credentials(
+    organization=organization, name="all", connector="openwisp_controller.connection.connectors.ssh.Ssh", params=params
+)
+credentials.save()
+connection = DeviceConnection(device=device, credentials=credentials)
+connection.full_clean()
+connection.save()
+Path("{path}").write_text(client.cookies["sessionid"].value + " " + str(device.pk))
+"""
+
+
+def test_commands_are_sent_and_watched_live(env: dict[str, str], tmp_path: Path, ssh: SshServers) -> None:
+    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+    path = tmp_path / "session"
+    code = SESSION.format(password=PASSWORD, port=ssh.start().port, path=path)
+    prepared = run("manage", "shell", "-v0", "-c", code, env=env)
+    assert prepared.returncode == 0, prepared.stderr
+    session, device = path.read_text().split()
+    port = free_port()
+    server = Process(("serve", "--port", str(port)), env, tmp_path / "log")
+    with running(server):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
+        messages = asyncio.run(send_and_watch(f"http://127.0.0.1:{port}", device, session))
+    assert messages[-1]["data"]["output"] == "1\n2\n3\n4\n5\n6\n"
+    assert messages[-1]["data"]["status"] == "success"
+    assert len(messages) > 1, "the output was not shown while the command was running"
+    assert (tmp_path / "data" / "encryption-keys").stat().st_mode & 0o777 == 0o600
+    assert PASSWORD not in server.output
+
+
+async def send_and_watch(url: str, device: str, session: str) -> list[Any]:
+    messages: list[Any] = []
+    jar = aiohttp.CookieJar(unsafe=True)  # which means: addresses instead of names
+    async with aiohttp.ClientSession(cookies={"sessionid": session}, cookie_jar=jar) as client:
+        async with client.get(f"{url}/admin/") as page:
+            token = client.cookie_jar.filter_cookies(page.url)["csrftoken"].value
+        async with client.ws_connect(f"{url}/ws/controller/device/{device}/command", origin=url) as socket:
+            data = {"type": "custom", "input": {"command": "count 6 every 0.4"}}
+            commands = f"{url}/api/v1/controller/device/{device}/command/"
+            async with client.post(commands, json=data, headers={"X-CSRFToken": token}) as answer:
+                assert answer.status == 201, await answer.text()
+            while not messages or messages[-1]["data"]["status"] == "in-progress":
+                messages.append(json.loads((await socket.receive(timeout=60)).data))
+    return messages

@@ -36,6 +36,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
         DATABASE_URL=urlunsplit(url._replace(path=f"/{name}")),
         REDIS_URL=redis,
         SECRET_KEY="only-for-tests",
+        ENCRYPTION_KEYS="only-for-tests-only-for-tests-only-for-tests",
         ALLOWED_HOSTS="127.0.0.1",
         RECONCILE_INTERVAL="3",
         STATIC_ROOT=str(tmp_path / "static"),

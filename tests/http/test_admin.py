@@ -73,6 +73,7 @@ def device_form(device: Device, templates: Any = (), **values: Any) -> dict[str,
         "config-INITIAL_FORMS": int(config is not None), "config-MIN_NUM_FORMS": 0, "config-MAX_NUM_FORMS": 1,
         "config-0-backend": make.BACKEND, "config-0-config": json.dumps(config.config if config else {}),
         "config-0-context": json.dumps(config.context if config else {}), "config-0-release_policy": "automatic",
+        "deviceconnection_set-TOTAL_FORMS": 0, "deviceconnection_set-INITIAL_FORMS": 0,
         "config-0-templates": ",".join(str(template.pk) for template in templates),
     }  # fmt: skip
     if config is not None:

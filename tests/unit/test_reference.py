@@ -11,10 +11,16 @@ import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import signals
+from openwisp_controller.connection import signals as connection_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/reference/signals.md").read_text()
-SIGNALS = [name for name, value in vars(signals).items() if isinstance(value, Signal)]
+SIGNALS = [
+    (module, name)
+    for module in (signals, connection_signals)
+    for name, value in vars(module).items()
+    if isinstance(value, Signal)
+]
 
 
 def generator() -> ModuleType:
@@ -26,9 +32,9 @@ def generator() -> ModuleType:
     return module
 
 
-def documented_in_code(name: str) -> list[str]:
+def documented_in_code(module: ModuleType, name: str) -> list[str]:
     """The argument names in the text below the declaration of a signal."""
-    source = Path(signals.__file__).read_text()
+    source = Path(str(module.__file__)).read_text()
     match = re.search(rf'^{name} = Signal\(\)\n"""Arguments: (.*?)\.', source, re.MULTILINE)
     assert match, f"{name} does not list its arguments"
     return re.findall(r"(\w+)(?: \([^)]*\))?(?:, |$)", match[1])
@@ -45,18 +51,18 @@ def test_table_of_changes_is_up_to_date() -> None:
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.parametrize("name", SIGNALS)
-def test_every_signal_says_how_often_it_is_delivered(name: str) -> None:
+@pytest.mark.parametrize(("module", "name"), SIGNALS)
+def test_every_signal_says_how_often_it_is_delivered(module: ModuleType, name: str) -> None:
     assert re.search(r"^\*\*Delivery\*\*: (exactly once|once per request)", SECTIONS[name], re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", SIGNALS)
-def test_every_signal_has_a_section_with_its_arguments(name: str) -> None:
+@pytest.mark.parametrize(("module", "name"), SIGNALS)
+def test_every_signal_has_a_section_with_its_arguments(module: ModuleType, name: str) -> None:
     section = SECTIONS[name]
-    assert f"**Path**: `openwisp_controller.config.signals.{name}`" in section
+    assert f"**Path**: `{module.__name__}.{name}`" in section
     arguments = re.search(r"\*\*Arguments\*\*: (.*?)\n\n", section + "\n\n", re.DOTALL)
     assert arguments is not None
-    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", arguments[1])) == documented_in_code(name)
+    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", arguments[1])) == documented_in_code(module, name)
 
 
 def test_every_environment_variable_is_documented() -> None:
@@ -66,7 +72,7 @@ def test_every_environment_variable_is_documented() -> None:
     source = "".join(
         (ROOT / f"openwisp_controller/server/{name}.py").read_text() for name in ("settings", "environment")
     )
-    read = set(re.findall(r"(?:environ\.get|environment\.(?:flag|number|words))\(\s*\"([A-Z_]+)\"", source))
+    read = set(re.findall(r"(?:environ\.get|(?:environment\.)?\b(?:flag|number|words))\(\s*\"([A-Z_]+)\"", source))
     assert read == documented
 
 

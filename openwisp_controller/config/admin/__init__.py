@@ -1,6 +1,6 @@
 """Administration pages of devices, templates, groups and VPN servers."""
 
-from .device import DeviceAdmin
+from .device import DeviceAdmin, DevicePageExtension, extend_device_page
 from .group import DeviceGroupAdmin
 from .organization import ConfigSettingsInline, LimitsInline
 from .revision import RevisionAdmin
@@ -11,8 +11,10 @@ __all__ = [
     "ConfigSettingsInline",
     "DeviceAdmin",
     "DeviceGroupAdmin",
+    "DevicePageExtension",
     "LimitsInline",
     "RevisionAdmin",
     "TemplateAdmin",
     "VpnAdmin",
+    "extend_device_page",
 ]

@@ -16,7 +16,7 @@ from reversion.admin import VersionAdmin
 from reversion.models import Version
 
 from ..batch import batch
-from ..models import Config, Template
+from ..models import Template
 
 
 def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) -> QuerySet[Template]:
@@ -82,7 +82,8 @@ def _is_managed(request: HttpRequest, version: Version) -> bool:
     if user.is_superuser:
         return True
     managed = {str(key) for key in user.organizations_managed}
-    path = "device__organization" if version._model is Config else "organization"
+    belongs_to_device = any(field.name == "device" for field in version._model._meta.concrete_fields)
+    path = "device__organization" if belongs_to_device else "organization"
     now = version._model._base_manager.filter(pk=version.object_id).values_list(path, flat=True)
-    then = [] if version._model is Config else [version.field_dict.get("organization_id")]
+    then = [] if belongs_to_device else [version.field_dict.get("organization_id")]
     return all(str(organization) in managed for organization in (*now, *then))

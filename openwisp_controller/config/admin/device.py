@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import reversion
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -38,6 +41,30 @@ class GroupFilter(MultitenantRelatedOrgFilter):
         return groups if self.user.is_superuser else managed
 
 
+@dataclass(frozen=True)
+class DevicePageExtension:
+    """What another app adds to the pages of devices.
+
+    ``inlines`` are inline forms, ``tools`` and ``panel`` names of templates, shown among the object tools and below the
+    inlines; ``context`` gives variables to them. ``urls`` gives addresses below ``/admin/config/device/``.
+    """
+
+    inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = ()
+    tools: str = ""
+    panel: str = ""
+    context: Callable[[HttpRequest, Device], dict[str, Any]] = lambda request, device: {}
+    urls: Callable[[DeviceAdmin], list[Any]] = lambda device_admin: []
+
+
+def extend_device_page(extension: DevicePageExtension) -> None:
+    """Add to the pages of devices; to be called by the ``admin`` module of an app."""
+    DeviceAdmin.extensions += (extension,)
+    DeviceAdmin.inlines += extension.inlines
+    reversion.unregister(Device)
+    admin.site.unregister(Device)
+    admin.site.register(Device, DeviceAdmin)
+
+
 @admin.register(Device)
 class DeviceAdmin(DeviceTools, ControllerAdmin):
     change_form_template = "admin/config/device/change_form.html"
@@ -46,13 +73,25 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     list_select_related = ("organization", "group", "config")
     search_fields = ("id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip")
     readonly_fields = ("id", "last_ip", "created", "modified")
-    inlines = (ConfigInline,)
+    inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = (ConfigInline,)
+    extensions: tuple[DevicePageExtension, ...] = ()
     actions = ("activate_devices", "deactivate_devices", "change_group")
     multitenant_shared_relations = ["group"]
     fields = (
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
         "last_ip", "id", "created", "modified",
     )  # fmt: skip
+
+    def get_urls(self) -> list[Any]:
+        added = [url for extension in self.extensions for url in extension.urls(self)]
+        return [*added, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        device = kwargs.get("obj")
+        context["extensions"] = self.extensions if device is not None else ()
+        for extension in context["extensions"]:
+            context.update(extension.context(request, device))
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = list(super().get_fields(request, obj))

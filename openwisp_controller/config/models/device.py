@@ -132,6 +132,10 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         """Tell whether the device was deactivated and has removed its configuration."""
         return self._is_deactivated and (not self._has_config() or self.config.status == "deactivated")
 
+    def can_be_updated(self) -> bool:
+        """Tell whether the device has something to fetch, so that it is told so."""
+        return self._has_config() and self.config.can_be_updated()
+
     def deactivate(self) -> None:
         """Empty the device's configuration and stop managing it; see ``lifecycle.deactivate``."""
         from ..lifecycle import deactivate

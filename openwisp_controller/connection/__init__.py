@@ -1,0 +1,1 @@
+"""How the controller reaches devices: credentials, connections, push, commands, live updates."""

@@ -1,0 +1,1 @@
+"""The REST interface of credentials, connections and commands."""

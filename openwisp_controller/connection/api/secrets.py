@@ -1,0 +1,36 @@
+"""Which parameters of credentials are shown to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..commands import MASK
+from ..models import Credentials
+
+_SECRET = ("password", "key", "community")
+
+
+def shown_params(credentials: Credentials, user: Any) -> dict[str, Any]:
+    """Return the parameters with the secrets masked; in clear for those who may change the credentials.
+
+    Args:
+        user: who asks; None = nobody may see secrets here.
+    """
+    params: dict[str, Any] = dict(credentials.params)
+    if user is not None and _may_change(credentials, user):
+        return params
+    secret = getattr(credentials.connector_class, "secret_params", _SECRET)
+    return {name: MASK if name in (*secret, *_SECRET) else value for name, value in params.items()}
+
+
+def restore_masked(params: Any, stored: dict[str, Any]) -> Any:
+    """Return parameters in which a mask stands for the stored value."""
+    if not isinstance(params, dict):
+        return params
+    return {name: stored[name] if value == MASK and name in stored else value for name, value in params.items()}
+
+
+def _may_change(credentials: Credentials, user: Any) -> bool:
+    if user.is_superuser:
+        return True
+    return credentials.organization_id is not None and user.has_perm("connection.change_credentials")

@@ -1,0 +1,218 @@
+"""What the REST interface shows and takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db.models import QuerySet
+from openwisp_users.api.mixins import FilterSerializerByOrgManaged
+from rest_framework import serializers
+
+from .. import commands
+from ..models import BatchCommand, Command, Credentials, DeviceConnection
+from .secrets import restore_masked, shown_params
+
+_STAMPS = ("created", "modified")
+
+
+class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
+    """Checks with the model itself, and stores what the model made of the values."""
+
+    def filter_fields(self) -> None:
+        super().filter_fields()
+        if not self.context["request"].user.is_superuser and "organization" in self.fields:
+            self.fields["organization"].required = True
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        data = super().validate(data)
+        instance = self.instance or self.Meta.model(**self.fixed_values())
+        for name, value in data.items():
+            setattr(instance, name, value)
+        try:
+            self.check(instance)
+        except ModelError as error:
+            raise serializers.ValidationError(error.message_dict) from None
+        self.checked = instance
+        return data
+
+    def check(self, instance: Any) -> None:
+        """Check an instance as it would be stored; raise Django's ``ValidationError``."""
+        instance.full_clean()
+
+    def fixed_values(self) -> dict[str, Any]:
+        """Return what the address already says about a new object."""
+        return {}
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        self.checked.save()
+        return self.checked
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        self.checked.save()
+        return self.checked
+
+
+class CredentialsSerializer(ValidatedSerializer):
+    params = serializers.JSONField()
+
+    class Meta:
+        model = Credentials
+        fields = ("id", "connector", "name", "organization", "auto_add", "params", *_STAMPS)
+        read_only_fields = ("id", *_STAMPS)
+
+    def validate_params(self, value: Any) -> Any:
+        """A mask stands for what is stored."""
+        return restore_masked(value, self.instance.params if self.instance else {})
+
+    def to_representation(self, instance: Credentials) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        shown["params"] = shown_params(instance, self.context["request"].user)
+        return shown
+
+
+class CredentialsListSerializer(CredentialsSerializer):
+    """Lists never show secrets."""
+
+    def to_representation(self, instance: Credentials) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        shown["params"] = shown_params(instance, None)
+        return shown
+
+
+class DeviceConnectionSerializer(ValidatedSerializer):
+    include_shared = True
+
+    class Meta:
+        model = DeviceConnection
+        fields = ("id", "credentials", "update_strategy", "enabled", "is_working", "failure_reason", "last_attempt",
+                  *_STAMPS)  # fmt: skip
+        read_only_fields = ("id", "is_working", "failure_reason", "last_attempt", *_STAMPS)
+
+    def fixed_values(self) -> dict[str, Any]:
+        return {"device": self.context["device"]}
+
+
+class CommandSerializer(serializers.ModelSerializer):
+    """How a command is shown: secrets are masked, relations plain texts, as messages need them."""
+
+    input = serializers.CharField(source="input_text", read_only=True)
+    type = serializers.CharField(source="type_label", read_only=True)
+    type_name = serializers.CharField(source="type", read_only=True)
+    device = serializers.UUIDField(source="device_id", format="hex_verbose", read_only=True)
+    connection = serializers.UUIDField(source="connection_id", format="hex_verbose", read_only=True)
+    batch_command = serializers.UUIDField(source="batch_command_id", format="hex_verbose", read_only=True)
+
+    class Meta:
+        model = Command
+        fields = ("id", "input", "device", "connection", *_STAMPS, "status", "type", "output", "type_name",
+                  "batch_command")  # fmt: skip
+        read_only_fields = fields
+
+
+class NewCommandSerializer(ValidatedSerializer):
+    """What is needed to send a command."""
+
+    type = serializers.ChoiceField(choices=())
+    input = serializers.JSONField(allow_null=True)
+    connection = serializers.PrimaryKeyRelatedField(
+        queryset=DeviceConnection.objects.none(), required=False, allow_null=True
+    )
+
+    class Meta:
+        model = Command
+        fields = ("type", "input", "connection")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        device = self.context.get("device")
+        if device is not None:
+            self.fields["type"].choices = commands.allowed_commands(device.organization_id)
+            self.fields["connection"].queryset = device.deviceconnection_set.all()
+
+    def filter_fields(self) -> None:
+        """The device, which decides about everything here, was checked already."""
+
+    def fixed_values(self) -> dict[str, Any]:
+        return {"device": self.context["device"]}
+
+    def check(self, instance: Any) -> None:
+        instance.full_clean()
+
+    def to_representation(self, instance: Command) -> dict[str, Any]:
+        return CommandSerializer(instance, context=self.context).data
+
+
+class BatchCommandSerializer(serializers.ModelSerializer):
+    """How a mass command is shown in lists."""
+
+    device_count = serializers.IntegerField(read_only=True)
+    input = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BatchCommand
+        fields = ("id", "organization", "status", "type", "input", "label", "notes", "group", "stop_after_failures",
+                  "device_count", "skipped_devices", *_STAMPS)  # fmt: skip
+        read_only_fields = fields
+
+    def get_input(self, batch: BatchCommand) -> Any:
+        return commands.masked(batch.type, batch.input)
+
+
+class BatchCommandDetailSerializer(BatchCommandSerializer):
+    """How a single mass command is shown."""
+
+    counts = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = BatchCommand
+        fields = (*BatchCommandSerializer.Meta.fields, "devices", "counts")
+        read_only_fields = fields
+
+
+class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
+    """What is needed for a mass command."""
+
+    input = serializers.JSONField(required=False, allow_null=True, default=None)
+
+    class Meta:
+        model = BatchCommand
+        fields = ("organization", "type", "input", "label", "notes", "group", "devices", "stop_after_failures")
+
+    def filter_fields(self) -> None:
+        super().filter_fields()
+        user = self.context["request"].user
+        devices = self.fields["devices"].child_relation
+        if not user.is_superuser:
+            devices.queryset = devices.queryset.filter(organization__in=user.organizations_managed)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        user = self.context["request"].user
+        if not user.is_superuser and data.get("organization") is None:
+            raise serializers.ValidationError(
+                {"non_field_errors": ["Only superusers can execute batch commands without an organization."]}
+            )
+        return data
+
+    def batch(self) -> tuple[BatchCommand, list[Any]]:
+        """Return the checked mass command, not stored yet, and the devices that were named."""
+        data = dict(self.validated_data)
+        devices = data.pop("devices", [])
+        batch = BatchCommand(**data)
+        try:
+            batch.full_clean(exclude=None if self.context.get("complete", True) else {"type", "label"})
+        except ModelError as error:
+            raise serializers.ValidationError(error.message_dict) from None
+        return batch, devices
+
+
+class DryRunSerializer(NewBatchCommandSerializer):
+    """A mass command that is only looked at: what it is called does not matter, what it does may be open."""
+
+    class Meta(NewBatchCommandSerializer.Meta):
+        extra_kwargs = {"label": {"required": False}, "type": {"required": False}}
+
+
+def devices_of(queryset: QuerySet[Any]) -> list[str]:
+    """Return primary keys as texts."""
+    return [str(key) for key in queryset.values_list("pk", flat=True)]

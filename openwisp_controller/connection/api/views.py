@@ -1,0 +1,170 @@
+"""The REST interface: parse, check, call, answer."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db.models import Count, QuerySet
+from openwisp_users.api.mixins import FilterByOrganizationManaged, FilterByParentManaged, ProtectedAPIMixin
+from openwisp_utils.api.pagination import OpenWispPagination
+from rest_framework import generics
+from rest_framework.exceptions import NotFound, ParseError, PermissionDenied, ValidationError
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ...config.models import Device
+from .. import batches
+from ..models import BatchCommand, Command, Credentials, DeviceConnection
+from . import serializers
+
+
+class CredentialsView(ProtectedAPIMixin, FilterByOrganizationManaged):  # type: ignore[misc]
+    queryset = Credentials.objects.order_by("-created")
+    pagination_class = OpenWispPagination
+
+
+class CredentialsList(CredentialsView, generics.ListCreateAPIView):
+    def get_serializer_class(self) -> Any:
+        creating = self.request.method == "POST"
+        return serializers.CredentialsSerializer if creating else serializers.CredentialsListSerializer
+
+
+class CredentialsDetail(CredentialsView, generics.RetrieveUpdateDestroyAPIView):
+    serializer_class = serializers.CredentialsSerializer
+
+
+class OfDevice(ProtectedAPIMixin, FilterByParentManaged, generics.GenericAPIView):  # type: ignore[misc]
+    """Something that belongs to the device in the address."""
+
+    organization_field = "device__organization"
+    pagination_class = OpenWispPagination
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return Command.objects.none()
+        return super().get_queryset().filter(device=self.kwargs["device_id"])
+
+    def get_parent_queryset(self) -> QuerySet[Device]:
+        return Device.objects.filter(pk=self.kwargs["device_id"])
+
+    def get_organization_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(organization__in=self.request.user.organizations_managed)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.assert_parent_exists()
+        if request.method not in SAFE_METHODS and self.device.is_deactivated():
+            raise PermissionDenied
+
+    @property
+    def device(self) -> Device:
+        """The device in the address; 404 where it is none of the person's."""
+        if "_device" not in self.__dict__:
+            self._device = self.get_parent_queryset().select_related("config", "organization").first()
+        if self._device is None:
+            raise NotFound
+        return self._device
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = super().get_serializer_context()
+        return context if getattr(self, "swagger_fake_view", False) else {**context, "device": self.device}
+
+
+class DeviceConnectionView(OfDevice):
+    queryset = DeviceConnection.objects.select_related("credentials", "device__config").order_by("-created")
+    serializer_class = serializers.DeviceConnectionSerializer
+
+
+class DeviceConnectionList(DeviceConnectionView, generics.ListCreateAPIView):
+    pass
+
+
+class DeviceConnectionDetail(DeviceConnectionView, generics.RetrieveUpdateDestroyAPIView):
+    pass
+
+
+class CommandView(OfDevice):
+    queryset = Command.objects.order_by("-created")
+    serializer_class = serializers.CommandSerializer
+
+
+class CommandList(CommandView, generics.ListCreateAPIView):
+    def get_serializer_class(self) -> Any:
+        creating = self.request.method not in SAFE_METHODS
+        return serializers.NewCommandSerializer if creating else serializers.CommandSerializer
+
+
+class CommandDetail(CommandView, generics.RetrieveAPIView):
+    pass
+
+
+class BatchCommandView(ProtectedAPIMixin, FilterByOrganizationManaged, generics.GenericAPIView):  # type: ignore[misc]
+    queryset = BatchCommand.objects.annotate(device_count=Count("devices")).order_by("-created")
+    pagination_class = OpenWispPagination
+
+    def get_organization_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those for the whole system are for superusers."""
+        return queryset.filter(organization__in=self.request.user.organizations_managed)
+
+
+class BatchCommandList(BatchCommandView, generics.ListAPIView):
+    serializer_class = serializers.BatchCommandSerializer
+
+
+class BatchCommandDetail(BatchCommandView, generics.RetrieveAPIView):
+    serializer_class = serializers.BatchCommandDetailSerializer
+
+
+class BatchCommandCancel(BatchCommandView):
+    """Send no further commands of a mass command."""
+
+    serializer_class = serializers.BatchCommandDetailSerializer
+
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        batch = self.get_object()
+        batches.cancel(batch)
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class BatchCommandExecute(BatchCommandView):
+    """GET says what would happen, POST makes it happen."""
+
+    serializer_class = serializers.NewBatchCommandSerializer
+
+    def get(self, request: Request) -> Response:
+        serializer = serializers.DryRunSerializer(
+            data=_from_query(request), context={**self.get_serializer_context(), "complete": False}
+        )
+        batch, devices = self._parsed(serializer)
+        plan = batches.plan(batch, devices)
+        return Response({"devices": plan.devices, "skipped": plan.skipped})
+
+    def post(self, request: Request) -> Response:
+        batch, devices = self._parsed(self.get_serializer(data=request.data))
+        batches.execute(batch, devices)
+        return Response({"batch": str(batch.pk)}, status=201)
+
+    def _parsed(self, serializer: Any) -> tuple[BatchCommand, QuerySet[Device]]:
+        serializer.is_valid(raise_exception=True)
+        batch, devices = serializer.batch()
+        try:
+            return batch, batches.targets(batch, devices)
+        except ModelError as error:
+            raise ValidationError(error.message_dict) from None
+
+
+def _from_query(request: Request) -> dict[str, Any]:
+    query = request.query_params
+    data: dict[str, Any] = {name: query[name] for name in ("organization", "type", "label", "group") if name in query}
+    if "devices" in query:
+        data["devices"] = query.getlist("devices")
+    if "input" in query:
+        try:
+            data["input"] = json.loads(query["input"])
+        except ValueError as error:
+            raise ParseError(f"JSON parse error - {error}") from None
+    return data

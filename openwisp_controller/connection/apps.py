@@ -1,0 +1,63 @@
+"""Start-up of the connection app."""
+
+from typing import Any, ClassVar
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ConnectionConfig(AppConfig):
+    name = "openwisp_controller.connection"
+    label = "connection"
+    verbose_name = _("Network Device Credentials")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    #: Other apps append texts; a failure whose reason holds one of them is not announced to people.
+    _ignore_connection_notification_reasons: ClassVar[list[str]] = []
+
+    def ready(self) -> None:
+        from . import checks, commands, notifications
+        from .settings import settings
+
+        settings.verify()
+        commands.register_user_commands()
+        checks.register()
+        notifications.register()
+        self._connect()
+        self._register_menu()
+
+    def _connect(self) -> None:
+        """Connect to what the configuration app announces."""
+        from celery.signals import worker_process_shutdown, worker_shutdown
+        from django.db.models.signals import post_save
+
+        from ..config import announcements, lifecycle
+        from ..config.models import Config
+        from ..config.signals import config_deactivating, config_modified
+        from . import assignment, notifications, push, worker
+        from .signals import is_working_changed
+
+        config_modified.connect(push.on_change, dispatch_uid="connection_push_modified")
+        config_deactivating.connect(push.on_change, dispatch_uid="connection_push_deactivating")
+        announcements.around_sending.append(push.collecting)
+        lifecycle.after_move.append(assignment.follow_move)
+        post_save.connect(assignment.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
+        is_working_changed.connect(notifications.on_is_working_changed, dispatch_uid="connection_notify")
+        for signal in (worker_process_shutdown, worker_shutdown):
+            signal.connect(worker.stop, dispatch_uid="connection_worker_stop")
+
+    def _register_menu(self) -> None:
+        from openwisp_utils.admin_theme.menu import register_menu_subitem
+
+        pages: tuple[tuple[int, Any, str], ...] = (
+            (20, _("Access Credentials"), "connection.Credentials"),
+            (21, _("Mass Commands"), "connection.BatchCommand"),
+        )
+        for position, label, model in pages:
+            register_menu_subitem(
+                group_position=30,
+                item_position=position,
+                config={
+                    "label": label, "model": model, "name": "changelist", "icon": "controller-configuration-icon",
+                },
+            )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Storing what attempts to reach devices came to, however many at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from .hostkeys import HostKeyPolicy
+from .models import DeviceConnection, HostKey
+from .wakeup import wake
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to connect."""
+
+    connection_id: Any
+    device_id: Any
+    reason: str
+    """Why it failed; empty when it did not."""
+    policy: HostKeyPolicy | None = None
+
+
+def store(attempts: Sequence[Attempt]) -> None:
+    """Store the outcome of attempts; what did not change costs one statement for all of them."""
+    if not attempts:
+        return
+    now = timezone.now()
+    latest = {attempt.connection_id: attempt for attempt in attempts}
+    with transaction.atomic():
+        rows = DeviceConnection.objects.select_related("credentials", "device__config").order_by("pk")
+        changed: list[tuple[DeviceConnection, tuple[bool, str]]] = []
+        same: list[tuple[DeviceConnection, tuple[bool, str]]] = []
+        for row in rows.filter(pk__in=latest).select_for_update(of=("self",)):
+            attempt = latest[row.pk]
+            outcome = (not attempt.reason, attempt.reason)
+            (same if (row.is_working, row.failure_reason) == outcome else changed).append((row, outcome))
+        if same:
+            keys = [row.pk for row, _ in same]
+            DeviceConnection.objects.filter(pk__in=keys).update(last_attempt=now)
+        for row, outcome in changed:
+            row.is_working, row.failure_reason = outcome
+            row.last_attempt = now
+            _save(row)
+    store_host_keys((attempt.device_id, attempt.policy) for attempt in attempts if attempt.policy is not None)
+
+
+def _save(row: DeviceConnection) -> None:
+    """Save and announce; a receiver that raises is logged and neither stops the others nor undoes the outcome."""
+    fields = ["is_working", "failure_reason", "last_attempt", "modified"]
+    try:
+        with transaction.atomic():
+            row.save(update_fields=fields)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("A receiver of is_working_changed failed for connection %s", row.pk)
+        DeviceConnection.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in fields})
+
+
+def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
+    """Remember first keys and refused ones; whoever is first wins."""
+    now = timezone.now()
+    first, refused, right = {}, {}, []
+    for device_id, policy in shown:
+        if policy.to_pin:
+            first[device_id] = policy.to_pin
+        elif policy.refused:
+            refused[device_id] = policy.shown
+        elif policy.shown and policy.mode != "off":
+            right.append(device_id)
+    rows = [HostKey(device_id=device_id, key=key, accepted=now) for device_id, key in first.items()]
+    rows += [HostKey(device_id=device_id) for device_id in refused]
+    HostKey.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in HostKey.objects.filter(device__in=first, key="") if first else ():
+        HostKey.objects.filter(pk=row.pk, key="").update(key=first[row.pk], accepted=now)
+    for device_id, key in refused.items():
+        other = HostKey.objects.filter(device=device_id).exclude(refused_key=key)
+        if other.update(refused_key=key, refused=now):
+            wake("notify_host_key", str(device_id))
+    if right:
+        HostKey.objects.filter(device__in=right).exclude(refused_key="").update(refused_key="", refused=None)

@@ -1,0 +1,200 @@
+"""Mass commands: who gets them, starting them in chunks, stopping them, and what became of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet, TextField, Value
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ..config.models import Device
+from . import commands, live
+from .models import BatchCommand, Command, DeviceConnection
+from .wakeup import wake
+
+CHUNK = 100
+Status = BatchCommand.Status
+CANCELLED = "Cancelled before it was sent.\n"
+STOPPED = "Not sent: too many commands of this mass command failed.\n"
+
+
+@dataclass
+class Plan:
+    """What a mass command would do."""
+
+    devices: list[Any] = field(default_factory=list)
+    """Keys of all targets."""
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    """Key of a target that would not get it → why."""
+
+
+def targets(batch: BatchCommand, devices: Iterable[Any] = ()) -> QuerySet[Device]:
+    """Return the devices that a mass command is for: those given, else those of its organization and group.
+
+    Raises:
+        ValidationError: a given device belongs to another organization, or there is none at all.
+    """
+    found = Device.objects.order_by("pk")
+    keys = [getattr(device, "pk", device) for device in devices]
+    if keys:
+        found = found.filter(pk__in=keys)
+        if batch.organization_id is not None and found.exclude(organization=batch.organization_id).exists():
+            text = _("All devices must belong to the same organization as the batch command.")
+            raise ValidationError({"devices": text})
+    else:
+        if batch.organization_id is not None:
+            found = found.filter(organization=batch.organization_id)
+        if batch.group_id is not None:
+            found = found.filter(group=batch.group_id)
+    if not found.exists():
+        raise ValidationError({"devices": _("No devices match the specified criteria.")})
+    return found
+
+
+def plan(batch: BatchCommand, devices: QuerySet[Device]) -> Plan:
+    """Tell who would get a mass command, and who would be skipped and why. Changes nothing."""
+    result = Plan()
+    for device in _examined(devices):
+        result.devices.append(str(device.pk))
+        reasons = _reasons(batch, device)
+        if reasons:
+            result.skipped[str(device.pk)] = reasons
+    return result
+
+
+def execute(batch: BatchCommand, devices: QuerySet[Device]) -> BatchCommand:
+    """Store a checked mass command with its targets; it starts after the commit."""
+    with transaction.atomic():
+        batch.save()
+        through: Any = BatchCommand.devices.through
+        rows = [through(batchcommand_id=batch.pk, device_id=key) for key in devices.values_list("pk", flat=True)]
+        through.objects.bulk_create(rows, batch_size=1000)
+        wake("launch_batch_command", str(batch.pk))
+    return batch
+
+
+def launch(batch_id: Any) -> None:
+    """Create the commands of a mass command, some at a time; goes on where an interrupted run stopped."""
+    while _launch_chunk(batch_id):
+        pass
+
+
+def launch_left_over() -> None:
+    """Go on with mass commands whose message was lost, and close those whose end was missed."""
+    for batch in BatchCommand.objects.filter(status__in=(Status.IDLE, Status.IN_PROGRESS)):
+        launch(batch.pk)
+        advanced(batch)
+
+
+def advanced(batch: BatchCommand) -> None:
+    """Bring the state of a mass command up to date after some of its commands ended."""
+    with transaction.atomic():
+        batch = BatchCommand.objects.select_for_update(of=("self",)).get(pk=batch.pk)
+        if batch.status != Status.IN_PROGRESS:
+            return
+        failed = batch.batch_commands.filter(status=Command.Status.FAILED).count()
+        if batch.stop_after_failures and failed >= batch.stop_after_failures:
+            _withdraw(batch, STOPPED)
+            _finish(batch, Status.FAILED)
+        elif batch.cursor == _END and not batch.batch_commands.filter(status=Command.Status.IN_PROGRESS).exists():
+            _finish(batch, _verdict(batch))
+        else:
+            live.batch_changed(batch)
+
+
+def cancel(batch: BatchCommand) -> bool:
+    """Send no further commands; those that were sent go on. Return False when there was nothing to stop."""
+    with transaction.atomic():
+        batch = BatchCommand.objects.select_for_update(of=("self",)).get(pk=batch.pk)
+        if batch.status not in (Status.IDLE, Status.IN_PROGRESS):
+            return False
+        _withdraw(batch, CANCELLED)
+        _finish(batch, Status.CANCELLED)
+    return True
+
+
+_END = uuid.UUID(int=2**128 - 1)
+
+
+def _launch_chunk(batch_id: Any) -> bool:
+    """Create one chunk of commands; return False when there are no more."""
+    with transaction.atomic():
+        batch = BatchCommand.objects.select_for_update(of=("self",)).filter(pk=batch_id).first()
+        if batch is None or batch.status not in (Status.IDLE, Status.IN_PROGRESS) or batch.cursor == _END:
+            return False
+        remaining = batch.devices.order_by("pk")
+        if batch.cursor is not None:
+            remaining = remaining.filter(pk__gt=batch.cursor)
+        chunk = list(_examined(remaining)[:CHUNK])
+        rows = []
+        for device in chunk:
+            reasons = _reasons(batch, device)
+            if reasons:
+                batch.skipped_devices[str(device.pk)] = reasons
+            else:
+                rows.append(Command(device=device, type=batch.type, input=batch.input, batch_command=batch))
+        Command.objects.bulk_create(rows)
+        batch.status = Status.IN_PROGRESS
+        last = len(chunk) < CHUNK
+        batch.cursor = _END if last else chunk[-1].pk
+        if last:
+            batch.input = commands.masked(batch.type, batch.input)
+        batch.save()
+        wake("push_due")
+        live.batch_changed(batch)
+    if last:
+        advanced(batch)
+    return not last
+
+
+def _examined(devices: QuerySet[Device]) -> QuerySet[Device]:
+    enabled = DeviceConnection.objects.filter(device=OuterRef("pk"), enabled=True)
+    known = DeviceConnection.objects.filter(device=OuterRef("pk"))
+    return devices.select_related("config").annotate(reachable=Exists(enabled), known=Exists(known))
+
+
+def _reasons(batch: BatchCommand, device: Any) -> list[str]:
+    reasons = []
+    if device.is_deactivated():
+        reasons.append(_("Device is deactivated."))
+    if not device.known:
+        reasons.append(_("Device has no credentials assigned."))
+    elif not device.reachable:
+        reasons.append(_("Device has no enabled connection."))
+    if batch.type and not commands.is_allowed(batch.type, device.organization_id):
+        reasons.append(_('"{type}" command is not available for this organization').format(type=batch.type))
+    return reasons
+
+
+def _verdict(batch: BatchCommand) -> str:
+    counts = batch.counts()
+    if counts["failed"] or (not counts["total"] and counts["skipped"]):
+        return Status.FAILED
+    return Status.SUCCESS
+
+
+def _withdraw(batch: BatchCommand, why: str) -> None:
+    unsent = batch.batch_commands.filter(status=Command.Status.IN_PROGRESS, started=None).order_by("pk")
+    skip = connection.features.has_select_for_update_skip_locked
+    keys = list(unsent.select_for_update(of=("self",), skip_locked=skip).values_list("pk", flat=True))
+    masked: Any = Command._meta.get_field("input")
+    value = masked.seal(commands.masked(batch.type, batch.input))
+    Command.objects.filter(pk__in=keys).update(
+        status=Command.Status.FAILED, output=why, claim=None, claimed_until=None, modified=timezone.now(),
+        input=Value(value, output_field=TextField()),
+    )  # fmt: skip
+
+
+def _finish(batch: BatchCommand, status: str) -> None:
+    batch.status = status
+    batch.cursor = _END
+    batch.input = commands.masked(batch.type, batch.input)
+    batch.save()
+    live.batch_changed(batch)
+    wake("notify_batch_finished", str(batch.pk))

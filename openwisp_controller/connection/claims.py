@@ -1,0 +1,53 @@
+"""Who works at what: rows are claimed in the database, for as long as the process that claimed them is heard of."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from ..config.models import ControllerState
+from .models import Command, Push
+from .settings import settings
+
+LEASE = timedelta(seconds=20)
+RENEW_EVERY = 5.0
+"""Seconds."""
+_LOCK = "connection-claims"
+
+
+def free() -> Q:
+    """Return the condition of rows that nobody works at."""
+    return Q(claim=None) | Q(claimed_until__lt=timezone.now())
+
+
+def room(model: type[Command] | type[Push], wanted: int) -> int:
+    """Return how many sessions more all processes together may open; the answer holds until the transaction ends.
+
+    Commands and pushes are counted apart, so that people do not wait for devices that do not answer.
+    """
+    if connection.features.has_select_for_update:
+        state, _ = ControllerState.objects.get_or_create(name=_LOCK, defaults={"value": ""})
+        ControllerState.objects.select_for_update().get(pk=state.pk)
+    active = model._base_manager.filter(claim__isnull=False, claimed_until__gte=timezone.now()).count()
+    return max(0, min(wanted, settings.CONTROLLER_PUSH_CONCURRENCY_TOTAL - active))
+
+
+def lock(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Lock rows, passing over those that another process is just claiming."""
+    return rows.select_for_update(of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked)
+
+
+def until() -> Any:
+    """Return when a claim made or renewed now runs out."""
+    return timezone.now() + LEASE
+
+
+def renew(owner: uuid.UUID) -> None:
+    """Say that a process is alive."""
+    for model in (Push, Command):
+        model._base_manager.filter(claim=owner, claimed_until__isnull=False).update(claimed_until=until())

@@ -1,0 +1,211 @@
+"""Which commands can be sent to devices, what they need, and who may send them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from .settings import settings
+
+MASK = "********"
+_DRAFT = "http://json-schema.org/draft-04/schema#"
+_PASSWORD = {"$ref": "#/definitions/password_regex"}
+
+#: Built in. Without ``callable`` the method of the connector that is named like the command is called.
+DEFAULT_COMMANDS: dict[str, dict[str, Any]] = {
+    "custom": {
+        "label": "Custom commands",
+        "schema": {
+            "$schema": _DRAFT,
+            "title": "Custom",
+            "type": "object",
+            "required": ["command"],
+            "properties": {"command": {"type": "string", "title": "Command", "minLength": 1, "pattern": "."}},
+            "message": "Command cannot be empty.",
+            "additionalProperties": False,
+        },
+    },
+    "reboot": {
+        "label": "Reboot",
+        "schema": {
+            "$schema": _DRAFT,
+            "title": "Reboot",
+            "type": "null",
+            "additionalProperties": False,
+            "requires_confirmation": True,
+            "confirmation_message": "Are you sure you want to reboot this device?",
+        },
+    },
+    "change_password": {
+        "label": "Change password",
+        "schema": {
+            "$schema": _DRAFT,
+            "title": "Change Password",
+            "type": "object",
+            "required": ["password", "confirm_password"],
+            "properties": {
+                "password": {**_PASSWORD, "title": "Password", "format": "password"},
+                "confirm_password": {**_PASSWORD, "title": "Confirm Password", "format": "password"},
+            },
+            "definitions": {"password_regex": {"type": "string", "minLength": 6, "maxLength": 30, "pattern": r"[\S]"}},
+            "message": "Your password must be at least 6 characters long",
+            "additionalProperties": False,
+        },
+    },
+}
+COMMANDS: dict[str, dict[str, Any]] = deepcopy(DEFAULT_COMMANDS)
+"""Everything registered, by name."""
+
+
+def register_command(name: str, config: Mapping[str, Any]) -> None:
+    """Offer another command.
+
+    Args:
+        name: at most 16 characters.
+        config: ``label``; ``schema``, the JSON schema (draft 4) of its input, None for none; ``callable``, a function
+            or its dotted path, which gets the input as keyword arguments and returns the shell command. Quote values
+            with ``shlex.quote``. Input whose schema says ``"format": "password"`` is masked wherever it is shown.
+
+    Raises:
+        ImproperlyConfigured: a name or configuration that cannot be used, or a name that is taken.
+    """
+    if not isinstance(name, str):
+        raise ImproperlyConfigured("Command name should be type `str`.")
+    if not isinstance(config, dict):
+        raise ImproperlyConfigured("Command configuration should be type `dict`.")
+    if name in COMMANDS:
+        raise ImproperlyConfigured(f"{name} is an already registered Command.")
+    missing = [key for key in ("label", "schema", "callable") if key not in config]
+    assert not missing, f"The configuration of the command {name} lacks {', '.join(missing)}."
+    if len(name) > 16:
+        raise ImproperlyConfigured(f"The name of the command {name} is longer than 16 characters.")
+    COMMANDS[name] = config
+
+
+def unregister_command(name: str) -> None:
+    """Withdraw a command; raise ``ImproperlyConfigured`` when there is none of that name."""
+    if not isinstance(name, str):
+        raise ImproperlyConfigured("Command name should be type `str`.")
+    if name not in COMMANDS:
+        raise ImproperlyConfigured(f"No such Command, {name}")
+    del COMMANDS[name]
+
+
+def get_command_schema(command: str) -> dict[str, Any] | None:
+    """Return the JSON schema of a command's input; None when it takes none.
+
+    Raises:
+        ImproperlyConfigured: there is no such command.
+    """
+    return _command(command)["schema"]
+
+
+def get_command_callable(command: str) -> Callable[..., str] | None:
+    """Return the function that gives the shell command; None for built-in commands."""
+    function = _command(command).get("callable")
+    return import_string(function) if isinstance(function, str) else function
+
+
+def get_command_choices() -> list[tuple[str, str]]:
+    """Return names and labels of all registered commands."""
+    return [(name, config["label"]) for name, config in COMMANDS.items()]
+
+
+def label(command: str) -> str:
+    """Return the label of a command; its name when it is not registered any more."""
+    return str(COMMANDS[command]["label"]) if command in COMMANDS else command
+
+
+def allowed_commands(organization_id: Any = None) -> list[tuple[str, str]]:
+    """Return names and labels of the commands that may be sent in an organization, in the order of the setting.
+
+    Args:
+        organization_id: UUID; None = what is allowed to organizations that the setting does not name.
+    """
+    enabled = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS
+    names = enabled.get(str(organization_id), enabled.get("__all__", ()))
+    if names == "*":
+        return get_command_choices()
+    return [(name, label(name)) for name in names if name in COMMANDS]
+
+
+def is_allowed(command: str, organization_id: Any) -> bool:
+    """Tell whether a command may be sent in an organization."""
+    return any(name == command for name, _ in allowed_commands(organization_id))
+
+
+def unknown_enabled_commands() -> list[str]:
+    """Return the names in the setting of enabled commands that no command has."""
+    lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()
+    return sorted({name for names in lists if names != "*" for name in names if name not in COMMANDS})
+
+
+def register_user_commands() -> None:
+    """Register the commands of ``OPENWISP_CONTROLLER_USER_COMMANDS``, once."""
+    for name, config in settings.CONTROLLER_USER_COMMANDS:
+        if COMMANDS.get(name) is not config:
+            register_command(name, config)
+
+
+def secret_names(command: str) -> set[str]:
+    """Return the names of the inputs of a command that nobody may see."""
+    schema = COMMANDS.get(command, {}).get("schema") or {}
+    properties = schema.get("properties", {})
+    return {name for name, rules in properties.items() if rules.get("format") == "password"}
+
+
+def secret_values(command: str, values: Any) -> list[str]:
+    """Return what must not appear in outputs and logs."""
+    if not isinstance(values, dict):
+        return []
+    found = {str(values[name]) for name in secret_names(command) if values.get(name)}
+    return sorted(found - {MASK}, key=len, reverse=True)
+
+
+def masked(command: str, values: Any) -> Any:
+    """Return the input of a command as it may be shown and kept."""
+    if command == "change_password":
+        return {"password": MASK}
+    secret = secret_names(command)
+    if not secret or not isinstance(values, dict):
+        return values
+    return {name: MASK if name in secret else value for name, value in values.items()}
+
+
+def hide(text: str, secrets: list[str]) -> str:
+    """Return ``text`` without the ``secrets``."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
+
+
+def as_text(command: str, values: Any) -> str:
+    """Return the input of a command as one line for people, without secrets."""
+    if not isinstance(values, dict):
+        return "" if values is None else str(values)
+    if command == "custom":
+        return str(values.get("command", ""))
+    return ", ".join(str(value) for value in masked(command, values).values())
+
+
+def _command(name: str) -> dict[str, Any]:
+    try:
+        return COMMANDS[name]
+    except KeyError:
+        raise ImproperlyConfigured(f"No such Command, {name}") from None
+
+
+def __getattr__(name: str) -> Any:
+    """Views of the registry under the names that the field's extensions know."""
+    enabled = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS
+    if name == "COMMAND_CHOICES":
+        return get_command_choices()
+    if name == "ORGANIZATION_ENABLED_COMMANDS":
+        return {key: tuple(each for each, _ in allowed_commands(key)) for key in enabled}
+    if name == "ORGANIZATION_COMMAND_SCHEMA":
+        return {key: {each: get_command_schema(each) for each, _ in allowed_commands(key)} for key in enabled}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Ways of talking to devices. Paths and interface are public: see ``docs/how-to/reach-devices.md``."""

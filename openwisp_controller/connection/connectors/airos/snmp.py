@@ -1,0 +1,7 @@
+"""SNMP credentials of AirOS devices."""
+
+from ..snmp import Snmp
+
+
+class AirOsSnmp(Snmp):
+    """Validates and stores."""

@@ -1,0 +1,7 @@
+"""SNMP credentials of OpenWrt devices."""
+
+from ..snmp import Snmp
+
+
+class OpenWRTSnmp(Snmp):
+    """Validates and stores."""

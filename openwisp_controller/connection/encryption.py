@@ -1,0 +1,155 @@
+"""Secrets at rest: AES-GCM with keys from the environment, each secret marked with the key that it needs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django import forms
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.db import models
+
+from .settings import settings
+
+PREFIX = "aesgcm:"
+_NONCE = 12
+
+
+class UnreadableSecret(ImproperlyConfigured):
+    """A secret was encrypted with a key that is not configured any more, or was tampered with."""
+
+
+class Keyring:
+    """Encrypts with the first of its keys and decrypts with any.
+
+    Args:
+        keys: texts of 32 or more characters.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise ImproperlyConfigured("OPENWISP_CONTROLLER_ENCRYPTION_KEYS is empty: secrets cannot be stored.")
+        self._ciphers: dict[str, AESGCM] = {}
+        for text in keys:
+            key = hashlib.sha256(b"controller secrets:" + text.encode()).digest()
+            self._ciphers[hashlib.sha256(key).hexdigest()[:8]] = AESGCM(key)
+        self.current = next(iter(self._ciphers))
+        """Identifier of the key that encrypts."""
+
+    def encrypt(self, plain: bytes, purpose: str) -> str:
+        """Return ``plain`` as text that only this keyring can read, and only for the same ``purpose``."""
+        nonce = os.urandom(_NONCE)
+        sealed = self._ciphers[self.current].encrypt(nonce, plain, purpose.encode())
+        return f"{PREFIX}{self.current}:{base64.b64encode(nonce + sealed).decode()}"
+
+    def decrypt(self, token: str, purpose: str) -> bytes:
+        """Return what ``encrypt`` got.
+
+        Raises:
+            UnreadableSecret: the key is not among the configured ones, or the text was changed or moved.
+        """
+        identifier, _, data = token.removeprefix(PREFIX).partition(":")
+        cipher = self._ciphers.get(identifier)
+        if cipher is None:
+            raise UnreadableSecret(
+                f"A secret was encrypted with the key {identifier}, which is not among the configured ones."
+                " Add the former key to ENCRYPTION_KEYS again."
+            )
+        raw = base64.b64decode(data)
+        try:
+            return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode())
+        except InvalidTag:
+            raise UnreadableSecret(f"A secret of {purpose} was changed by somebody without the key.") from None
+
+
+@lru_cache(maxsize=4)
+def _keyring(keys: tuple[str, ...]) -> Keyring:
+    return Keyring(keys)
+
+
+def keyring() -> Keyring:
+    """Return the keyring of the configured keys."""
+    return _keyring(tuple(settings.CONTROLLER_ENCRYPTION_KEYS))
+
+
+class EncryptedJSONField(models.TextField):
+    """A JSON value that is encrypted in the database, in fixtures and in stored versions. It cannot be searched.
+
+    Empty objects and null are no secrets and are stored as they are.
+    """
+
+    empty_values = [None, "", [], (), {}]
+
+    @property
+    def purpose(self) -> str:
+        """What binds a stored value to its column."""
+        return f"{self.model._meta.label_lower}.{self.name}"
+
+    def seal(self, value: Any) -> str | None:
+        """Return the stored form of a value."""
+        if value is None:
+            return None
+        text = json.dumps(value, ensure_ascii=False)
+        return text if value == {} else keyring().encrypt(text.encode(), self.purpose)
+
+    def unseal(self, stored: str | None) -> Any:
+        """Return the value of a stored form."""
+        if stored is None or not isinstance(stored, str):
+            return stored
+        if stored.startswith(PREFIX):
+            stored = keyring().decrypt(stored, self.purpose).decode()
+        return json.loads(stored)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return self.unseal(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return value
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if hasattr(value, "as_sql"):
+            return value
+        return self.seal(value)
+
+    def to_python(self, value: Any) -> Any:
+        """Accept stored forms, as versions and fixtures hold them; everything else is the value itself."""
+        if isinstance(value, str) and (value.startswith(PREFIX) or value in ("{}", "null")):
+            return self.unseal(value)
+        return value
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        return self.seal(self.value_from_object(obj))
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name != "isnull":
+            raise FieldError(f"{self.name} is encrypted and cannot be searched.")
+        return super().get_lookup(lookup_name)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return models.Field.formfield(self, **{"form_class": forms.JSONField, **kwargs})
+
+
+def reencrypt(model: type[models.Model], chunk: int = 500) -> int:
+    """Encrypt the secrets of a model with the current key where they have an older one; return how many there were.
+
+    Each row is replaced only if nobody changed it meanwhile, so this can run beside everything else.
+    """
+    count = 0
+    current = f"{PREFIX}{keyring().current}:"
+    fields = [field for field in model._meta.concrete_fields if isinstance(field, EncryptedJSONField)]
+    for field in fields:
+        raw = models.functions.Cast(models.F(field.name), models.TextField())
+        rows = model._base_manager.annotate(sealed=raw).order_by("pk").values_list("pk", "sealed")
+        for pk, sealed in rows.iterator(chunk_size=chunk):
+            if sealed and sealed.startswith(PREFIX) and not sealed.startswith(current):
+                fresh = field.seal(field.unseal(sealed))
+                same = model._base_manager.annotate(sealed=raw).filter(pk=pk, sealed=sealed)
+                count += same.update(**{field.name: models.Value(fresh, output_field=models.TextField())})
+    return count

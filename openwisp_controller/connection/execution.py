@@ -1,0 +1,249 @@
+"""Running commands: what is to run, who runs it, and how it ended.
+
+A command that the device may have got is never sent again. The time of the start is stored before anything is sent; a
+command whose process disappeared after that is "failed" and says so, one that was not sent yet is run by another.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from ..config.models.config import storable
+from . import claims, commands
+from .attempts import Attempt
+from .exceptions import NO_CONNECTION
+from .models import BatchCommand, Command, DeviceConnection
+from .models.connection import reason_of
+from .settings import settings
+from .transport import TRUNCATED
+
+logger = logging.getLogger(__name__)
+DEACTIVATED = "Device is deactivated.\n"
+INTERRUPTED = (
+    "The controller was interrupted while it ran this command. The device may have executed it, wholly or in part;"
+    " it was not sent again.\n"
+)
+
+
+class Withdrawn(Exception):
+    """The command was deleted or cancelled before it was sent."""
+
+
+@dataclass(frozen=True)
+class CommandTask:
+    """A claimed command."""
+
+    command_id: Any
+    device_id: Any
+    type: str
+    shown: str
+    """What people know it by: its text, or the label of its type."""
+    shell: str | None
+    """What to run in the device's shell; None = a method of the connector."""
+    arguments: dict[str, Any]
+    """For that method."""
+    secrets: list[str]
+    connections: Sequence[DeviceConnection] = ()
+    refusal: str = ""
+    """Why it cannot be run at all."""
+
+
+@dataclass
+class Ending:
+    """How a command ended."""
+
+    task: CommandTask
+    status: str = Command.Status.FAILED
+    output: str = ""
+    connection_id: Any = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def failed(self, output: str) -> Ending:
+        self.status, self.output = Command.Status.FAILED, self.output + output
+        return self
+
+
+def ending_of(ending: Ending, output: str, exit_status: int) -> Ending:
+    """Complete an ending with what the device printed and its exit status."""
+    ending.output = _with_newline(output)
+    if exit_status == 0:
+        ending.status = Command.Status.SUCCESS
+        return ending
+    return ending.failed(f'Command "{ending.task.shown}" returned non-zero exit code: {exit_status}\n')
+
+
+def claim(owner: uuid.UUID, limit: int) -> list[CommandTask]:
+    """Claim commands that were not started yet, single ones first; mass commands only so many at once."""
+    fail_interrupted()
+    with transaction.atomic():
+        waiting = Command.objects.filter(claims.free(), status=Command.Status.IN_PROGRESS, started=None)
+        if limit < 1 or not waiting.exists():
+            return []
+        room = claims.room(Command, limit)
+        rows = list(claims.lock(waiting.filter(batch_command=None))[:room])
+        for batch_id, allowed in _batches(waiting):
+            rows += list(claims.lock(waiting.filter(batch_command=batch_id))[: min(allowed, room - len(rows))])
+        Command.objects.filter(pk__in=[row.pk for row in rows]).update(claim=owner, claimed_until=claims.until())
+    rows = list(Command.objects.filter(pk__in=[row.pk for row in rows]).select_related(
+        "device__config", "device__host_key", "connection__credentials", "connection__device__config",
+        "connection__device__host_key",
+    ))  # fmt: skip
+    unchosen = [row.device_id for row in rows if row.connection_id is None]
+    candidates = DeviceConnection.candidates(unchosen) if unchosen else {}
+    return [_task(row, candidates.get(row.device_id, ())) for row in rows]
+
+
+def _batches(waiting: Any) -> Iterable[tuple[Any, int]]:
+    """Yield the mass commands with waiting commands, and how many of each may be started."""
+    ids = waiting.exclude(batch_command=None).order_by().values_list("batch_command", flat=True).distinct()
+    active = Command.objects.filter(status=Command.Status.IN_PROGRESS, claimed_until__gte=timezone.now())
+    running = dict(active.order_by().values_list("batch_command").annotate(count=Count("pk")))
+    for batch_id in ids:
+        allowed = settings.CONTROLLER_BATCH_CONCURRENCY - running.get(batch_id, 0)
+        if allowed > 0:
+            yield batch_id, allowed
+
+
+def _task(command: Command, candidates: Sequence[DeviceConnection]) -> CommandTask:
+    shell: str | None = None
+    arguments: dict[str, Any] = {}
+    refusal = ""
+    values: dict[str, Any] = command.input if isinstance(command.input, dict) else {}
+    try:
+        function = commands.get_command_callable(command.type)
+        if command.type == "custom":
+            shell = values["command"]
+        elif function is not None:
+            shell = function(**values)
+        else:
+            arguments = values
+    except Exception as error:
+        logger.exception("An exception was raised while executing command %s", command.pk)
+        refusal = f"Internal system error: {reason_of(error)}\n"
+    if command.device.is_fully_deactivated():
+        refusal = DEACTIVATED
+    chosen = [command.connection] if command.connection is not None else candidates
+    usable = [connection for connection in chosen if connection.credentials.connector_class.has_update_strategy]
+    if not usable and not refusal:
+        refusal = f"{NO_CONNECTION}\n"
+    return CommandTask(
+        command.pk,
+        command.device_id,
+        command.type,
+        shown=command.input_text if command.type == "custom" else commands.label(command.type),
+        shell=shell,
+        arguments=arguments,
+        secrets=commands.secret_values(command.type, command.input),
+        connections=usable,
+        refusal=refusal,
+    )
+
+
+def start(owner: uuid.UUID, command_ids: Sequence[Any]) -> set[Any]:
+    """Store that commands are about to be sent; return those that still are to be."""
+    with transaction.atomic():
+        mine = Command.objects.filter(
+            pk__in=command_ids, claim=owner, status=Command.Status.IN_PROGRESS, started=None
+        ).order_by("pk")
+        keys = set(mine.select_for_update().values_list("pk", flat=True))
+        Command.objects.filter(pk__in=keys).update(started=timezone.now(), claimed_until=claims.until())
+    return keys
+
+
+def progress(owner: uuid.UUID, outputs: Sequence[tuple[CommandTask, str]]) -> None:
+    """Store what running commands have printed so far."""
+    by_id = {task.command_id: (task, text) for task, text in outputs}
+    rows = Command.objects.filter(pk__in=by_id, claim=owner, status=Command.Status.IN_PROGRESS)
+    for command in rows.select_related("connection__credentials"):
+        task, text = by_id[command.pk]
+        command.output = presentable(text, task.secrets)
+        command.save(update_fields=["output", "modified"])
+
+
+def store(owner: uuid.UUID, endings: Sequence[Ending]) -> None:
+    """Store how claimed commands ended. An ending that comes late replaces the word that nobody knows it."""
+    by_id = {ending.task.command_id: ending for ending in endings}
+    batches = set()
+    with transaction.atomic():
+        # an interrupted one keeps its claim, a cancelled one has none
+        rows = Command.objects.filter(pk__in=by_id, claim=owner).order_by("pk").select_for_update(of=("self",))
+        for command in rows:
+            ending = by_id[command.pk]
+            command.status = ending.status
+            command.output = presentable(ending.output, ending.task.secrets)
+            command.input = commands.masked(command.type, command.input)
+            command.claimed_until = None
+            if ending.connection_id is not None and command.connection_id is None:
+                existing = DeviceConnection.objects.filter(pk=ending.connection_id)
+                command.connection_id = existing.values_list("pk", flat=True).first()
+            command.save(update_fields=["status", "output", "input", "claimed_until", "connection", "modified"])
+            batches.add(command.batch_command_id)
+    for batch_id in batches - {None}:
+        _batch_advanced(batch_id)
+
+
+def fail_interrupted() -> int:
+    """Say of commands whose process disappeared after the start that nobody knows how they ended."""
+    lost = Command.objects.filter(
+        status=Command.Status.IN_PROGRESS, started__isnull=False, claimed_until__lt=timezone.now()
+    )
+    if not lost.exists():
+        return 0
+    batches = set()
+    with transaction.atomic():
+        rows = list(claims.lock(lost))
+        for command in rows:
+            command.status = Command.Status.FAILED
+            command.output = _with_newline(command.output) + INTERRUPTED
+            command.input = commands.masked(command.type, command.input)
+            command.claimed_until = None
+            command.save(update_fields=["status", "output", "input", "claimed_until", "modified"])
+            batches.add(command.batch_command_id)
+    for batch_id in batches - {None}:
+        _batch_advanced(batch_id)
+    logger.warning("%d commands were interrupted", len(rows))
+    return len(rows)
+
+
+def release(owner: uuid.UUID) -> None:
+    """Give back commands that a process that is about to end has claimed and not sent."""
+    Command.objects.filter(Q(claim=owner), started=None, status=Command.Status.IN_PROGRESS).update(
+        claim=None, claimed_until=None
+    )
+
+
+def claim_one(owner: uuid.UUID, command_id: Any) -> CommandTask | None:
+    """Claim a certain command; None when it is not to be run any more."""
+    waiting = Command.objects.filter(claims.free(), pk=command_id, status=Command.Status.IN_PROGRESS, started=None)
+    if not waiting.update(claim=owner, claimed_until=claims.until()):
+        return None
+    command = Command.objects.select_related("device__config", "connection__credentials").get(pk=command_id)
+    candidates = DeviceConnection.candidates([command.device_id]).get(command.device_id, [])
+    return _task(command, candidates)
+
+
+def presentable(text: str, secrets: list[str]) -> str:
+    """Return an output as it may be stored: without secrets and what databases refuse, not too long."""
+    limit = settings.CONTROLLER_COMMAND_OUTPUT_LIMIT
+    text = commands.hide(storable(text), secrets)
+    return text if len(text) <= limit + 2 * len(TRUNCATED) + 1000 else text[:limit] + TRUNCATED
+
+
+def _with_newline(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _batch_advanced(batch_id: Any) -> None:
+    from . import batches
+
+    batch = BatchCommand.objects.filter(pk=batch_id).first()
+    if batch is not None:
+        batches.advanced(batch)

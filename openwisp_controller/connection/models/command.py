@@ -1,0 +1,142 @@
+"""Commands: what was sent to a device, and what it answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from jsonschema.exceptions import ValidationError as SchemaError
+from openwisp_utils.base import TimeStampedEditableModel
+
+from ...config.models import Device
+from ...config.models.base import check_json
+from .. import commands
+from ..encryption import EncryptedJSONField
+from ..schema import validate
+from ..wakeup import wake
+from .batch_command import BatchCommand
+from .connection import DeviceConnection
+
+DEACTIVATED = _("Device is deactivated.")
+NO_CREDENTIALS = _("Device has no credentials assigned.")
+
+
+def check_input(type_: str, value: Any) -> None:
+    """Raise ``ValidationError`` keyed by ``input`` unless ``value`` suits a type of command."""
+    check_json("input", value, is_object=False)
+    schema = commands.get_command_schema(type_)
+    if schema is None:
+        if value not in (None, {}):
+            raise ValidationError({"input": _("This command takes no input.")})
+        return
+    try:
+        validate(value, schema)
+    except SchemaError as error:
+        raise ValidationError({"input": error.message}) from None
+    if type_ == "change_password" and any(ord(character) < 32 for character in value["password"]):
+        raise ValidationError({"input": _("A password must not contain line breaks or other control characters.")})
+    if type_ == "change_password" and value["password"] != value["confirm_password"]:
+        raise ValidationError({"input": _("The two passwords are not the same.")})
+
+
+class Command(TimeStampedEditableModel, models.Model):
+    """One command for one device. It is run once; that it was interrupted is said, never mended by repeating it."""
+
+    class Status(models.TextChoices):
+        IN_PROGRESS = "in-progress", _("in progress")
+        SUCCESS = "success", _("success")
+        FAILED = "failed", _("failed")
+
+    device = models.ForeignKey(Device, verbose_name=_("device"), on_delete=models.CASCADE)
+    connection = models.ForeignKey(
+        DeviceConnection, verbose_name=_("connection"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.IN_PROGRESS, db_index=True)
+    type = models.CharField(_("type"), max_length=16, choices=commands.get_command_choices)
+    input: Any = EncryptedJSONField(_("input"), null=True, blank=True)
+    output = models.TextField(_("output"), blank=True)
+    batch_command = models.ForeignKey(
+        BatchCommand, verbose_name=_("mass command"), null=True, blank=True, editable=False,
+        related_name="batch_commands", on_delete=models.SET_NULL,
+    )  # fmt: skip
+    claim = models.UUIDField(null=True, editable=False)
+    """Which process runs it."""
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    """When that process counts as dead unless it is heard of."""
+    started = models.DateTimeField(null=True, editable=False)
+    """Since when the device may have got it."""
+
+    class Meta:
+        verbose_name = _("Command")
+        verbose_name_plural = _("Commands")
+        ordering = ("created",)
+        indexes = [
+            models.Index(fields=["created"], condition=models.Q(status="in-progress"), name="command_unfinished")
+        ]
+
+    def __str__(self) -> str:
+        text = self.input_text if self.type == "custom" else commands.label(self.type)
+        sent = timezone.localtime(self.created)
+        return _("«{command}» sent on {date} at {time}").format(
+            command=Truncator(text).chars(33), date=sent.strftime("%d %b %Y"), time=sent.strftime("%I:%M %p")
+        )
+
+    @property
+    def input_text(self) -> str:
+        """The input as people may see it."""
+        return commands.as_text(self.type, self.input)
+
+    @property
+    def type_label(self) -> str:
+        return commands.label(self.type)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status != self.Status.IN_PROGRESS
+
+    def clean(self) -> None:
+        super().clean()
+        if not self._state.adding or self.device_id is None:
+            return
+        if self.device.is_fully_deactivated():
+            raise ValidationError({"device": DEACTIVATED})
+        if not commands.is_allowed(self.type, self.device.organization_id):
+            text = _('"{type}" command is not available for this organization')
+            raise ValidationError({"input": text.format(type=self.type)})
+        if not self.device.deviceconnection_set.exists():
+            raise ValidationError({"device": NO_CREDENTIALS})
+        if self.connection is not None and self.connection.device_id != self.device_id:
+            raise ValidationError({"connection": _("This connection belongs to another device.")})
+        check_input(self.type, self.input)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store. A new command is checked first and run after the commit; a later save is told to those who watch.
+
+        Raises:
+            ValidationError: keyed by field.
+        """
+        created = self._state.adding
+        if created:
+            self.full_clean()
+        super().save(*args, **kwargs)
+        if created:
+            wake("launch_command", str(self.pk))
+        else:
+            from .. import live
+
+            live.command_changed(self)
+
+    def execute(self) -> None:
+        """Run this command now and wait for its end.
+
+        Raises:
+            RuntimeError: it was run already.
+        """
+        if self.is_finished:
+            raise RuntimeError("This command has already been executed, please create a new one.")
+        import_string("openwisp_controller.connection.worker.run_now")(self)

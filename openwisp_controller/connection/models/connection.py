@@ -1,0 +1,272 @@
+"""Connections: which credentials open which device, and whether they do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import cached_property
+from typing import Any, Self
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, models, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+from openwisp_utils.base import TimeStampedEditableModel
+
+from ...config.models import Device
+from ..encryption import EncryptedJSONField
+from ..exceptions import NoWorkingDeviceConnectionError
+from ..hostkeys import HostKeyPolicy
+from ..settings import settings
+from ..signals import is_working_changed
+from .credentials import Credentials, check_params
+
+logger = logging.getLogger(__name__)
+DEACTIVATED = "Device is deactivated"
+
+
+def strategy_choices() -> Any:
+    """Return the configured update strategies as choices; a function, so that the setting makes no migration."""
+    return settings.UPDATE_STRATEGIES
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why something failed, never an empty text."""
+    return str(error).strip() or type(error).__name__
+
+
+class DeviceConnection(TimeStampedEditableModel, models.Model):
+    """A device and the credentials that open it."""
+
+    device = models.ForeignKey(Device, verbose_name=_("device"), on_delete=models.CASCADE)
+    credentials = models.ForeignKey(Credentials, verbose_name=_("credentials"), on_delete=models.CASCADE)
+    update_strategy = models.CharField(
+        _("update strategy"),
+        help_text=_("leave blank to determine automatically"),
+        choices=strategy_choices,
+        max_length=128,
+        blank=True,
+        db_index=True,
+    )
+    enabled = models.BooleanField(_("enabled"), default=True, db_index=True)
+    params: Any = EncryptedJSONField(
+        _("parameters"), default=dict, blank=True, help_text=_("local parameters, which win over the credentials'")
+    )
+    is_working = models.BooleanField(_("is working"), null=True, blank=True, default=None)
+    failure_reason = models.TextField(_("reason of failure"), blank=True)
+    last_attempt = models.DateTimeField(_("last attempt"), null=True, blank=True)
+
+    guarded_fields = ("is_working", "failure_reason", "last_attempt")
+    """What workers own; no part of the versions that people restore."""
+
+    class Meta:
+        verbose_name = _("Device connection")
+        verbose_name_plural = _("Device connections")
+        unique_together = ("device", "credentials")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._remember()
+
+    def __str__(self) -> str:
+        return f"{self.credentials.name}: {self.device}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        instance = super().from_db(db, field_names, values, **kwargs)
+        instance._remember()
+        return instance
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._remember()
+
+    # validation
+
+    def clean(self) -> None:
+        super().clean()
+        if not (self.credentials_id and self.device_id):
+            return
+        owner = self.credentials.organization_id
+        if owner is not None and owner != self.device.organization_id:
+            raise ValidationError(
+                {"credentials": _("The organization of these credentials doesn't match the organization of the device")}
+            )
+        if not self.update_strategy and self.credentials.connector_class.has_update_strategy:
+            self.update_strategy = self._inferred_strategy()
+        if not isinstance(self.params, dict):
+            raise ValidationError({"params": _("the supplied value is not a JSON object")})
+        check_params(self.connector_class, self.get_params())
+
+    def _inferred_strategy(self) -> str:
+        if not self.device._has_config():
+            raise ValidationError(
+                {
+                    "update_strategy": _(
+                        "the update strategy can be determined automatically only if the device has a configuration"
+                        " specified, because it is inferred from the configuration backend. Please select the update"
+                        " strategy manually."
+                    )
+                }
+            )
+        try:
+            return settings.CONFIG_UPDATE_MAPPING[self.device.config.backend]
+        except KeyError as error:
+            raise ValidationError(
+                {
+                    "update_strategy": _("could not determine update strategy  automatically, exception: {}").format(
+                        error
+                    )
+                }
+            ) from None
+
+    # the way to the device
+
+    def get_addresses(self) -> list[str]:
+        """Return the addresses to try, in order."""
+        addresses = [self.device.management_ip]
+        if not settings.CONTROLLER_MANAGEMENT_IP_ONLY:
+            addresses.append(self.device.last_ip)
+        return list(dict.fromkeys(address for address in addresses if address))
+
+    def get_params(self) -> dict[str, Any]:
+        """Return the parameters of the credentials, overridden by those of this connection."""
+        return {**self.credentials.params, **self.params}
+
+    @property
+    def connector_class(self) -> Any:
+        """The class that talks to the device: that of the update strategy where the connector has such."""
+        connector = self.credentials.connector_class
+        if not connector.has_update_strategy:
+            return connector
+        strategy = self.update_strategy
+        if not strategy and self.device._has_config():
+            strategy = settings.CONFIG_UPDATE_MAPPING.get(self.device.config.backend, "")
+        return import_string(strategy) if strategy else connector
+
+    @cached_property
+    def connector_instance(self) -> Any:
+        """The connector of this connection."""
+        connector = self.connector_class(params=self.get_params(), addresses=self.get_addresses())
+        connector.host_keys = self._host_key_policy()
+        return connector
+
+    def set_connector(self, connector: Any) -> None:
+        """Talk to the device over another connector."""
+        self.__dict__["connector_instance"] = connector
+
+    def _host_key_policy(self) -> HostKeyPolicy:
+        host_key = getattr(self.device, "host_key", None)
+        return HostKeyPolicy(settings.CONTROLLER_SSH_HOST_KEYS, host_key.key if host_key is not None else "")
+
+    def connect(self) -> bool:
+        """Connect to the device, store whether that worked and return it."""
+        if self.device.is_fully_deactivated():
+            self._failed(DEACTIVATED)
+            return False
+        try:
+            self.connector_instance.connect()
+        except Exception as error:
+            self._failed(reason_of(error))
+        else:
+            self.is_working, self.failure_reason = True, ""
+        self._store_attempt()
+        return bool(self.is_working)
+
+    def disconnect(self) -> None:
+        """End the session."""
+        self.connector_instance.disconnect()
+
+    def update_config(self) -> None:
+        """Connect and make the device fetch its configuration; a failure is logged."""
+        if not self.connect():
+            return
+        try:
+            self.connector_instance.update_config()
+        except Exception:
+            logger.exception("Could not tell %s (pk: %s) to fetch its configuration", self.device, self.device_id)
+        finally:
+            self.disconnect()
+
+    @classmethod
+    def candidates(cls, device_ids: Collection[Any], connector: str | None = None) -> dict[Any, list[DeviceConnection]]:
+        """Return the connections over which devices can be reached, by device, those that worked last first.
+
+        Args:
+            connector: only credentials of this connector; None = of any that has an update strategy.
+        """
+        paths = [connector] if connector else [path for path, _ in settings.CONNECTORS if _reaches(path)]
+        rows = cls.objects.filter(device__in=device_ids, enabled=True, credentials__connector__in=paths)
+        rows = rows.select_related("credentials", "device__config", "device__host_key")
+        result: dict[Any, list[DeviceConnection]] = {}
+        for row in sorted(rows, key=lambda row: (_ORDER[row.is_working], row.created)):
+            result.setdefault(row.device_id, []).append(row)
+        return result
+
+    @classmethod
+    def get_working_connection(cls, device: Device, connector: str | None = None) -> DeviceConnection:
+        """Connect to a device over the first connection that works and return it, connected.
+
+        Raises:
+            NoWorkingDeviceConnectionError: with the one tried last, or None.
+        """
+        last = None
+        for last in cls.candidates([device.pk], connector).get(device.pk, []):
+            if last.connect():
+                return last
+        raise NoWorkingDeviceConnectionError(connection=last)
+
+    # what came of it
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store, and announce a change of ``is_working``."""
+        created = self._state.adding
+        update_fields = kwargs.get("update_fields")
+        super().save(*args, **kwargs)
+        if not created and (update_fields is None or "is_working" in update_fields):
+            self._announce()
+        self._remember()
+
+    def _announce(self) -> None:
+        if self.is_working == self._old_is_working or self.device.is_fully_deactivated():
+            return
+        is_working_changed.send(
+            sender=type(self),
+            instance=self,
+            is_working=self.is_working,
+            old_is_working=self._old_is_working,
+            failure_reason=self.failure_reason,
+            old_failure_reason=self._old_failure_reason,
+        )
+
+    def _remember(self) -> None:
+        self._old_is_working = self.__dict__.get("is_working")
+        self._old_failure_reason = self.__dict__.get("failure_reason", "")
+
+    def _failed(self, reason: str) -> None:
+        self.is_working, self.failure_reason = False, reason
+
+    def _store_attempt(self) -> None:
+        """Store the outcome of an attempt, unless the row is gone."""
+        from .. import attempts
+
+        self.last_attempt = timezone.now()
+        policy = getattr(self.connector_instance, "host_keys", None)
+        if policy is not None:
+            attempts.store_host_keys([(self.device_id, policy)])
+        try:
+            with transaction.atomic():
+                self.save(update_fields=["is_working", "failure_reason", "last_attempt", "modified"])
+        except DatabaseError:
+            if type(self).objects.filter(pk=self.pk).exists():
+                raise
+            logger.info("The connection %s was deleted meanwhile", self.pk)
+
+
+#: Known to work, never tried, known to fail.
+_ORDER = {True: 0, None: 1, False: 2}
+
+
+def _reaches(path: str) -> bool:
+    return bool(import_string(path).has_update_strategy)

@@ -1,0 +1,189 @@
+"""Telling devices that there is something to fetch: what is to do, who does it, and what came of it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, transaction
+from django.utils import timezone
+
+from ..config.models import Device
+from ..config.sql import update_many
+from . import claims
+from .attempts import Attempt
+from .models import Credentials, DeviceConnection, Push
+from .models.connection import _reaches
+from .settings import settings
+from .wakeup import wake
+
+logger = logging.getLogger(__name__)
+_CHUNK = 500
+_REQUEST = """
+INSERT INTO {pushes} (device_id, requested, since, due, attempts, reason, claim, claimed_until)
+SELECT DISTINCT connection.device_id, 1, {now}, {now}, 0, '', {no_claim}, {never}
+FROM {connections} AS connection
+JOIN {credentials} AS credentials ON credentials.id = connection.credentials_id
+WHERE connection.enabled AND connection.device_id IN ({devices}) AND credentials.connector IN ({connectors})
+ORDER BY 1
+ON CONFLICT (device_id) DO UPDATE
+SET requested = {pushes}.requested + 1, due = excluded.due, attempts = 0, reason = ''
+"""
+_collected: ContextVar[set[Any] | None] = ContextVar("pushes", default=None)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A claimed push: which device, for which of its changes, over which connections."""
+
+    device_id: Any
+    requested: int
+    attempts: int
+    connections: Sequence[DeviceConnection] = ()
+
+
+@dataclass
+class Outcome:
+    """What came of a push; ``reason`` is why it failed, empty when it did not."""
+
+    task: Task
+    reason: str = ""
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+def on_change(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Receive that a configuration was modified or emptied, and note that its device has to be told."""
+    device = kwargs.get("device") or instance.device
+    if getattr(device, "skip_next_push", False):
+        # it is talking to us right now and will look by itself; other receivers may want to know that, too
+        transaction.on_commit(partial(setattr, device, "skip_next_push", False))
+        return
+    collected = _collected.get()
+    if collected is not None:
+        collected.add(device.pk)
+    else:
+        request([device.pk])
+
+
+@contextmanager
+def collecting() -> Iterator[None]:
+    """Note the devices of many signals at once when they are sent."""
+    token = _collected.set(set())
+    try:
+        yield
+    finally:
+        collected = _collected.get()
+        _collected.reset(token)
+        request(collected or ())
+
+
+def request(device_ids: Collection[Any]) -> int:
+    """Note that devices have to be told, those at least that can be reached; return how many.
+
+    A device that is being told right now will be told once more.
+    """
+    keys = sorted(device_ids, key=str)
+    count = sum(_request(keys[start : start + _CHUNK]) for start in range(0, len(keys), _CHUNK))
+    if count:
+        wake("push_due")
+    return count
+
+
+def _request(keys: Sequence[Any]) -> int:
+    connectors = [path for path, _ in settings.CONNECTORS if _reaches(path)]
+    if not keys or not connectors:
+        return 0
+    quote = connection.ops.quote_name
+    typed = connection.vendor == "postgresql"
+    statement = _REQUEST.format(
+        pushes=quote(Push._meta.db_table),
+        connections=quote(DeviceConnection._meta.db_table),
+        credentials=quote(Credentials._meta.db_table),
+        devices=", ".join(["%s"] * len(keys)),
+        connectors=", ".join(["%s"] * len(connectors)),
+        now="CAST(%s AS timestamptz)" if typed else "%s",
+        no_claim="CAST(NULL AS uuid)" if typed else "NULL",
+        never="CAST(NULL AS timestamptz)" if typed else "NULL",
+    )
+    due: Any = Push._meta.get_field("due")
+    now = due.get_db_prep_save(timezone.now(), connection)
+    pk: Any = Device._meta.pk
+    values = [pk.get_db_prep_value(pk.to_python(key), connection) for key in keys]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [now, now, *values, *connectors])
+        return int(cursor.rowcount)
+
+
+def claim(owner: uuid.UUID, limit: int) -> list[Task]:
+    """Claim pushes that are due; those that turn out not to be needed any more are forgotten."""
+    with transaction.atomic():
+        due = Push.objects.filter(claims.free(), due__lte=timezone.now())
+        if limit < 1 or not due.exists():
+            return []
+        rows = list(claims.lock(due.order_by("due"))[: claims.room(Push, limit)])
+        keys = [row.pk for row in rows]
+        Push.objects.filter(pk__in=keys).update(claim=owner, claimed_until=claims.until())
+        needed = _needed(keys)
+        Push.objects.filter(pk__in=[key for key in keys if key not in needed]).delete()
+    candidates = DeviceConnection.candidates(needed)
+    return [Task(row.pk, row.requested, row.attempts, candidates.get(row.pk, ())) for row in rows if row.pk in needed]
+
+
+def _needed(keys: Collection[Any]) -> set[Any]:
+    """Return those of the devices that have something to fetch; log why the others have not."""
+    model: Any = apps.get_model(settings.UPDATE_CONFIG_MODEL)
+    devices = model.objects.select_related("config").in_bulk(list(keys))
+    needed = set()
+    for key in keys:
+        device = devices.get(key)
+        if device is None or not device._has_config():
+            what = "Device matching query does not exist." if device is None else "Device has no config."
+            logger.warning('update_config("%s") failed: %s', key, what)
+        elif device.is_fully_deactivated():
+            logger.info("%s (pk: %s) is deactivated, skipping update", device, key)
+        elif not device.can_be_updated():
+            logger.info("%s (pk: %s) is not going to be updated", device, key)
+        else:
+            needed.add(key)
+    return needed
+
+
+def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
+    """Store what came of claimed pushes: done, once more because of a later change, or later because of a failure."""
+    with transaction.atomic():
+        mine = Push.objects.filter(pk__in=[outcome.task.device_id for outcome in outcomes], claim=owner)
+        rows = {row.pk: row for row in mine.order_by("pk").select_for_update()}
+        done, again, failed = [], [], []
+        for outcome in outcomes:
+            row = rows.get(outcome.task.device_id)
+            if row is None:
+                continue  # somebody took us for dead
+            if row.requested != outcome.task.requested:
+                again.append(row.pk)
+            elif outcome.reason and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
+                due = timezone.now() + timedelta(seconds=backoff(row.attempts))
+                failed.append((row.pk, due, row.attempts + 1, outcome.reason, None, None))
+            else:
+                done.append(row.pk)
+        Push.objects.filter(pk__in=done).delete()
+        Push.objects.filter(pk__in=again).update(claim=None, claimed_until=None)
+        update_many(Push, ("device_id", "due", "attempts", "reason", "claim", "claimed_until"), failed)
+
+
+def release(owner: uuid.UUID) -> None:
+    """Give back what a process that is about to end has claimed."""
+    Push.objects.filter(claim=owner).update(claim=None, claimed_until=None)
+
+
+def backoff(attempts: int) -> float:
+    """Return how many seconds to wait after a failure, the more the more attempts there were before."""
+    return settings.CONTROLLER_PUSH_BACKOFF * 4**attempts * random.uniform(0.75, 1.25)

@@ -1,0 +1,124 @@
+"""What happens on the event loop: reaching a device over one of its connections, and doing something there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from .attempts import Attempt
+from .connectors import dispatch
+from .connectors.exceptions import CommandTimeoutException
+from .exceptions import NO_CONNECTION
+from .execution import CommandTask, Ending, Withdrawn, ending_of
+from .models import DeviceConnection
+from .models.connection import reason_of
+from .push import Outcome, Task
+from .settings import settings
+
+logger = logging.getLogger(__name__)
+_MARGIN = 5.0
+"""Seconds granted beyond the sum of all time-outs."""
+
+
+async def reach(
+    connections: Sequence[DeviceConnection], attempts: list[Attempt]
+) -> tuple[DeviceConnection | None, str]:
+    """Connect over the first connection that works; return it, or None and the reason of the last failure.
+
+    Args:
+        attempts: gets every attempt that was made.
+    """
+    reason = NO_CONNECTION
+    for connection in connections:
+        try:
+            connector = connection.connector_instance
+            await dispatch.call(connector, "connect")
+            reason = ""
+        except Exception as error:
+            reason = reason_of(error)
+        policy = getattr(connection.__dict__.get("connector_instance"), "host_keys", None)
+        attempts.append(Attempt(connection.pk, connection.device_id, reason, policy))
+        if not reason:
+            return connection, ""
+    return None, reason
+
+
+async def push(task: Task) -> Outcome:
+    """Tell a device that there is something to fetch."""
+    outcome = Outcome(task)
+    connection = None
+    try:
+        async with asyncio.timeout(settings.CONTROLLER_PUSH_DEADLINE):
+            connection, outcome.reason = await reach(task.connections, outcome.attempts)
+            if connection is not None:
+                device = connection.device
+                logger.info("Updating %s (pk: %s)", device, device.pk)
+                await dispatch.call(connection.connector_instance, "update_config")
+    except TimeoutError:
+        outcome.reason = f"The device did not answer within {settings.CONTROLLER_PUSH_DEADLINE} seconds."
+        if connection is None and task.connections and not outcome.attempts:
+            first = task.connections[0]
+            outcome.attempts.append(Attempt(first.pk, first.device_id, outcome.reason))
+    except Exception as error:
+        outcome.reason = reason_of(error)
+        logger.warning("Could not tell %s to fetch its configuration: %s", task.device_id, outcome.reason)
+    finally:
+        if connection is not None:
+            await _leave(connection)
+    return outcome
+
+
+async def command(
+    task: CommandTask, starting: Callable[[], Awaitable[None]], on_output: Callable[[str], None]
+) -> Ending:
+    """Run a command on its device.
+
+    Args:
+        starting: awaited before anything is sent, so that it is known that the device may have got it.
+        on_output: told what was printed so far.
+
+    Raises:
+        Withdrawn: the command is not to be run any more; nothing was sent.
+    """
+    ending = Ending(task)
+    connection, reason = await reach(task.connections, ending.attempts)
+    if connection is None:
+        return ending.failed(reason)
+    ending.connection_id = connection.pk
+    limit = settings.SSH_COMMAND_TIMEOUT + _MARGIN
+    try:
+        await starting()
+        try:
+            async with asyncio.timeout(limit):
+                output, status = await _run(task, connection.connector_instance, on_output)
+        except TimeoutError:
+            return ending.failed("Background task time limit exceeded.\n")
+        return ending_of(ending, output, status)
+    except Withdrawn:
+        raise
+    except CommandTimeoutException as error:
+        return ending.failed(f"The command took longer than expected: {error}\n")
+    except Exception as error:
+        logger.exception("An exception was raised while executing command %s", task.command_id)
+        return ending.failed(f"Internal system error: {reason_of(error)}\n")
+    finally:
+        await _leave(connection)
+
+
+async def _run(task: CommandTask, connector: Any, on_output: Callable[[str], None]) -> tuple[str, int]:
+    if task.shell is not None:
+        output, status = await dispatch.call(
+            connector, "exec_command", command=task.shell, raise_unexpected_exit=False, on_output=on_output
+        )
+    else:
+        output, status = await dispatch.call(connector, task.type, **task.arguments, on_output=on_output)
+    return str(output), int(status)
+
+
+async def _leave(connection: DeviceConnection) -> None:
+    try:
+        await dispatch.call(connection.connector_instance, "disconnect")
+    except Exception as error:
+        logger.info("The session with %s did not end well: %s", connection.device_id, error)

@@ -1,0 +1,63 @@
+"""Background tasks: thin, idempotent, taking keys. What is to do stands in the database."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from . import assignment, batches, maintenance, notifications, push, worker
+
+
+@shared_task
+def push_due() -> None:
+    """See to it that devices that are to be told, and commands, are taken care of."""
+    worker.wake()
+
+
+@shared_task
+def update_config(device_id: str) -> None:
+    """Make a device fetch its configuration."""
+    push.request([device_id])
+    worker.wake()
+
+
+@shared_task
+def launch_command(command_id: str) -> None:
+    """See to it that a command is run; the database says whether it still is to be."""
+    worker.wake()
+
+
+@shared_task
+def launch_batch_command(batch_id: str) -> None:
+    """Create the commands of a mass command."""
+    batches.launch(batch_id)
+    worker.wake()
+
+
+@shared_task(soft_time_limit=3600)
+def auto_add_credentials_to_devices(credential_id: str, organization_id: str | None = None) -> int:
+    """Add credentials to all devices they suit."""
+    return assignment.attach_to_devices(credential_id)
+
+
+@shared_task(soft_time_limit=3600)
+def reconcile() -> None:
+    """Find and do what was left undone; runs periodically."""
+    maintenance.reconcile()
+
+
+@shared_task
+def notify_connection(connection_id: str, is_working: bool, reason: str) -> None:
+    """Notify people that a connection broke or works again."""
+    notifications.connection_changed(connection_id, is_working, reason)
+
+
+@shared_task
+def notify_host_key(device_id: str) -> None:
+    """Notify people that a device showed another host key."""
+    notifications.host_key_refused(device_id)
+
+
+@shared_task
+def notify_batch_finished(batch_id: str) -> None:
+    """Notify people how a mass command ended."""
+    notifications.batch_finished(batch_id)

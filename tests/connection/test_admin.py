@@ -1,0 +1,212 @@
+"""The administration pages: who may see and do what."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import reversion
+from django.test import Client
+from openwisp_users.models import Organization, User
+from reversion.models import Version
+
+from openwisp_controller.config.models import Device
+from openwisp_controller.connection.models import BatchCommand, Command, DeviceConnection, HostKey, Push
+from openwisp_controller.fleet.ssh import SshFace, SshFault
+
+from .. import factories as make
+from ..http.test_admin import device_form, staff
+from ..ssh import PASSWORD, SshServers
+
+pytestmark = pytest.mark.django_db
+ADMIN = "/admin/connection"
+
+
+@pytest.fixture
+def root() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", "root@example.org", "password"))
+    return client
+
+
+@pytest.fixture
+def administrator(organization: Organization) -> Client:
+    return staff("administrator", organization, "Administrator")
+
+
+@pytest.fixture
+def operator(organization: Organization) -> Client:
+    return staff("operator", organization, "Operator")
+
+
+@pytest.fixture
+def stranger() -> Client:
+    return staff("stranger", make.organization("other"), "Administrator")
+
+
+@pytest.fixture
+def face(ssh: SshServers) -> SshFace:
+    return ssh.start()
+
+
+@pytest.fixture
+def connection(organization: Organization, face: SshFace) -> DeviceConnection:
+    return make.reachable(organization, face, "router")
+
+
+def page_of(connection: DeviceConnection) -> str:
+    return f"/admin/config/device/{connection.device_id}/change/"
+
+
+class TestCredentials:
+    def test_secrets_are_not_shown(self, root: Client, administrator: Client, organization: Organization) -> None:
+        own = make.credentials(organization)
+        for client in (root, administrator):
+            assert PASSWORD not in client.get(f"{ADMIN}/credentials/{own.pk}/change/").content.decode()
+
+    def test_shared_and_foreign_ones_are_hidden(self, administrator: Client, organization: Organization) -> None:
+        make.credentials(organization, "own")
+        hidden = [make.credentials(None, "shared"), make.credentials(make.organization("other"), "foreign")]
+        listed = administrator.get(f"{ADMIN}/credentials/").content.decode()
+        assert "own" in listed
+        for credentials in hidden:
+            assert credentials.name not in listed
+            assert administrator.get(f"{ADMIN}/credentials/{credentials.pk}/change/").status_code == 302
+
+    def test_operators_have_nothing_to_do_here(self, operator: Client) -> None:
+        assert operator.get(f"{ADMIN}/credentials/").status_code == 403
+
+    def test_schemas(self, operator: Client) -> None:
+        assert make.SSH in operator.get(f"{ADMIN}/credentials/ui/schema.json").json()
+        assert Client().get(f"{ADMIN}/credentials/ui/schema.json").status_code == 302
+
+    def test_a_lost_key_spoils_no_list(self, root: Client, organization: Organization, settings: Any) -> None:
+        make.credentials(organization)
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = ["another-key-of-more-than-thirty-two-characters"]
+        assert root.get(f"{ADMIN}/credentials/").status_code == 200
+
+
+class TestDevicePage:
+    def test_choices(self, operator: Client, connection: DeviceConnection) -> None:
+        make.credentials(None, "shared-ones")
+        make.credentials(make.organization("other"), "foreign-ones")
+        content = operator.get(page_of(connection)).content.decode()
+        assert "shared-ones" in content
+        assert "foreign-ones" not in content
+
+    def test_foreign_credentials_are_refused(self, operator: Client, connection: DeviceConnection) -> None:
+        foreign = make.credentials(make.organization("other"))
+        device = Device.objects.get(pk=connection.device_id)
+        form = device_form(device) | {
+            "deviceconnection_set-TOTAL_FORMS": 2, "deviceconnection_set-INITIAL_FORMS": 1,
+            "deviceconnection_set-0-id": connection.pk, "deviceconnection_set-0-device": device.pk,
+            "deviceconnection_set-0-credentials": connection.credentials_id,
+            "deviceconnection_set-0-enabled": "on", "deviceconnection_set-1-device": device.pk,
+            "deviceconnection_set-1-credentials": foreign.pk,
+        }  # fmt: skip
+        assert operator.post(page_of(connection), form).status_code == 200
+        assert DeviceConnection.objects.count() == 1
+
+    def test_outputs_of_devices_are_text(self, operator: Client, connection: DeviceConnection) -> None:
+        Command.objects.bulk_create(
+            [Command(device=connection.device, type="custom", input={"command": "x"}, output="<script>bad()</script>")]
+        )
+        content = operator.get(page_of(connection)).content.decode()
+        assert "&lt;script&gt;bad()" in content
+        assert "<script>bad()" not in content
+
+    def test_commands_may_be_sent_by_operators(self, operator: Client, connection: DeviceConnection) -> None:
+        assert 'id="send-command"' in operator.get(page_of(connection)).content.decode()
+
+    def test_nothing_can_be_done_without_connection_or_when_deactivated(
+        self, operator: Client, connection: DeviceConnection
+    ) -> None:
+        Device.objects.filter(pk=connection.device_id).update(_is_deactivated=True)
+        content = operator.get(page_of(connection)).content.decode()
+        assert 'id="send-command"' not in content
+        assert "deviceconnection_set-0-DELETE" not in content
+        DeviceConnection.objects.all().delete()
+        assert 'id="send-command"' not in operator.get(page_of(connection)).content.decode()
+
+    def test_schemas_of_commands(
+        self, operator: Client, stranger: Client, organization: Organization, settings: Any
+    ) -> None:
+        path = f"/admin/config/device/connection/command/ui/schema.json?organization_id={organization.pk}"
+        assert set(operator.get(path).json()) == {"custom", "reboot", "change_password"}
+        settings.OPENWISP_CONTROLLER_ORGANIZATION_ENABLED_COMMANDS = {"__all__": ("reboot",)}
+        assert set(operator.get(path).json()) == {"reboot"}
+        assert stranger.get(path).status_code == 403
+
+    def test_accepting_a_host_key(
+        self, operator: Client, stranger: Client, connection: DeviceConnection, face: SshFace
+    ) -> None:
+        connection.connect()
+        face.fault = SshFault.CHANGED_KEY
+        DeviceConnection.objects.get().connect()
+        host_key = HostKey.objects.get()
+        path = f"/admin/config/device/{connection.device_id}/accept-host-key/"
+        data = {"fingerprint": host_key.refused_fingerprint}
+        assert stranger.post(path, data).status_code == 404
+        assert operator.get(path).status_code == 405
+        operator.post(path, {"fingerprint": "SHA256:another"})
+        assert HostKey.objects.get().key == face.host_key
+        operator.post(path, data)
+        assert HostKey.objects.get().fingerprint == host_key.refused_fingerprint
+        assert Push.objects.exists(), "it is tried again at once"
+
+    def test_connections_are_recovered_with_the_device(
+        self, root: Client, connection: DeviceConnection, committing: Any
+    ) -> None:
+        make.credentials(connection.device.organization, auto_add=True)
+        DeviceConnection.objects.filter(pk=connection.pk).update(is_working=True)
+        device = Device.objects.get(pk=connection.device_id)
+        with reversion.create_revision():
+            reversion.add_to_revision(device)
+        device.delete(check_deactivated=False)
+        assert not DeviceConnection.objects.exists()
+        version = Version.objects.get_deleted(Device).get()
+        version.revision.revert()
+        row = DeviceConnection.objects.get()
+        assert (row.pk, row.credentials_id, row.is_working) == (connection.pk, connection.credentials_id, None)
+
+
+class TestMassCommands:
+    @pytest.fixture
+    def form(self, organization: Organization) -> dict[str, Any]:
+        return {
+            "label": "look", "organization": str(organization.pk), "group": "", "type": "custom",
+            "input": json.dumps({"command": "uptime"}), "stop_after_failures": "", "notes": "", "device_names": "",
+        }  # fmt: skip
+
+    def test_foreign_devices_cannot_be_named(
+        self, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
+    ) -> None:
+        other = Organization.objects.get(slug="other")
+        form |= {"organization": str(other.pk), "device_names": "router", "confirmed": "1"}
+        answer = stranger.post(f"{ADMIN}/batchcommand/add/", form)
+        assert "There are no such devices: router." in answer.content.decode()
+        assert not BatchCommand.objects.exists()
+
+    def test_whole_system_is_for_superusers(
+        self, operator: Client, root: Client, connection: DeviceConnection, form: dict[str, Any], committing: Any
+    ) -> None:
+        form |= {"organization": "", "confirmed": "1"}
+        operator.post(f"{ADMIN}/batchcommand/add/", form)
+        assert not BatchCommand.objects.exists()
+        with committing():
+            assert root.post(f"{ADMIN}/batchcommand/add/", form).status_code == 302
+        batch = BatchCommand.objects.get()
+        assert batch.status == "success"
+        assert operator.get(f"{ADMIN}/batchcommand/{batch.pk}/change/").status_code == 404
+
+    def test_cancel(
+        self, operator: Client, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
+    ) -> None:
+        operator.post(f"{ADMIN}/batchcommand/add/", form | {"confirmed": "1"})
+        path = f"{ADMIN}/batchcommand/{BatchCommand.objects.get().pk}"
+        assert stranger.post(f"{path}/cancel/").status_code == 404
+        assert stranger.get(f"{path}/change/").status_code == 404
+        operator.post(f"{path}/cancel/")
+        assert BatchCommand.objects.get().status == "cancelled"
+        assert "cancelled" in operator.get(f"{path}/change/").content.decode()

@@ -1,0 +1,222 @@
+"""Devices are told of changes, once, over real SSH."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from openwisp_controller.config.models import Config, Device
+from openwisp_controller.connection import push
+from openwisp_controller.connection.connectors.openwrt.ssh import APPLYING, RESTART, VERSION, WAKE
+from openwisp_controller.connection.models import DeviceConnection, Push
+from openwisp_controller.fleet.ssh import SshFace, SshFault
+
+from .. import factories as make
+from ..ssh import SshServers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def face(ssh: SshServers) -> SshFace:
+    return ssh.start()
+
+
+@pytest.fixture
+def connection(organization: Any, face: SshFace) -> DeviceConnection:
+    return make.reachable(organization, face, "router")
+
+
+def edit(device: Device, description: str = "edited") -> None:
+    config = Config.objects.get(device=device)
+    config.config = {"general": {"description": description}}
+    config.full_clean()
+    config.save()
+
+
+def test_a_change_wakes_the_agent(connection: DeviceConnection, face: SshFace, committing: Any) -> None:
+    with committing():
+        edit(connection.device)
+    assert face.commands == [VERSION, WAKE]
+    connection.refresh_from_db()
+    assert connection.is_working is True
+    assert connection.failure_reason == ""
+    assert connection.last_attempt is not None
+    assert not Push.objects.exists()
+
+
+def test_two_changes_in_one_transaction_are_one_push(
+    connection: DeviceConnection, face: SshFace, committing: Any
+) -> None:
+    with committing():
+        edit(connection.device, "one")
+        edit(connection.device, "two")
+    assert face.commands == [VERSION, WAKE]
+
+
+def test_an_edited_template_reaches_every_device(organization: Any, ssh: SshServers, committing: Any) -> None:
+    template = make.template(organization)
+    faces = [ssh.start() for _ in range(3)]
+    with committing():
+        for face in faces:
+            connection = make.reachable(organization, face)
+            connection.device.config.templates.add(template)
+        unreachable = make.config(organization, templates=[template])
+    for face in faces:
+        face.commands.clear()
+    template.config = {"general": {"description": "other"}}
+    with committing():
+        template.save()
+    assert [face.commands for face in faces] == [[VERSION, WAKE]] * 3
+    assert not Push.objects.filter(device=unreachable.device).exists()
+
+
+def test_deactivation_is_pushed(connection: DeviceConnection, face: SshFace, committing: Any) -> None:
+    device = Device.objects.get(pk=connection.device_id)
+    with committing():
+        edit(device)
+    face.commands.clear()
+    device = Device.objects.get(pk=device.pk)
+    with committing():
+        device.deactivate()
+    assert device.config.status == "deactivating"
+    assert face.commands == [VERSION, WAKE]
+
+
+def test_a_device_that_says_its_own_new_name_is_not_told(
+    connection: DeviceConnection, face: SshFace, committing: Any
+) -> None:
+    device = Device.objects.get(pk=connection.device_id)
+    device.name, device.skip_next_push = "renamed", True
+    with committing():
+        device.save()
+    assert face.commands == []
+    assert not Push.objects.exists()
+
+
+def test_old_agents_are_restarted(organization: Any, ssh: SshServers, committing: Any) -> None:
+    face = ssh.start(version="0.5.9")
+    connection = make.reachable(organization, face)
+    with committing():
+        edit(connection.device, "one")
+    assert face.commands == [VERSION, APPLYING, RESTART]
+    face.commands.clear()
+    face.applying = True
+    with committing():
+        edit(connection.device, "two")
+    assert face.commands == [VERSION, APPLYING]
+
+
+def test_a_device_that_applied_everything_is_left_alone(connection: DeviceConnection, face: SshFace) -> None:
+    Config.objects.update(status="applied")
+    push.request([connection.device_id])
+    run()
+    assert face.commands == []
+    assert not Push.objects.exists()
+
+
+def test_failures_wait_longer_each_time_and_end(
+    connection: DeviceConnection, ssh: SshServers, face: SshFace, settings: Any
+) -> None:
+    settings.OPENWISP_CONTROLLER_PUSH_ATTEMPTS = 3
+    ssh.stop(face)
+    push.request([connection.device_id])
+    waits = []
+    for attempt in (1, 2):
+        run()
+        row = Push.objects.get()
+        assert row.attempts == attempt
+        assert row.claim is None
+        assert "Unable to connect to port" in row.reason
+        waits.append((row.due - timezone.now()).total_seconds())
+        Push.objects.update(due=timezone.now())
+    assert waits[1] > 2 * waits[0]
+    run()
+    assert not Push.objects.exists()
+
+
+def test_a_change_during_a_push_is_pushed_once_more(connection: DeviceConnection) -> None:
+    owner = uuid.uuid4()
+    push.request([connection.device_id])
+    (task,) = push.claim(owner, 10)
+    push.request([connection.device_id])
+    assert push.claim(uuid.uuid4(), 10) == [], "somebody is at it"
+    push.store(owner, [push.Outcome(task)])
+    (again,) = push.claim(owner, 10)
+    assert again.requested == 2
+
+
+def test_a_killed_worker_is_succeeded_when_its_claim_runs_out(connection: DeviceConnection, face: SshFace) -> None:
+    push.request([connection.device_id])
+    dead = uuid.uuid4()
+    (task,) = push.claim(dead, 10)
+    run()
+    assert face.commands == []
+    Push.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    run()
+    assert face.commands == [VERSION, WAKE]
+    push.store(dead, [push.Outcome(task, "too late")])
+    assert not Push.objects.exists()
+
+
+def test_sessions_of_all_processes_are_bounded(organization: Any, settings: Any) -> None:
+    settings.OPENWISP_CONTROLLER_PUSH_CONCURRENCY_TOTAL = 3
+    devices = [make.connection(make.config(organization)).device_id for _ in range(5)]
+    push.request(devices)
+    assert len(push.claim(uuid.uuid4(), 2)) == 2
+    assert len(push.claim(uuid.uuid4(), 2)) == 1
+    assert push.claim(uuid.uuid4(), 2) == []
+
+
+def test_noting_many_devices_is_one_statement(
+    organization: Any, django_assert_num_queries: Any, committing: Any
+) -> None:
+    devices = [make.connection(make.config(organization)).device_id for _ in range(10)]
+    with django_assert_num_queries(1):
+        assert push.request(devices) == 10
+    with django_assert_num_queries(1):
+        assert push.request([uuid.uuid4()]) == 0
+
+
+def test_the_first_connection_that_works_is_used(organization: Any, ssh: SshServers, committing: Any) -> None:
+    face = ssh.start()
+    device = make.config(make.device(organization, management_ip="127.0.0.1")).device
+    wrong = make.connection(device, login={"port": face.port, "password": "wrong-password"})
+    right = make.connection(device, login={"port": face.port})
+    disabled = make.connection(device, login={"port": face.port}, enabled=False)
+    with committing():
+        edit(device)
+    for row in (wrong, right, disabled):
+        row.refresh_from_db()
+    assert (wrong.is_working, wrong.failure_reason) == (False, "Authentication failed.")
+    assert right.is_working is True
+    assert disabled.is_working is None
+    face.commands.clear()
+    with committing():
+        edit(device, "again")
+    wrong_attempt = wrong.last_attempt
+    wrong.refresh_from_db()
+    assert wrong.last_attempt == wrong_attempt, "the one that works is tried first"
+
+
+def test_a_device_that_says_nothing_costs_no_more_than_the_deadline(
+    connection: DeviceConnection, face: SshFace, settings: Any
+) -> None:
+    settings.OPENWISP_CONTROLLER_PUSH_DEADLINE = 0.3
+    face.fault = SshFault.HANGING
+    push.request([connection.device_id])
+    run()
+    connection.refresh_from_db()
+    assert connection.is_working is False
+    assert connection.failure_reason == "The device did not answer within 0.3 seconds."
+    assert Push.objects.get().attempts == 1
+
+
+def run() -> None:
+    from openwisp_controller.connection import worker
+
+    worker.wake()
