@@ -15,6 +15,7 @@ from openwisp_controller.pki.tasks import reconcile
 
 from .. import factories as make
 from ..database.vpn.helpers import errors_of
+from ..database.vpn.service import Service
 from .test_admin import administrator, operator, other, root, url
 
 __all__ = ["administrator", "operator", "other", "root"]
@@ -113,6 +114,26 @@ class TestSecrets:
     def test_lists_carry_none(self, root: Client, vpn: Vpn) -> None:
         page = root.get(url("vpn_changelist")).content.decode()
         assert not any(secret in page for secret in (vpn.key, TOKEN, vpn.private_key))
+
+
+def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, organization: Any, settings: Any) -> None:
+    settings.OPENWISP_CONTROLLER_OUTGOING_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    with Service() as service:
+        answers = {"/status": (200, {"address": "1234567890"})}
+        service.answer = lambda method, path: answers.get(path, (500, {}))
+        vpn = Vpn(
+            organization=organization, name="zt", host=service.address, auth_token=TOKEN, config=make.ZEROTIER,
+            backend="openwisp_controller.vpn_backends.ZeroTier", subnet=make.subnet(organization),
+        )  # fmt: skip
+        preview = root.post(reverse("admin:config_vpn_preview"), {**form(vpn), "id": ""})
+        assert "zerotier" not in preview.json().get("errors", {}), preview.json()
+        assert all(call.startswith("GET") for call in service.calls)
+        page = root.post(url("vpn_add"), form(vpn))
+        assert "Failed to create ZeroTier network" in page.content.decode()
+        assert not Vpn.objects.exists()
+        answers["/controller/network/1234567890______"] = (200, {"id": "1234567890abcdef"})
+        assert root.post(url("vpn_add"), form(vpn)).status_code == 302
+    assert Vpn.objects.get().network_id == "1234567890abcdef"
 
 
 class TestCertificates:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import path
@@ -18,7 +18,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 from .. import rendering
 from ..models import Vpn
 from ..settings import settings
-from ..vpn import servers
+from ..vpn import servers, zerotier
 from ..vpn.family import Family
 from .base import ControllerAdmin, Secret
 
@@ -34,6 +34,9 @@ class SubnetFilter(MultitenantRelatedOrgFilter):
 class VpnForm(forms.ModelForm):
     """Clears what does not belong to the chosen backend before it is checked."""
 
+    creates_networks = True
+    """Whether a valid form creates the network of a ZeroTier server, so that a failure can still be told in it."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance._state.adding and "backend" in self.fields:
@@ -46,6 +49,16 @@ class VpnForm(forms.ModelForm):
         if "ca" in self.changed_data and "cert" not in self.changed_data:
             cleaned["cert"] = None  # of the former CA: a new one is made
         return cleaned
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        vpn: Vpn = self.instance
+        if self.errors or not self.creates_networks or not vpn.family.zerotier or vpn.network_id:
+            return
+        try:
+            zerotier.create_network(vpn)
+        except ValidationError as error:
+            self.add_error(None, error)
 
 
 @admin.register(Vpn)
@@ -99,6 +112,7 @@ class VpnAdmin(ControllerAdmin):
         if vpn is None and not self.has_add_permission(request):
             raise PermissionDenied
         form = self.get_form(request, vpn, change=vpn is not None)(request.POST, instance=vpn)
+        form.creates_networks = False
         if not form.is_valid():
             errors = {field: [str(message) for message in found] for field, found in form.errors.items()}
             return JsonResponse({"errors": errors}, status=400)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..models import Vpn
 
 logger = logging.getLogger(__name__)
+_NO_ADDRESS = _("The subnet %s has no free address left for the server.")
 _COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
 #: The 2048 bit group "ffdhe2048" of RFC 7919: as safe as one of our own, without minutes of search.
 _FFDHE2048 = """-----BEGIN DH PARAMETERS-----
@@ -107,6 +108,8 @@ def _check_subnet(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
             raise ValidationError({"subnet": text})
         if "ip_id" not in replaced:
             vpn.ip = None  # of the former subnet
+    if vpn.subnet is not None and vpn.ip is None and not addresses.has_free(vpn.subnet):
+        raise ValidationError({"subnet": _NO_ADDRESS % vpn.subnet.subnet})
     if vpn.ip is not None and vpn.ip.subnet_id != vpn.subnet_id:
         raise ValidationError({"ip": _("VPN IP address must be within the VPN subnet")})
 
@@ -162,9 +165,9 @@ def provided(vpn: Vpn) -> Iterator[None]:
         vpn.private_key, vpn.public_key = keys.new_pair()
     if vpn.subnet is not None and vpn.ip is None:
         vpn.ip = _address(vpn)
-    created = family.zerotier and not vpn.network_id
-    if created:
+    if family.zerotier and not vpn.network_id:
         zerotier.create_network(vpn)
+    created = vpn.__dict__.pop("_network_created", False)
     try:
         yield
     except BaseException:
@@ -188,8 +191,7 @@ def _address(vpn: Vpn) -> IpAddress:
     assert vpn.subnet is not None
     found = addresses.allocate(vpn.subnet, 1, description=vpn.name)
     if not found:
-        text = _("The subnet %s has no free address left for the server.") % vpn.subnet.subnet
-        raise ValidationError({"subnet": text})
+        raise ValidationError({"subnet": _NO_ADDRESS % vpn.subnet.subnet})
     return found[0]
 
 

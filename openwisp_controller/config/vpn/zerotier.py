@@ -77,6 +77,7 @@ def create_network(vpn: Vpn) -> None:
     if "client_options" in own:
         stored["client_options"] = own["client_options"]
     vpn.config = {**vpn.config, "zerotier": [stored]}
+    vpn.__dict__["_network_created"] = True
 
 
 def delete_network_quietly(vpn: Vpn) -> None:

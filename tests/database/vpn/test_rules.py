@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from openwisp_controller.config import maintenance
@@ -133,8 +134,12 @@ class TestServer:
         subnet = make.subnet(organization, "10.7.0.0/30")
         make.vpn(organization, subnet=subnet)
         make.vpn(organization, subnet=subnet)
-        with pytest.raises(Exception, match=r"The subnet 10.7.0.0/30 has no free address left for the server."):
-            make.vpn(organization, subnet=subnet, name="third")
+        third = Vpn(name="third", organization=organization, subnet=subnet, host="h", backend=f"{BACKENDS}.Wireguard",
+                    config=make.WIREGUARD)  # fmt: skip
+        text = "The subnet 10.7.0.0/30 has no free address left for the server."
+        assert errors_of(third) == {"subnet": [text]}
+        with pytest.raises(ValidationError, match=text):
+            third.save()
         assert not Vpn.objects.filter(name="third").exists()
 
     @pytest.mark.parametrize(
