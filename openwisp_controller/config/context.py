@@ -21,6 +21,7 @@ Variables = Mapping[str, Any]
 #: Takes configurations, returns the variables of each that has some, keyed by the configuration's primary key.
 Provider = Callable[[Sequence["Config"]], Mapping[uuid.UUID, Variables]]
 
+_SECRETS = ("pvt_key_", "key_contents_", "secret")
 PREDEFINED = ("id", "key", "name", "mac_address")
 _providers: dict[str, Provider] = {}
 
@@ -131,6 +132,11 @@ class Explained:
     origin: str
     overrides: tuple[str, ...] = ()
     """Weaker origins that define it too, the strongest first."""
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is a private key or the like, to be shown only when somebody asks for it."""
+        return self.name.startswith(_SECRETS)
 
 
 def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:

@@ -78,6 +78,15 @@ def test_secrets_are_hidden_until_asked_for(page: Any, vpn: Vpn) -> None:
     assert page.get_by_text("BEGIN PRIVATE KEY").is_visible()
 
 
+def test_keys_of_a_device_are_hidden_until_asked_for(page: Any, vpn: Vpn) -> None:
+    client = vpn.vpnclient_set.get()
+    page.goto(f"/admin/config/device/{client.config.device_id}/change/")
+    assert page.get_by_text(client.public_key).is_visible()
+    assert not page.get_by_text(client.private_key).is_visible()
+    page.click(".controller-variables summary")
+    assert page.get_by_text(client.private_key).is_visible()
+
+
 def test_preview_save_and_download(page: Any, vpn: Vpn) -> None:
     page.goto(f"/admin/config/vpn/{vpn.pk}/change/")
     config = {"wireguard": [{"name": "wg9", "port": 5555}]}
