@@ -27,7 +27,9 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.django_db
+# Each history has a transaction of its own, which it undoes: in a single one around all PostgreSQL would have to look
+# at every version of every row of all histories before.
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_histories(part: int) -> None:
     machine = type(f"Part{part}", (ControllerMachine,), {})
