@@ -203,6 +203,8 @@ def change_backend(config: Config) -> None:
         remove = {template.pk for template in group if template.backend != config.backend}
         add += [template.pk for template in group if template.backend == config.backend]
     swap([config], remove=remove, add=add)
+    with batch() as current:
+        current.vpn_clients_follow(config.pk)  # templates of the former backend make it no client any more
 
 
 def change_organization(device: Device) -> None:

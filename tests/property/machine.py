@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import F, Q
 from django.test import Client
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from openwisp_ipam.models import IpAddress
 
 from openwisp_controller.config import announcements, history, maintenance
-from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template
+from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template, Vpn, VpnClient
+from openwisp_controller.config.vpn import servers
 
 from .. import factories as make
 from ..recorder import SignalRecorder
@@ -58,6 +62,8 @@ class ControllerMachine(RuleBasedStateMachine):
     @initialize()
     def world(self) -> None:
         self.organizations = [make.organization(secret=f"secret-{n}", context={"x": f"org {n}"}) for n in range(2)]
+        self.subnet = make.subnet(None)
+        self.servers = [make.vpn(None, kind, subnet=self.subnet).pk for kind in ("Wireguard", "VxlanWireguard")]
 
     # operators
 
@@ -74,6 +80,21 @@ class ControllerMachine(RuleBasedStateMachine):
     def create_template(self, org: int | None, content: Any, default: bool) -> Any:
         owner = self.organizations[org] if org is not None else None
         return make.template(owner, config=content, default=default).pk
+
+    @rule(target=templates, org=st.sampled_from([0, 1, None]), server=st.integers(0, 1), auto_cert=st.booleans())
+    def create_vpn_template(self, org: int | None, server: int, auto_cert: bool) -> Any:
+        owner = self.organizations[org] if org is not None else None
+        vpn = Vpn.objects.get(pk=self.servers[server])
+        return make.template(owner, config={}, type="vpn", vpn=vpn, auto_cert=auto_cert).pk
+
+    @rule(server=st.integers(0, 1), host=NAMES)
+    def edit_server(self, server: int, host: str) -> None:
+        self._save(Vpn, self.servers[server], host=host)
+
+    @rule(template=templates, auto_cert=st.booleans())
+    def flag_provisioning(self, template: Any, auto_cert: bool) -> None:
+        if Template.objects.filter(pk=template, type="vpn").exists():
+            self._save(Template, template, auto_cert=auto_cert)
 
     @rule(target=groups, org=st.integers(0, 1), context=CONTEXTS)
     def create_group(self, org: int, context: Any) -> Any:
@@ -207,6 +228,14 @@ class ControllerMachine(RuleBasedStateMachine):
         assert not Job.objects.exists()
         assert not Config.objects.filter(stale_since__isnull=False).exists()
         assert not Announcement.objects.exists()
+        servers.compile_stale()
+        for vpn in Vpn.objects.select_related("released"):
+            (native,) = [file.contents for file in vpn.released.files() if file.path == "wg0.conf"]
+            peers = set(re.findall("PublicKey = (.*)", native))
+            expected = vpn.vpnclient_set.filter(auto_cert=True).values_list("public_key", flat=True)
+            assert peers == set(expected)
+        for client in VpnClient.objects.select_related("template"):
+            assert client.auto_cert == client.template.auto_cert
 
     @rule()
     def work_again(self) -> None:
@@ -236,6 +265,22 @@ class ControllerMachine(RuleBasedStateMachine):
             if config.released is not None:
                 assert hashlib.md5(bytes(config.released.archive)).hexdigest() == config.checksum
                 assert held or config.compile_error or config.compiled_id == config.released_id
+
+    @invariant()
+    def clients_follow_templates(self) -> None:
+        wanted = {
+            (config, vpn)
+            for config, vpn, suits in Config.templates.through.objects.filter(template__type="vpn").values_list(
+                "config_id", "template__vpn_id", Q(template__backend=F("config__backend"))
+            )
+            if suits
+        }
+        clients = list(VpnClient.objects.select_related("ip"))
+        pending = set(Job.objects.filter(kind=Job.Kind.VPN_TEMPLATE).values_list("subject", flat=True))
+        assert {(client.config_id, client.vpn_id) for client in clients} == wanted or pending
+        addresses = [client.ip.ip_address for client in clients if client.ip is not None]
+        assert len(set(addresses)) == len(addresses) == sum(client.auto_cert for client in clients)
+        assert IpAddress.objects.count() == len(addresses) + len(self.servers)
 
     @invariant()
     def signals_tell_what_happened(self) -> None:

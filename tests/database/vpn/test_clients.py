@@ -360,3 +360,12 @@ def test_a_device_of_another_backend_is_no_client(organization: Any, template: T
     with pytest.raises(ValidationError, match="made for another backend"):
         config.templates.add(template)
     assert not config.vpnclient_set.exists()
+
+
+def test_a_device_that_changes_its_backend_is_no_client_any_more(config: Config, vpn: Vpn) -> None:
+    config.backend = "netjsonconfig.OpenWisp"
+    config.save()
+    assert not VpnClient.objects.exists()
+    config.backend = make.BACKEND
+    config.save()
+    assert client_of(config, vpn).ip is not None
