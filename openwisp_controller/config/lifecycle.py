@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from django.db.models import Q
 
@@ -16,6 +17,7 @@ from .wakeup import wake
 
 Status = Config.Status
 UNKNOWN_REASON = "Reason not reported by the device."
+_moves: list[Callable[[Device], None]] = []
 
 
 def deactivate(device: Device) -> None:
@@ -202,8 +204,19 @@ def change_backend(config: Config) -> None:
     swap([config], remove=remove, add=add)
 
 
+def register_move(action: Callable[[Device], None]) -> None:
+    """Let another app follow devices that move to another organization.
+
+    Args:
+        action: called in the batch of the move, before the templates of the device are replaced.
+    """
+    _moves.append(action)
+
+
 def change_organization(device: Device) -> None:
     """Take a device out of the group and templates of the organization that it left, add automatic templates."""
+    for action in _moves:
+        action(device)
     if device.group is not None and device.group.organization_id != device.organization_id:
         device.group = None
         device.save(update_fields=["group"])
