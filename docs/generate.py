@@ -13,12 +13,13 @@ BEGIN, END = "<!-- generated: changes -->", "<!-- end of generated -->"
 
 def settings_page() -> str:
     """Return the page of settings."""
-    from openwisp_controller.config.settings import settings
+    from openwisp_controller.config.settings import settings as config
+    from openwisp_controller.subnet_division.settings import settings as subnet_division
 
     lines = [
         "# Settings",
         "",
-        "Django settings of the configuration app; read each time they are used, except the hardware id field's.",
+        "Django settings of the apps; read each time they are used, except the hardware id field's.",
         "The ready-made server takes its own options from the [environment](environment.md); to set these, write a",
         "module that starts with `from openwisp_controller.server.settings import *` and name it in",
         "`DJANGO_SETTINGS_MODULE`.",
@@ -26,8 +27,9 @@ def settings_page() -> str:
         "| Setting | Default | Meaning |",
         "|---|---|---|",
     ]
-    for setting in sorted(settings, key=lambda setting: setting.name):
-        lines.append(f"| `{setting.name}` | `{_shown(setting.default(settings))}` | {setting.purpose} |")
+    found = [(setting, group) for group in (config, subnet_division) for setting in group]
+    for setting, group in sorted(found, key=lambda item: item[0].name):
+        lines.append(f"| `{setting.name}` | `{_shown(setting.default(group))}` | {setting.purpose} |")
     return "\n".join(lines) + "\n"
 
 

@@ -17,6 +17,7 @@ from openwisp_controller.config.models import (
     Vpn,
 )
 from openwisp_controller.pki.models import Ca, Cert
+from openwisp_controller.subnet_division.models import SubnetDivisionRule
 
 SECRET = "s" * 32
 BACKEND = "netjsonconfig.OpenWrt"
@@ -146,3 +147,14 @@ def vpn_template(server: Vpn, owner: Organization | None = None, name: str = "",
     """A template that makes devices clients of a server; its configuration is the automatic one."""
     fields = {"config": {}, "auto_cert": True, **fields}
     return template(owner or server.organization, name, type="vpn", vpn=server, **fields)
+
+
+def division_rule(master: Subnet, kind: str = "device", label: str = "OW", **fields: Any) -> SubnetDivisionRule:
+    """A rule of a built-in type: ``device`` or ``vpn``."""
+    name = {"device": "DeviceSubnetDivisionRuleType", "vpn": "VpnSubnetDivisionRuleType"}[kind]
+    fields = {"organization": master.organization, "size": 28, "number_of_subnets": 2, "number_of_ips": 2, **fields}
+    path = f"openwisp_controller.subnet_division.rule_types.{kind}.{name}"
+    result = SubnetDivisionRule(**{"type": path, **fields}, master_subnet=master, label=label)
+    result.full_clean()
+    result.save()
+    return result

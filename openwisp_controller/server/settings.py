@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "openwisp_controller.pki",
     "openwisp_controller.config",
     "openwisp_ipam",
+    "openwisp_controller.subnet_division",
     "openwisp_notifications",
     "django.contrib.admin",
     "django.forms",

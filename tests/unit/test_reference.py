@@ -11,10 +11,17 @@ import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import signals
+from openwisp_controller.subnet_division import signals as subnet_division_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/reference/signals.md").read_text()
-SIGNALS = [name for name, value in vars(signals).items() if isinstance(value, Signal)]
+MODULES = {
+    name: module
+    for module in (signals, subnet_division_signals)
+    for name, value in vars(module).items()
+    if isinstance(value, Signal)
+}
+SIGNALS = list(MODULES)
 
 
 def generator() -> ModuleType:
@@ -28,7 +35,7 @@ def generator() -> ModuleType:
 
 def documented_in_code(name: str) -> list[str]:
     """The argument names in the text below the declaration of a signal."""
-    source = Path(signals.__file__).read_text()
+    source = Path(MODULES[name].__file__ or "").read_text()
     match = re.search(rf'^{name} = Signal\(\)\n"""Arguments: (.*?)\.', source, re.MULTILINE)
     assert match, f"{name} does not list its arguments"
     return re.findall(r"(\w+)(?: \([^)]*\))?(?:, |$)", match[1])
@@ -53,7 +60,7 @@ def test_every_signal_says_how_often_it_is_delivered(name: str) -> None:
 @pytest.mark.parametrize("name", SIGNALS)
 def test_every_signal_has_a_section_with_its_arguments(name: str) -> None:
     section = SECTIONS[name]
-    assert f"**Path**: `openwisp_controller.config.signals.{name}`" in section
+    assert f"**Path**: `{MODULES[name].__name__}.{name}`" in section
     arguments = re.search(r"\*\*Arguments\*\*: (.*?)\n\n", section + "\n\n", re.DOTALL)
     assert arguments is not None
     assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", arguments[1])) == documented_in_code(name)
