@@ -19,6 +19,7 @@ from openwisp_controller.config.models import (
 from openwisp_controller.connection.models import Credentials, DeviceConnection
 from openwisp_controller.fleet.ssh import SshFace
 from openwisp_controller.pki.models import Ca, Cert
+from openwisp_controller.subnet_division.models import SubnetDivisionRule
 
 from .ssh import PASSWORD
 
@@ -185,3 +186,14 @@ def reachable(owner: Organization, face: SshFace, name: str = "", **fields: Any)
     """A device with a configuration, and a connection to the SSH server that plays its part."""
     of = config(device(owner, name, management_ip=face.address, **fields))
     return connection(of, login={"port": face.port})
+
+
+def division_rule(master: Subnet, kind: str = "device", label: str = "OW", **fields: Any) -> SubnetDivisionRule:
+    """A rule of a built-in type: ``device`` or ``vpn``."""
+    name = {"device": "DeviceSubnetDivisionRuleType", "vpn": "VpnSubnetDivisionRuleType"}[kind]
+    fields = {"organization": master.organization, "size": 28, "number_of_subnets": 2, "number_of_ips": 2, **fields}
+    path = f"openwisp_controller.subnet_division.rule_types.{kind}.{name}"
+    result = SubnetDivisionRule(**{"type": path, **fields}, master_subnet=master, label=label)
+    result.full_clean()
+    result.save()
+    return result

@@ -81,6 +81,8 @@ class Batch:
         self._locked: set[uuid.UUID] = set()
         self._added: dict[uuid.UUID, list[str]] = {}
         self.owed: list[Announcement] = []
+        self.memory: dict[Any, Any] = {}
+        """What other apps note until the end of the batch, under keys of their own."""
         self._groups: dict[uuid.UUID, tuple[DeviceGroup, list[Any]]] = {}
 
     # what changes

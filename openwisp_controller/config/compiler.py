@@ -29,7 +29,8 @@ _COLUMNS = (
     "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
     "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
-_HAS_VPN_CLIENTS = Exists(VpnClient.objects.filter(config=OuterRef("pk")))
+#: What ``load`` adds to every configuration, see ``register_annotation``.
+_annotations: dict[str, Any] = {"has_vpn_clients": Exists(VpnClient.objects.filter(config=OuterRef("pk")))}
 _RELATED = ("device", "device__organization__config_settings", "device__group")
 #: Name of an annotation → checksum of what a pointer holds.
 _CHECKSUMS = {
@@ -91,6 +92,16 @@ class Stacks:
         return stack
 
 
+def register_annotation(name: str, expression: Any) -> None:
+    """Let another app know something about every loaded configuration without a query of its own.
+
+    Args:
+        name: the attribute that configurations get.
+        expression: what is selected with each configuration, such as whether rows of that app refer to it.
+    """
+    _annotations[name] = expression
+
+
 def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
     """Load configurations with all that rendering needs and the checksums of what their pointers hold.
 
@@ -99,7 +110,7 @@ def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
         new: all of them were created in this transaction, so the pointers hold nothing yet.
     """
     configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).order_by("pk")
-    configs = configs.annotate(has_vpn_clients=_HAS_VPN_CLIENTS)
+    configs = configs.annotate(**_annotations)
     if not new:
         return cast(list[Loaded], list(configs.annotate(**_CHECKSUMS)))
     for config in configs:

@@ -21,14 +21,24 @@ logger = logging.getLogger(__name__)
 CHUNK = 200
 
 
-def enqueue(kind: Job.Kind, subject: uuid.UUID, **arguments: Any) -> None:
+def register(kind: str, step: Callable[[Job], uuid.UUID | None]) -> None:
+    """Let another app have jobs of its own.
+
+    Args:
+        kind: at most 32 characters; begins with the label of the app.
+        step: does one chunk of a job, in a batch; returns the key to go on after, None when the job is done.
+    """
+    _STEPS[kind] = step
+
+
+def enqueue(kind: str, subject: uuid.UUID, **arguments: Any) -> None:
     """Write down a job in the current transaction and wake a worker after its commit."""
     author = author_id()
     Job.objects.create(kind=kind, subject=subject, arguments={**arguments, "author": str(author) if author else None})
     wake("run_jobs")
 
 
-def hand_out(kind: Job.Kind, subject: uuid.UUID, **arguments: Any) -> None:
+def hand_out(kind: str, subject: uuid.UUID, **arguments: Any) -> None:
     """Write down that templates are to be given to, or taken from, many devices, stragglers included."""
     since = stragglers.now()
     enqueue(kind, subject, **arguments, **({"started": since} if since is not None else {}))
@@ -95,7 +105,7 @@ def _has_to_wait(job: Job) -> bool:
 
 
 def _advance(job: Job) -> None:
-    step = _STEPS[Job.Kind(job.kind)]
+    step = _STEPS[job.kind]
     last = step(job)
     if last is None and "started" in job.arguments:
         # all devices that could be seen are done; now those that came since the job was written down
@@ -216,7 +226,7 @@ def _cursor(chunk: Iterable[Any]) -> uuid.UUID | None:
     return chunk[-1].pk if len(chunk) == CHUNK else None
 
 
-_STEPS: dict[Job.Kind, Callable[[Job], uuid.UUID | None]] = {
+_STEPS: dict[str, Callable[[Job], uuid.UUID | None]] = {
     Job.Kind.GROUP_TEMPLATES: _group_templates,
     Job.Kind.AUTOMATIC_TEMPLATE: _automatic_template,
     Job.Kind.VPN_TEMPLATE: _vpn_template,

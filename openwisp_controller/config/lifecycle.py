@@ -17,8 +17,7 @@ from .wakeup import wake
 
 Status = Config.Status
 UNKNOWN_REASON = "Reason not reported by the device."
-#: What other apps do with a device that moved to another organization, in the transaction of the move.
-after_move: list[Callable[[Device], None]] = []
+_moves: list[Callable[[Device], None]] = []
 
 
 def deactivate(device: Device) -> None:
@@ -207,13 +206,22 @@ def change_backend(config: Config) -> None:
         current.vpn_clients_follow(config.pk)  # templates of the former backend make it no client any more
 
 
+def register_move(action: Callable[[Device], None]) -> None:
+    """Let another app follow devices that move to another organization.
+
+    Args:
+        action: called in the batch of the move, before the templates of the device are replaced.
+    """
+    _moves.append(action)
+
+
 def change_organization(device: Device) -> None:
     """Take a device out of the group and templates of the organization that it left, add automatic templates."""
+    for action in _moves:
+        action(device)
     if device.group is not None and device.group.organization_id != device.organization_id:
         device.group = None
         device.save(update_fields=["group"])
-    for follow in after_move:
-        follow(device)
     if device.is_deactivated() or not device._has_config():
         return
     config: Config = device.config

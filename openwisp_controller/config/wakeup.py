@@ -21,6 +21,7 @@ def wake(task: str, *args: Any, countdown: float = 0) -> None:
     """Enqueue ``tasks.<task>(*args)`` once the current transaction is committed; a dead broker is only logged.
 
     Args:
+        task: name of a task of this app, or the dotted path of one of another app.
         countdown: seconds after which the task may start.
     """
     transaction.on_commit(partial(_send, task, args, countdown))
@@ -28,7 +29,7 @@ def wake(task: str, *args: Any, countdown: float = 0) -> None:
 
 def _send(task: str, args: tuple[Any, ...], countdown: float) -> None:
     try:
-        function = import_string(_TASKS + task)
+        function = import_string(task if "." in task else _TASKS + task)
         if countdown:
             function.apply_async(args, countdown=countdown)
         else:

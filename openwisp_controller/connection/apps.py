@@ -40,7 +40,7 @@ class ConnectionConfig(AppConfig):
         config_modified.connect(push.on_change, dispatch_uid="connection_push_modified")
         config_deactivating.connect(push.on_change, dispatch_uid="connection_push_deactivating")
         announcements.around_sending.append(push.collecting)
-        lifecycle.after_move.append(assignment.follow_move)
+        lifecycle.register_move(assignment.follow_move)
         post_save.connect(assignment.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
         is_working_changed.connect(notifications.on_is_working_changed, dispatch_uid="connection_notify")
         for signal in (worker_process_shutdown, worker_shutdown):

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "openwisp_controller.config",
     "openwisp_ipam",
     "openwisp_controller.connection",
+    "openwisp_controller.subnet_division",
     "openwisp_notifications",
     "django.contrib.admin",
     "django.forms",

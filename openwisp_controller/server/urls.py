@@ -3,11 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from openwisp_ipam.api import views as ipam_views
 from openwisp_ipam.api.urls import get_api_urls as get_ipam_api_urls
 from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
 from ..config.admin import choices
+from ..subnet_division import api as ipam_views
 from . import health
 
 urlpatterns = [

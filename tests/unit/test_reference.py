@@ -12,12 +12,13 @@ from django.dispatch import Signal
 
 from openwisp_controller.config import signals
 from openwisp_controller.connection import signals as connection_signals
+from openwisp_controller.subnet_division import signals as subnet_division_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/reference/signals.md").read_text()
 SIGNALS = [
     (module, name)
-    for module in (signals, connection_signals)
+    for module in (signals, connection_signals, subnet_division_signals)
     for name, value in vars(module).items()
     if isinstance(value, Signal)
 ]

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.db.models.signals import post_save
 from openwisp_ipam.models import IpAddress, Subnet
 
+from ..sql import update_many
 from ..wakeup import wake
 from . import addresses, credentials, keys, peers, zerotier
 
@@ -230,6 +231,29 @@ def issue_again(vpn: Vpn) -> None:
         wake("make_client_credentials")
 
 
+def provide_addresses(clients: Sequence[VpnClient]) -> None:
+    """Give clients that lost theirs an address of the server's subnet, if they are to get one from there."""
+    wanting = [client for client in clients if client.auto_cert and client.ip_id is None]
+    by_server: dict[uuid.UUID, list[VpnClient]] = {}
+    for client in wanting:
+        by_server.setdefault(client.vpn_id, []).append(client)
+    addresses.lock(sorted({client.vpn.subnet_id for client in wanting if client.vpn.subnet_id is not None}))
+    for of_server in by_server.values():
+        _provide_addresses(of_server[0].vpn, of_server)
+    store_addresses([client for client in wanting if client.ip_id is not None])
+
+
+def store_addresses(clients: Sequence[VpnClient]) -> None:
+    """Store the addresses of clients, many at once, and let servers know; compiling is up to the caller."""
+    from ..models import VpnClient
+
+    update_many(VpnClient, ("id", "ip_id"), [[client.pk, client.ip_id] for client in clients])
+    for client in clients:
+        if client.auto_cert:
+            zerotier.member_changed(client)
+    peers.changed({client.vpn_id: client.vpn for client in clients if client.auto_cert}.values())
+
+
 # losing it
 
 
@@ -271,21 +295,24 @@ def on_deletion(instance: VpnClient, origin: Any = None, **kwargs: Any) -> None:
             current.stale(Config.objects.filter(pk=instance.config_id), Cause.INPUTS, "certificate deleted")
 
 
-def before_deleting_address(instance: IpAddress, **kwargs: Any) -> None:
+def before_deleting_address(instance: IpAddress, origin: Any = None, **kwargs: Any) -> None:
     """Receive ``pre_delete`` of addresses: remember which clients lose theirs."""
     from ..models import VpnClient
 
-    if not _removing.get():
+    if not _removing.get() and _is_deleted_itself(origin):
         instance.__dict__["_vpn_clients"] = list(VpnClient.objects.filter(ip=instance))
 
 
 def after_deleting_address(instance: IpAddress, origin: Any = None, **kwargs: Any) -> None:
     """Receive ``post_delete``: clients whose address was deleted by hand get another one."""
-    if not isinstance(origin, IpAddress) and getattr(origin, "model", None) is not IpAddress:
-        return  # it goes with its subnet
     for client in instance.__dict__.pop("_vpn_clients", ()):
         client.ip = None
         client.save()
+
+
+def _is_deleted_itself(origin: Any) -> bool:
+    """Tell a deleted address from one that goes with its subnet."""
+    return isinstance(origin, IpAddress) or getattr(origin, "model", None) is IpAddress
 
 
 def _give_back(clients: Sequence[VpnClient]) -> None:

@@ -1,0 +1,1 @@
+"""Subnet division: hands out subnets and addresses to devices and VPN clients by rules."""

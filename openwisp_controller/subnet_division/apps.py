@@ -1,0 +1,47 @@
+"""Start-up of the subnet division app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SubnetDivisionConfig(AppConfig):
+    name = "openwisp_controller.subnet_division"
+    label = "subnet_division"
+    verbose_name = _("Subnet Division")
+    default_auto_field = "django.db.models.AutoField"
+
+    def ready(self) -> None:
+        from .settings import settings
+
+        settings.verify()
+        self._connect()
+        self._register()
+
+    def _connect(self) -> None:
+        from django.db.models.signals import pre_delete
+        from openwisp_ipam.models import IpAddress, Subnet
+
+        from . import by_hand, rules
+        from .models import SubnetDivisionRule
+
+        for rule_type in rules.types().values():
+            rule_type.validate_rule_type()
+            rule_type.connect()
+        pre_delete.connect(
+            rules.before_deletion, sender=SubnetDivisionRule, dispatch_uid="subnet_division_rule_deleted"
+        )
+        for model in (Subnet, IpAddress):
+            uid = f"subnet_division_deleting_{model.__name__}"
+            pre_delete.connect(by_hand.before_deletion, sender=model, dispatch_uid=uid)
+
+    def _register(self) -> None:
+        from ..config import jobs, lifecycle
+        from ..config.models import VpnClient
+        from . import provisioning, relabelling, variables, vpn_addresses, withdrawal, work
+
+        variables.register()
+        jobs.register(provisioning.JOB, work.step)
+        jobs.register(relabelling.JOB, relabelling.step)
+        jobs.register(withdrawal.JOB, withdrawal.step)
+        lifecycle.register_move(withdrawal.follow_move)
+        VpnClient.register_auto_ip_stopper(vpn_addresses.are_divided)

@@ -1,0 +1,23 @@
+"""Gives the field's default groups, Operator and Administrator, their permissions on rules."""
+
+from django.db import migrations
+
+from openwisp_controller.permissions import MANAGE, assign
+
+PERMISSIONS = {
+    "Operator": {"subnetdivisionrule": ("view",)},
+    "Administrator": {"subnetdivisionrule": MANAGE},
+}
+
+
+def assign_permissions(apps, schema_editor):
+    assign("subnet_division", PERMISSIONS, apps, schema_editor)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("subnet_division", "0001_initial"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("openwisp_users", "0026_user_password_based_token"),
+    ]
+    operations = [migrations.RunPython(assign_permissions, migrations.RunPython.noop)]

@@ -1,0 +1,176 @@
+"""Giving objects what rules say they have: many at once, atomically, and nothing twice.
+
+It runs in the batch of the change that makes an object need something, before the configuration is compiled. Locks are
+taken in this order: configurations, rules, master subnets; each by primary key.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection, transaction
+from openwisp_ipam.models import IpAddress, Subnet
+
+from ..config import jobs
+from ..config.batch import batch
+from ..config.models import Cause, Config
+from ..config.vpn import addresses
+from ..config.wakeup import wake
+from .filling import Filling
+from .models import SubnetDivisionRule
+from .signals import subnet_provisioned
+
+if TYPE_CHECKING:
+    from .rule_types.base import BaseSubnetDivisionRuleType
+
+logger = logging.getLogger(__name__)
+#: Kind of the jobs that provision what existed before a rule, or lacks something.
+JOB = "subnet_division_provision"
+Type = type["BaseSubnetDivisionRuleType"]
+Request = tuple[Any, SubnetDivisionRule | None]
+
+
+class Provisioned(TypedDict):
+    """What an object got by one rule: saved objects, in order, addresses grouped by subnet."""
+
+    subnets: list[Subnet]
+    ip_addresses: list[IpAddress]
+
+
+def schedule(rule_type: Type, instance: Any, rule: SubnetDivisionRule | None = None) -> None:
+    """Provision an object at the end of the current batch, before its configuration is compiled.
+
+    Args:
+        rule_type: the type whose rules apply.
+        instance: what gets something.
+        rule: only this rule.
+    """
+    with batch() as current:
+        key = ("subnet division", "provision", rule_type)
+        current.memory.setdefault(key, []).append((instance, rule))
+
+        def run() -> None:
+            provision(rule_type, current.memory.pop(key), robust=True)
+
+        current.follow_up(key, run)
+
+
+def provision(
+    rule_type: Type, requests: Sequence[Request], *, robust: bool = False
+) -> dict[tuple[uuid.UUID, str], Provisioned]:
+    """Provision objects now, in the current batch; return what is new by rule and object.
+
+    Args:
+        rule_type: the type whose rules apply.
+        requests: objects, each with the rule that is to be applied, or None for all that match.
+        robust: a rule that fails is logged and tried again in the background, instead of undoing the change.
+    """
+    wanted: dict[uuid.UUID, dict[str, Any]] = {}
+    for instance, only in requests:
+        for rule in [only] if only is not None else rule_type.get_subnet_division_rules(instance):
+            wanted.setdefault(rule.pk, {})[str(instance.pk)] = instance
+    result: dict[tuple[uuid.UUID, str], Provisioned] = {}
+    if not wanted:
+        return result
+    with batch():
+        configs = _stored(rule_type, [instance for objects in wanted.values() for instance in objects.values()])
+        rules = lock_rules(wanted)
+        for key in wanted:
+            if key not in rules:
+                continue
+            objects = {origin: one for origin, one in wanted[key].items() if origin in configs}
+            try:
+                with transaction.atomic():
+                    found = _provision(rule_type, rules[key], objects, configs)
+            except Exception:  # one rule must not keep devices from enrolling
+                if not robust:
+                    raise
+                logger.exception("Provisioning by rule %s failed, it is tried again later", key)
+                jobs.enqueue(JOB, key)
+                continue
+            result.update({(key, origin): provisioned for origin, provisioned in found.items()})
+    return result
+
+
+def lock_rules(keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, SubnetDivisionRule]:
+    """Lock rules, then their master subnets, until the end of the transaction; return those that still exist."""
+    rows = SubnetDivisionRule.objects.filter(pk__in=list(keys)).order_by("pk")
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update(no_key=True)
+    rules = list(rows)
+    masters = sorted({rule.master_subnet_id for rule in rules})
+    addresses.lock(masters)
+    subnets = Subnet.objects.select_related("master_subnet").in_bulk(masters)
+    for rule in rules:
+        rule.master_subnet = subnets[rule.master_subnet_id]
+    return {rule.pk: rule for rule in rules}
+
+
+def announce(instance: Any, provisioned: Provisioned | None) -> None:
+    """Send ``subnet_provisioned``."""
+    subnet_provisioned.send(sender=SubnetDivisionRule, instance=instance, provisioned=provisioned)
+
+
+def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
+    """Lock the configurations of objects and return them by object, leaving out what is not stored any more."""
+    configs: dict[str, Config] = {}
+    for instance in instances:
+        try:
+            configs[str(instance.pk)] = rule_type.get_config(instance)
+        except ObjectDoesNotExist:
+            logger.info("%r has no stored configuration, nothing is provisioned for it", instance)
+    with batch() as current:
+        current.lock(config.pk for config in configs.values())
+    model = type(instances[0])
+    keys = [instance.pk for instance in instances]
+    alive = {str(key) for key in model._base_manager.filter(pk__in=keys).values_list("pk", flat=True)}
+    if model is not Config:
+        existing = set(Config.objects.filter(pk__in=[c.pk for c in configs.values()]).values_list("pk", flat=True))
+        configs = {origin: config for origin, config in configs.items() if config.pk in existing}
+    return {origin: config for origin, config in configs.items() if origin in alive}
+
+
+def _provision(
+    rule_type: Type, rule: SubnetDivisionRule, objects: dict[str, Any], configs: dict[str, Config]
+) -> dict[str, Provisioned]:
+    filling = Filling(rule, {origin: configs[origin].pk for origin in objects})
+    filling.run()
+    changed = [origin for origin in objects if filling.subnets[origin] or filling.ips[origin]]
+    result = {
+        origin: Provisioned(subnets=filling.subnets[origin], ip_addresses=filling.ips[origin]) for origin in changed
+    }
+    empty = [origin for origin in filling.lacking if origin not in result]
+    result.update({origin: Provisioned(subnets=[], ip_addresses=[]) for origin in empty})
+    rule_type.after_provisioning([(objects[origin], result[origin]) for origin in changed])
+    recompile([configs[origin] for origin in changed], f'subnet division rule "{rule.label}"')
+    if filling.lacking:
+        _report_exhaustion(rule, configs[filling.lacking[0]])
+    for origin in result:
+        if filling.subnets[origin] or origin in filling.lacking:
+            _announce_later(rule_type, objects[origin], result[origin])
+    return result
+
+
+def recompile(configs: Iterable[Config], detail: str) -> None:
+    """Compile configurations whose variables changed at the end of the batch, but those of deactivated devices."""
+    with batch() as current:
+        for config in configs:
+            if not config.device.is_deactivated():
+                current.compile(config, Cause.INPUTS, detail)
+
+
+def _announce_later(rule_type: Type, instance: Any, provisioned: Provisioned) -> None:
+    """Announce after the commit; in the background a receiver that raises does not stop the others."""
+    emit = partial(rule_type.subnet_provisioned_signal_emitter, instance, provisioned)
+    with batch() as current:
+        transaction.on_commit(emit, robust=current.background)
+
+
+def _report_exhaustion(rule: SubnetDivisionRule, config: Config) -> None:
+    logger.info("Cannot create more subnets of %s", rule.master_subnet)
+    wake("openwisp_controller.subnet_division.tasks.notify_exhausted", str(config.pk), str(rule.master_subnet_id))

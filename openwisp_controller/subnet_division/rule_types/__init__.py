@@ -1,0 +1,1 @@
+"""Types of subnet division rules: when something is provisioned, and for what."""

@@ -1,0 +1,109 @@
+"""Rules: looking them up, and what follows when they are saved or deleted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+
+from ..config import jobs
+from ..config.batch import batch
+from ..config.models import VpnClient
+from . import relabelling, withdrawal
+from .models import SubnetDivisionIndex, SubnetDivisionRule
+from .provisioning import JOB as PROVISION
+from .settings import settings
+
+if TYPE_CHECKING:
+    from .rule_types.base import BaseSubnetDivisionRuleType
+
+#: Under what a batch remembers which rules there are.
+MEMORY = "subnet division: rules"
+
+
+def types() -> dict[str, type[BaseSubnetDivisionRuleType]]:
+    """Return the configured rule types by path."""
+    return {path: import_string(path) for path, _label in settings.SUBNET_DIVISION_TYPES}
+
+
+def path_of(rule_type: type[BaseSubnetDivisionRuleType]) -> str:
+    """Return the path under which a type is configured."""
+    found = (path for path, configured in types().items() if configured is rule_type)
+    return next(found, f"{rule_type.__module__}.{rule_type.__qualname__}")
+
+
+def of_type(rule_type: type[BaseSubnetDivisionRuleType], **which: Any) -> list[SubnetDivisionRule]:
+    """Return rules of a type, oldest first; asks the database once in a batch.
+
+    Args:
+        rule_type: the type.
+        which: values of fields that the rules have.
+    """
+    with batch() as current:
+        memory = current.memory.setdefault(MEMORY, {})
+        key = (rule_type, *sorted(which.items()))
+        if key not in memory:
+            rows = SubnetDivisionRule.objects.filter(type=path_of(rule_type), **which)
+            memory[key] = list(rows.order_by("created", "pk"))
+        found: list[SubnetDivisionRule] = memory[key]
+        return found
+
+
+def organizations_dividing_for_clients(subnet_id: uuid.UUID | None) -> Collection[uuid.UUID]:
+    """Return the organizations whose VPN clients get their addresses by a rule on this subnet."""
+    if subnet_id is None:
+        return ()
+    with batch() as current:
+        memory = current.memory.setdefault(MEMORY, {})
+        if subnet_id not in memory:
+            paths = [path for path, each in types().items() if each.provision_sender is VpnClient]
+            rows = SubnetDivisionRule.objects.filter(type__in=paths, master_subnet=subnet_id)
+            memory[subnet_id] = set(rows.values_list("organization", flat=True))
+        found: Collection[uuid.UUID] = memory[subnet_id]
+        return found
+
+
+def saved(rule: SubnetDivisionRule, before: dict[str, Any]) -> None:
+    """Let devices follow a rule that was saved, in the background.
+
+    Args:
+        before: what was stored; empty when the rule is new.
+    """
+    _forget()
+    if not before:
+        jobs.hand_out(PROVISION, rule.pk)
+        return
+    if rule.label != before["label"]:
+        jobs.hand_out(relabelling.JOB, rule.pk)
+    if rule.number_of_ips > before["number_of_ips"]:
+        jobs.hand_out(PROVISION, rule.pk)
+
+
+def provision_all() -> int:
+    """Let all objects get what they lack by any rule, in the background; return the number of rules."""
+    with transaction.atomic():
+        keys = list(SubnetDivisionRule.objects.values_list("pk", flat=True))
+        for key in keys:
+            jobs.enqueue(PROVISION, key)
+    return len(keys)
+
+
+def before_deletion(instance: SubnetDivisionRule, **kwargs: Any) -> None:
+    """Receive ``pre_delete``: what was generated is given back in the background.
+
+    Whoever is provisioning by the rule holds a lock on it, so nothing comes after the look at its rows.
+    """
+    _forget()
+    with transaction.atomic():
+        if connection.features.has_select_for_update:
+            list(SubnetDivisionRule.objects.filter(pk=instance.pk).select_for_update().values_list("pk"))
+        SubnetDivisionIndex.objects.filter(rule=instance).update(rule=None)
+        jobs.enqueue(withdrawal.JOB, instance.pk)
+
+
+def _forget() -> None:
+    with batch() as current:
+        current.memory.pop(MEMORY, None)

@@ -1,0 +1,53 @@
+"""Provisioning what existed before a rule, or lacks something, in chunks."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from ..config import jobs, stragglers
+from ..config.batch import batch
+from ..config.models import Config, Job
+from .filling import Filling
+from .models import SubnetDivisionIndex, SubnetDivisionRule
+from .provisioning import lock_rules, provision, recompile
+
+logger = logging.getLogger(__name__)
+
+
+def step(job: Job) -> uuid.UUID | None:
+    """Bring a chunk of configurations up to what a rule says."""
+    rule = SubnetDivisionRule.objects.filter(pk=job.subject).first()
+    if rule is None:
+        logger.warning("Failed to provision IPs on existing devices for rule %s: it does not exist", job.subject)
+        return None
+    configs = rule.rule_class.existing_configs(rule)
+    if configs is None:
+        rule.rule_class.provision_for_existing_objects(rule)
+        _complete(rule)
+        return None
+    if "since" in job.arguments:
+        configs = configs.filter(stragglers.configs_since(job.arguments["since"]))
+    if job.cursor is not None:
+        configs = configs.filter(pk__gt=job.cursor)
+    chunk = list(configs.select_related("device").order_by("pk")[: jobs.CHUNK])
+    with batch() as current:
+        current.lock(config.pk for config in chunk)
+        objects = rule.rule_class.existing_objects(rule, chunk)
+        provision(rule.rule_class, [(instance, rule) for instance in objects])
+    return chunk[-1].pk if len(chunk) == jobs.CHUNK else None
+
+
+def _complete(rule: SubnetDivisionRule) -> None:
+    """Complete what objects of a custom type have by a rule: more addresses, or those deleted by hand."""
+    rows = SubnetDivisionIndex.objects.filter(rule=rule, config__isnull=False)
+    owners = dict(rows.values_list("origin", "config"))
+    with batch() as current:
+        current.lock(owners.values())
+        rules = lock_rules([rule.pk])
+        if rule.pk in rules:
+            filling = Filling(rules[rule.pk], owners)
+            filling.run()
+            changed = {owners[origin] for origin in owners if filling.ips[origin]}
+            configs = Config.objects.filter(pk__in=changed).select_related("device")
+            recompile(configs, f'subnet division rule "{rule.label}"')
