@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
-from ..encryption import EncryptedJSONField
+from ..encryption import EncryptedJSONField, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
@@ -131,8 +131,12 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         return list(dict.fromkeys(address for address in addresses if address))
 
     def get_params(self) -> dict[str, Any]:
-        """Return the parameters of the credentials, overridden by those of this connection."""
-        return {**self.credentials.params, **self.params}
+        """Return the parameters of the credentials, overridden by those of this connection.
+
+        Raises:
+            UnreadableSecret: the key that they were encrypted with is not configured any more.
+        """
+        return {**readable(self.credentials.params), **readable(self.params)}
 
     @property
     def connector_class(self) -> Any:
