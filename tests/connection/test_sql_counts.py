@@ -10,9 +10,9 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from openwisp_controller.connection import attempts, execution, push
+from openwisp_controller.connection import attempts, claims, execution, push
 from openwisp_controller.connection.hostkeys import HostKeyPolicy
-from openwisp_controller.connection.models import Command, DeviceConnection
+from openwisp_controller.connection.models import Command, DeviceConnection, Push
 
 from .. import factories as make
 
@@ -26,6 +26,7 @@ def cost(organization: Any) -> Any:
     """Does something with 3 and then with 12 more devices, and returns how many statements each took."""
 
     def cost(prepare: Callable[[list[DeviceConnection]], Any], do: Callable[[Any], Any]) -> tuple[int, int]:
+        claims.room(Push, 1)  # the row that all workers lock is made once
         counts = []
         for amount in (3, 12):
             prepared = prepare([make.connection(make.config(organization)) for _ in range(amount)])
@@ -81,4 +82,4 @@ def test_claiming_and_starting_commands(cost: Any) -> None:
         execution.start(OWNER, [task.command_id for task in tasks])
 
     few, many = cost(created, run)
-    assert few == many <= 16
+    assert few == many <= 18
