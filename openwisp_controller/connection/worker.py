@@ -98,6 +98,7 @@ class Worker:
             while self._running or self._inbox:
                 self._receive(_LOOK_EVERY)
                 self._store()
+                self._renew()
 
     def _cycle(self, eager: bool = False) -> bool:
         """Go round once; return False when nothing is under way and nothing due."""

@@ -20,7 +20,7 @@ from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
 from ..signals import is_working_changed
-from .credentials import Credentials, check_params
+from .credentials import Credentials, check_params, check_text
 
 logger = logging.getLogger(__name__)
 DEACTIVATED = "Device is deactivated"
@@ -97,6 +97,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
             self.update_strategy = self._inferred_strategy()
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _("the supplied value is not a JSON object")})
+        check_text("params", self.params)
         check_params(self.connector_class, self.get_params())
 
     def _inferred_strategy(self) -> str:
