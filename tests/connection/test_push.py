@@ -253,3 +253,21 @@ def test_a_device_deleted_meanwhile_spoils_nothing_else(
     stays.refresh_from_db()
     assert stays.is_working is True
     assert HostKey.objects.get().device_id == stays.device_id
+
+
+def test_an_agent_that_is_busy_applying_is_told_again(
+    connection: DeviceConnection, face: SshFace, committing: Any
+) -> None:
+    config = Config.objects.get(device=connection.device)
+    Config.objects.update(status="modified", downloaded=config.released)  # it has not reported yet
+    with committing():
+        edit(connection.device)
+    assert face.commands == [VERSION, WAKE]
+    row = Push.objects.get()
+    assert (row.attempts, row.reason, row.claim) == (1, "", None)
+    assert 0 < (row.due - timezone.now()).total_seconds() <= push.BUSY_PAUSE
+    Config.objects.update(applied=config.released)  # now it has, and looks for the next one
+    Push.objects.update(due=timezone.now())
+    run()
+    assert face.commands == [VERSION, WAKE] * 2
+    assert not Push.objects.exists()
