@@ -10,6 +10,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from ..config.models import Device
 from .hostkeys import HostKeyPolicy
 from .models import DeviceConnection, HostKey
 from .wakeup import wake
@@ -67,6 +68,11 @@ def _save(row: DeviceConnection) -> None:
 
 def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
     """Remember first keys and refused ones; whoever is first wins."""
+    with transaction.atomic():
+        _store_host_keys(shown)
+
+
+def _store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
     now = timezone.now()
     first, refused, right = {}, {}, []
     for device_id, policy in shown:
@@ -76,6 +82,10 @@ def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
             refused[device_id] = policy.shown
         elif policy.shown and policy.mode != "off":
             right.append(device_id)
+    if first or refused:
+        there = _locked({*first, *refused})
+        first = {key: value for key, value in first.items() if key in there}
+        refused = {key: value for key, value in refused.items() if key in there}
     rows = [HostKey(device_id=device_id, key=key, accepted=now) for device_id, key in first.items()]
     rows += [HostKey(device_id=device_id) for device_id in refused]
     HostKey.objects.bulk_create(rows, ignore_conflicts=True)
@@ -87,3 +97,9 @@ def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
             wake("notify_host_key", str(device_id))
     if right:
         HostKey.objects.filter(device__in=right).exclude(refused_key="").update(refused_key="", refused=None)
+
+
+def _locked(device_ids: set[Any]) -> set[Any]:
+    """Lock devices, so that none is deleted until the end of the transaction; return those that exist."""
+    rows = Device.objects.filter(pk__in=device_ids).order_by("pk").select_for_update(of=("self",), no_key=True)
+    return set(rows.values_list("pk", flat=True))

@@ -79,10 +79,27 @@ def keyring() -> Keyring:
     return _keyring(tuple(settings.CONTROLLER_ENCRYPTION_KEYS))
 
 
+class Unreadable(dict[str, Any]):
+    """Stands for a stored value that cannot be decrypted; saving it keeps what is stored."""
+
+    def __init__(self, stored: str, error: UnreadableSecret) -> None:
+        super().__init__()
+        self.stored = stored
+        self.error = error
+
+
+def readable(value: Any) -> Any:
+    """Return a value that was loaded; raise ``UnreadableSecret`` when it could not be decrypted."""
+    if isinstance(value, Unreadable):
+        raise value.error
+    return value
+
+
 class EncryptedJSONField(models.TextField):
     """A JSON value that is encrypted in the database, in fixtures and in stored versions. It cannot be searched.
 
-    Empty objects and null are no secrets and are stored as they are.
+    Empty objects and null are no secrets and are stored as they are. A value that cannot be decrypted is loaded as
+    ``Unreadable``, so that it spoils nothing but its own use.
     """
 
     empty_values = [None, "", [], (), {}]
@@ -96,6 +113,8 @@ class EncryptedJSONField(models.TextField):
         """Return the stored form of a value."""
         if value is None:
             return None
+        if isinstance(value, Unreadable):
+            return value.stored
         text = json.dumps(value, ensure_ascii=False)
         return text if value == {} else keyring().encrypt(text.encode(), self.purpose)
 
@@ -108,7 +127,10 @@ class EncryptedJSONField(models.TextField):
         return json.loads(stored)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        return self.unseal(value)
+        try:
+            return self.unseal(value)
+        except UnreadableSecret as error:
+            return Unreadable(value, error)
 
     def get_prep_value(self, value: Any) -> Any:
         return value
@@ -136,12 +158,15 @@ class EncryptedJSONField(models.TextField):
         return models.Field.formfield(self, **{"form_class": forms.JSONField, **kwargs})
 
 
-def reencrypt(model: type[models.Model], chunk: int = 500) -> int:
-    """Encrypt the secrets of a model with the current key where they have an older one; return how many there were.
+def reencrypt(model: type[models.Model], chunk: int = 500) -> tuple[int, int]:
+    """Encrypt the secrets of a model with the current key where they have an older one.
 
     Each row is replaced only if nobody changed it meanwhile, so this can run beside everything else.
+
+    Returns:
+        How many were encrypted again, and how many could not be read.
     """
-    count = 0
+    count = unreadable = 0
     current = f"{PREFIX}{keyring().current}:"
     fields = [field for field in model._meta.concrete_fields if isinstance(field, EncryptedJSONField)]
     for field in fields:
@@ -149,7 +174,11 @@ def reencrypt(model: type[models.Model], chunk: int = 500) -> int:
         rows = model._base_manager.annotate(sealed=raw).order_by("pk").values_list("pk", "sealed")
         for pk, sealed in rows.iterator(chunk_size=chunk):
             if sealed and sealed.startswith(PREFIX) and not sealed.startswith(current):
-                fresh = field.seal(field.unseal(sealed))
+                try:
+                    fresh = field.seal(field.unseal(sealed))
+                except UnreadableSecret:
+                    unreadable += 1
+                    continue
                 same = model._base_manager.annotate(sealed=raw).filter(pk=pk, sealed=sealed)
                 count += same.update(**{field.name: models.Value(fresh, output_field=models.TextField())})
-    return count
+    return count, unreadable

@@ -19,6 +19,7 @@ from django.utils import timezone
 from ..config.models.config import storable
 from . import claims, commands
 from .attempts import Attempt
+from .encryption import readable
 from .exceptions import NO_CONNECTION
 from .models import BatchCommand, Command, DeviceConnection
 from .models.connection import reason_of
@@ -44,13 +45,13 @@ class CommandTask:
     command_id: Any
     device_id: Any
     type: str
-    shown: str
+    shown: str = field(repr=False)
     """What people know it by: its text, or the label of its type."""
-    shell: str | None
+    shell: str | None = field(repr=False)
     """What to run in the device's shell; None = a method of the connector."""
-    arguments: dict[str, Any]
+    arguments: dict[str, Any] = field(repr=False)
     """For that method."""
-    secrets: list[str]
+    secrets: list[str] = field(repr=False)
     connections: Sequence[DeviceConnection] = ()
     refusal: str = ""
     """Why it cannot be run at all."""
@@ -118,6 +119,7 @@ def _task(command: Command, candidates: Sequence[DeviceConnection]) -> CommandTa
     refusal = ""
     values: dict[str, Any] = command.input if isinstance(command.input, dict) else {}
     try:
+        readable(command.input)
         function = commands.get_command_callable(command.type)
         if command.type == "custom":
             shell = values["command"]

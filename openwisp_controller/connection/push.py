@@ -15,9 +15,10 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
-from ..config.models import Device
+from ..config.models import Config, Device
 from ..config.sql import update_many
 from . import claims
 from .attempts import Attempt
@@ -28,6 +29,8 @@ from .wakeup import wake
 
 logger = logging.getLogger(__name__)
 _CHUNK = 500
+BUSY_PAUSE = 10.0
+"""Seconds after which a device is told again that was just applying an earlier configuration."""
 _REQUEST = """
 INSERT INTO {pushes} (device_id, requested, since, due, attempts, reason, claim, claimed_until)
 SELECT DISTINCT connection.device_id, 1, {now}, {now}, 0, '', {no_claim}, {never}
@@ -162,6 +165,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
     with transaction.atomic():
         mine = Push.objects.filter(pk__in=[outcome.task.device_id for outcome in outcomes], claim=owner)
         rows = {row.pk: row for row in mine.order_by("pk").select_for_update()}
+        busy = _busy(rows)
         done, again, failed = [], [], []
         for outcome in outcomes:
             row = rows.get(outcome.task.device_id)
@@ -169,14 +173,25 @@ def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
                 continue  # somebody took us for dead
             if row.requested != outcome.task.requested:
                 again.append(row.pk)
-            elif outcome.reason and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
-                due = timezone.now() + timedelta(seconds=backoff(row.attempts))
+            elif (outcome.reason or row.pk in busy) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
+                wait = backoff(row.attempts) if outcome.reason else BUSY_PAUSE
+                due = timezone.now() + timedelta(seconds=wait)
                 failed.append((row.pk, due, row.attempts + 1, outcome.reason, None, None))
             else:
                 done.append(row.pk)
         Push.objects.filter(pk__in=done).delete()
         Push.objects.filter(pk__in=again).update(claim=None, claimed_until=None)
         update_many(Push, ("device_id", "due", "attempts", "reason", "claim", "claimed_until"), failed)
+
+
+def _busy(device_ids: Collection[Any]) -> set[Any]:
+    """Return those of the devices that fetched an earlier configuration and did not report about it yet.
+
+    Their agents are applying it and do not listen, so they have to be told again.
+    """
+    configs = Config.objects.filter(device__in=device_ids, downloaded__isnull=False).exclude(downloaded=F("released"))
+    applying = configs.exclude(Q(applied__isnull=False) & Q(applied=F("downloaded")))
+    return set(applying.values_list("device", flat=True))
 
 
 def release(owner: uuid.UUID) -> None:

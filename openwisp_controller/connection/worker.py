@@ -98,6 +98,7 @@ class Worker:
             while self._running or self._inbox:
                 self._receive(_LOOK_EVERY)
                 self._store()
+                self._renew()
 
     def _cycle(self, eager: bool = False) -> bool:
         """Go round once; return False when nothing is under way and nothing due."""
@@ -212,11 +213,7 @@ class Worker:
                 future.get_loop().call_soon_threadsafe(_answer, future, task.command_id in stored)
             inbox.starting.clear()
         if inbox.pushed or inbox.ended:
-            with transaction.atomic():
-                done: list[Outcome | Ending] = [*inbox.pushed, *inbox.ended]
-                attempts.store([each for one in done for each in one.attempts])
-                push.store(self.owner, inbox.pushed)
-                execution.store(self.owner, inbox.ended)
+            self._store_results(inbox.pushed, inbox.ended)
             inbox.pushed.clear()
             inbox.ended.clear()
         if inbox.printed and time.monotonic() - self._told >= _PROGRESS_EVERY:
@@ -225,6 +222,26 @@ class Worker:
             inbox.printed.clear()
         elif not self._running:
             inbox.printed.clear()
+
+    def _store_results(self, pushed: list[Outcome], ended: list[Ending]) -> None:
+        """Store results together; one that cannot be stored is logged and spoils none of the others."""
+        try:
+            with transaction.atomic():
+                done: list[Outcome | Ending] = [*pushed, *ended]
+                attempts.store([each for one in done for each in one.attempts])
+                push.store(self.owner, pushed)
+                execution.store(self.owner, ended)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if len(pushed) + len(ended) == 1:
+                devices = [one.task.device_id for one in pushed] + [one.task.device_id for one in ended]
+                logger.exception("What came of a session with device %s could not be stored", devices[0])
+                return
+            for outcome in pushed:
+                self._store_results([outcome], [])
+            for ending in ended:
+                self._store_results([], [ending])
 
     def _renew(self) -> None:
         if self._running and time.monotonic() - self._renewed >= claims.RENEW_EVERY:

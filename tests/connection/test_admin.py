@@ -210,3 +210,15 @@ class TestMassCommands:
         operator.post(f"{path}/cancel/")
         assert BatchCommand.objects.get().status == "cancelled"
         assert "cancelled" in operator.get(f"{path}/change/").content.decode()
+
+    def test_hostile_texts(self, root: Client, connection: DeviceConnection, form: dict[str, Any]) -> None:
+        for hostile in (
+            {"device_names": "a\0b"},
+            {"label": "a\0b"},
+            {"input": '{"command": "\\u0000"}'},
+            {"input": "{"},
+        ):
+            assert root.post(f"{ADMIN}/batchcommand/add/", form | hostile).status_code == 200, hostile
+        assert not BatchCommand.objects.exists()
+        batch = BatchCommand.objects.create(type="reboot", label="x")
+        assert root.get(f"{ADMIN}/batchcommand/{batch.pk}/change/", {"q": "a\0b", "p": "nonsense"}).status_code == 200

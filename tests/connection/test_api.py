@@ -251,6 +251,11 @@ class TestCommands:
             ({"type": "custom", "input": {"command": ""}}, {"input": ["'' should be non-empty"]}),
             ({"type": "custom", "input": "ls"}, {"input": ["'ls' is not of type 'object'"]}),
             (
+                {"type": "custom", "input": {"command": "\ud800"}},
+                {"input": ["Incomplete characters (surrogates) are not allowed."]},
+            ),
+            ({"type": "custom", "input": {"command": "a\0"}}, {"input": ["Null characters are not allowed."]}),
+            (
                 {"type": "reboot", "input": None, "connection": str(foreign.pk)},
                 {"connection": [f'Invalid pk "{foreign.pk}" - object does not exist.']},
             ),

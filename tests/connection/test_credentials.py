@@ -10,13 +10,13 @@ from typing import Any
 import asyncssh
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection as database
 from reversion.models import Version
 
 from openwisp_controller.config.models import Config
 from openwisp_controller.connection import assignment
-from openwisp_controller.connection.encryption import PREFIX, UnreadableSecret
+from openwisp_controller.connection.encryption import PREFIX, UnreadableSecret, readable
 from openwisp_controller.connection.models import Credentials, DeviceConnection
 
 from .. import factories as make
@@ -125,8 +125,14 @@ class TestEncryption:
         settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = [TWO]
         assert Credentials.objects.get().params == PARAMS
         settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = [ONE]
+        unreadable = Credentials.objects.get()
         with pytest.raises(UnreadableSecret, match="not among the configured ones"):
-            Credentials.objects.get()
+            readable(unreadable.params)
+        unreadable.save()
+        with pytest.raises(CommandError, match="1 secrets cannot be read"):
+            call_command("reencrypt_secrets", stdout=output)
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = [TWO]
+        assert Credentials.objects.get().params == PARAMS, "saving it kept what was stored"
 
     def test_secrets_cannot_be_moved_to_another_column(self, organization: Any) -> None:
         make.connection(make.config(organization))
@@ -135,7 +141,7 @@ class TestEncryption:
                 "UPDATE connection_deviceconnection SET params = (SELECT params FROM connection_credentials)"
             )
         with pytest.raises(UnreadableSecret, match="changed by somebody"):
-            DeviceConnection.objects.get()
+            DeviceConnection.objects.get().get_params()
 
     def test_fixtures_hold_no_secrets(self, organization: Any) -> None:
         make.credentials(organization, params=PARAMS)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from openwisp_controller.config.models import Config, Device
 from openwisp_controller.connection import push
 from openwisp_controller.connection.connectors.openwrt.ssh import APPLYING, RESTART, VERSION, WAKE
-from openwisp_controller.connection.models import DeviceConnection, Push
+from openwisp_controller.connection.models import DeviceConnection, HostKey, Push
 from openwisp_controller.fleet.ssh import SshFace, SshFault
 
 from .. import factories as make
@@ -220,3 +220,54 @@ def run() -> None:
     from openwisp_controller.connection import worker
 
     worker.wake()
+
+
+def test_a_lost_key_spoils_nothing_else(organization: Any, ssh: SshServers, settings: Any) -> None:
+    faces = [ssh.start(), ssh.start()]
+    settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = ["lost-key-of-more-than-thirty-two-characters"]
+    lost = make.reachable(organization, faces[0])
+    settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = ["good-key-of-more-than-thirty-two-characters"]
+    good = make.reachable(organization, faces[1])
+    push.request([lost.device_id, good.device_id])
+    run()
+    assert [face.commands for face in faces] == [[], [VERSION, WAKE]]
+    lost.refresh_from_db()
+    assert lost.is_working is False
+    assert "not among the configured ones" in lost.failure_reason
+
+
+def test_a_device_deleted_meanwhile_spoils_nothing_else(
+    organization: Any, ssh: SshServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = [ssh.start(), ssh.start()]
+    gone, stays = (make.reachable(organization, face) for face in faces)
+    push.request([gone.device_id, stays.device_id])
+    original = push.store
+
+    def delete_first(*arguments: Any) -> None:
+        Device.objects.filter(pk=gone.device_id).delete()
+        original(*arguments)
+
+    monkeypatch.setattr(push, "store", delete_first)
+    run()
+    stays.refresh_from_db()
+    assert stays.is_working is True
+    assert HostKey.objects.get().device_id == stays.device_id
+
+
+def test_an_agent_that_is_busy_applying_is_told_again(
+    connection: DeviceConnection, face: SshFace, committing: Any
+) -> None:
+    config = Config.objects.get(device=connection.device)
+    Config.objects.update(status="modified", downloaded=config.released)  # it has not reported yet
+    with committing():
+        edit(connection.device)
+    assert face.commands == [VERSION, WAKE]
+    row = Push.objects.get()
+    assert (row.attempts, row.reason, row.claim) == (1, "", None)
+    assert 0 < (row.due - timezone.now()).total_seconds() <= push.BUSY_PAUSE
+    Config.objects.update(applied=config.released)  # now it has, and looks for the next one
+    Push.objects.update(due=timezone.now())
+    run()
+    assert face.commands == [VERSION, WAKE] * 2
+    assert not Push.objects.exists()

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission
@@ -49,7 +49,7 @@ def socket(path: str, user: User | None) -> WebsocketCommunicator:
 
 
 async def accepted(path: str, user: User | None) -> bool:
-    communicator = await sync_to_async(socket)(path, user)
+    communicator = await database_sync_to_async(socket)(path, user)
     connected, _ = await communicator.connect()
     await communicator.disconnect()
     return bool(connected)
@@ -110,10 +110,10 @@ def test_updates_arrive_after_the_commit(device: Any, settings: Any) -> None:
         command.save()
 
     async def watch() -> Any:
-        communicator = await sync_to_async(socket)(f"/ws/controller/device/{device.pk}/command", user)
+        communicator = await database_sync_to_async(socket)(f"/ws/controller/device/{device.pk}/command", user)
         assert (await communicator.connect())[0]
         await communicator.send_to(text_data="ignored")
-        await sync_to_async(change)()
+        await database_sync_to_async(change)()
         message = json.loads(await communicator.receive_from(timeout=5))
         await communicator.disconnect()
         return message

@@ -113,6 +113,22 @@ def test_a_worker_killed_in_the_middle_of_commands(deployed: Deployment, faces: 
     assert sum(status == "failed" and "was interrupted" in text for status, text in results) == DEVICES // 2
 
 
+def test_many_workers_share_what_is_to_do(deployed: Deployment, faces: list[SshFace]) -> None:
+    workers = [deployed.process("worker", "--concurrency", "2") for _ in range(2)]
+    with running(*workers, deployed.process("scheduler")):
+        deployed.edit_template("1")
+        deployed.shell(COMMANDS.format(text="echo once"))
+        # duplicated messages: every process is told again and again
+        deployed.shell(
+            "from openwisp_controller.connection.tasks import push_due, reconcile\n"
+            "for _ in range(20): push_due.delay(); reconcile.delay()"
+        )
+        wait_until(lambda: unfinished(deployed) == 0 and all(told(faces)), "that everything is done")
+        wait_until(lambda: pushes_left(deployed) == 0, "that nothing is left")
+    assert [face.commands.count("echo once") for face in faces] == [1] * DEVICES
+    assert told(faces) == [1] * DEVICES
+
+
 def test_the_broker_is_away(deployed: Deployment, faces: list[SshFace]) -> None:
     with running(deployed.process("worker", "--concurrency", "1"), deployed.process("scheduler")):
         deployed.broker.stop()

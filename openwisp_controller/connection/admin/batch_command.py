@@ -108,7 +108,8 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
 
     def _chosen(self, request: HttpRequest) -> list[Any]:
         """Return the devices named in the form, within the organizations that the person manages."""
-        names = [name.strip() for name in request.POST.get("device_names", "").split(",") if name.strip()]
+        text = request.POST.get("device_names", "").replace("\x00", "")
+        names = [name.strip() for name in text.split(",") if name.strip()]
         if not names:
             return []
         user: Any = request.user
@@ -130,7 +131,7 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
             raise Http404
         if not self.has_view_permission(request, batch):
             raise PermissionDenied
-        search = request.GET.get("q", "")
+        search = request.GET.get("q", "").replace("\x00", "")
         sent = batch.batch_commands.select_related("device").order_by("device__name")
         page = Paginator(sent.filter(device__name__icontains=search), _PAGE).get_page(request.GET.get("p"))
         names = dict(Device.objects.filter(pk__in=batch.skipped_devices).values_list("pk", "name"))

@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
-from ..encryption import EncryptedJSONField
+from ..encryption import EncryptedJSONField, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
 from ..signals import is_working_changed
-from .credentials import Credentials, check_params
+from .credentials import Credentials, check_params, check_text
 
 logger = logging.getLogger(__name__)
 DEACTIVATED = "Device is deactivated"
@@ -97,6 +97,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
             self.update_strategy = self._inferred_strategy()
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _("the supplied value is not a JSON object")})
+        check_text("params", self.params)
         check_params(self.connector_class, self.get_params())
 
     def _inferred_strategy(self) -> str:
@@ -131,8 +132,12 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         return list(dict.fromkeys(address for address in addresses if address))
 
     def get_params(self) -> dict[str, Any]:
-        """Return the parameters of the credentials, overridden by those of this connection."""
-        return {**self.credentials.params, **self.params}
+        """Return the parameters of the credentials, overridden by those of this connection.
+
+        Raises:
+            UnreadableSecret: the key that they were encrypted with is not configured any more.
+        """
+        return {**readable(self.credentials.params), **readable(self.params)}
 
     @property
     def connector_class(self) -> Any:

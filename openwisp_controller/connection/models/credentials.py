@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,6 +25,15 @@ _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must h
 def connector_choices() -> Any:
     """Return the configured connectors as choices; a function, so that the setting makes no migration."""
     return settings.CONNECTORS
+
+
+def check_text(field: str, value: Any) -> None:
+    """Raise ``ValidationError`` keyed by ``field`` when a JSON value holds what is no text: NUL or half characters."""
+    check_json(field, value, is_object=False)
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValidationError({field: _("Incomplete characters (surrogates) are not allowed.")}) from None
 
 
 def check_params(connector: Any, params: Any) -> None:
@@ -70,7 +80,7 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
         super().clean()
         if not self.connector or self.connector not in dict(settings.CONNECTORS):
             return  # the field itself says so
-        check_json("params", self.params, is_object=False)
+        check_text("params", self.params)
         check_params(self.connector_class, self.params)
         self._check_organization()
         self._check_shared_name()
