@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+from openwisp_ipam.models import Subnet
 from openwisp_users.models import Organization
 
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, Device, OrganizationConfigSettings, Template
 from openwisp_controller.server.wsgi import application
+from openwisp_controller.subnet_division.models import SubnetDivisionRule
 
 from .meter import Cost, measure
 from .rendering import TEMPLATES, context
@@ -111,6 +113,7 @@ def run(devices: int) -> Iterator[Cost]:
     yield measure("registration again", again, budget=(8, 5))
     yield measure("one device's variables changed", _edits(rows), budget=(15, 10))
     yield from _template_change()
+    yield from _subnet_division(devices + REPEAT // 2)
 
 
 def _edits(rows: list[Any]) -> list[Callable[[], Any]]:
@@ -136,3 +139,27 @@ def _template_change() -> Iterator[Cost]:
     yield measure(f"the request that edits a template of {total} devices", [edit], budget=(None, 200))
     compile_all: list[Callable[[], Any]] = [maintenance.compile_stale]
     yield measure(f"template change, per device of {total}", compile_all, units=total, budget=(0.1, 1.5))
+
+
+def _subnet_division(known: int) -> Iterator[Cost]:
+    """A rule for all devices, 2 subnets with 2 addresses each, then new devices.
+
+    Args:
+        known: how many devices were enrolled so far.
+    """
+    total = Config.objects.count()
+    organization = Organization.objects.get(slug="benchmark")
+    master = Subnet.objects.create(name="pool", subnet="10.0.0.0/12", organization=organization)
+    rule = SubnetDivisionRule(
+        organization=organization, master_subnet=master, label="LAN", size=28, number_of_subnets=2, number_of_ips=2,
+        type="openwisp_controller.subnet_division.rule_types.device.DeviceSubnetDivisionRuleType",
+    )  # fmt: skip
+    rule.full_clean()
+    rule.save()
+    run_jobs: list[Callable[[], Any]] = [maintenance.run_jobs]
+    yield measure(f"new subnet division rule, per device of {total}", run_jobs, units=total, budget=(1, 10))
+    new: list[Callable[[], Any]] = [
+        lambda number=number: request("POST", "/controller/register/", registration(number), 201)
+        for number in range(known, known + REPEAT // 5)
+    ]
+    yield measure("registration of a new device that gets subnets", new, budget=(30, None))

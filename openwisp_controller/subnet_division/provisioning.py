@@ -1,7 +1,7 @@
 """Giving objects what rules say they have: many at once, atomically, and nothing twice.
 
 It runs in the batch of the change that makes an object need something, before the configuration is compiled. Locks are
-taken in this order: configurations, rules, master subnets; each by primary key.
+taken in this order: configurations, master subnets, rules; each by primary key.
 """
 
 from __future__ import annotations
@@ -71,15 +71,17 @@ def provision(
         robust: a rule that fails is logged and tried again in the background, instead of undoing the change.
     """
     wanted: dict[uuid.UUID, dict[str, Any]] = {}
+    matching: dict[uuid.UUID, SubnetDivisionRule] = {}
     for instance, only in requests:
         for rule in [only] if only is not None else rule_type.get_subnet_division_rules(instance):
+            matching[rule.pk] = rule
             wanted.setdefault(rule.pk, {})[str(instance.pk)] = instance
     result: dict[tuple[uuid.UUID, str], Provisioned] = {}
     if not wanted:
         return result
     with batch():
         configs = _stored(rule_type, [instance for objects in wanted.values() for instance in objects.values()])
-        rules = lock_rules(wanted)
+        rules = lock_rules(matching.values())
         for key in wanted:
             if key not in rules:
                 continue
@@ -97,14 +99,15 @@ def provision(
     return result
 
 
-def lock_rules(keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, SubnetDivisionRule]:
-    """Lock rules, then their master subnets, until the end of the transaction; return those that still exist."""
-    rows = SubnetDivisionRule.objects.filter(pk__in=list(keys)).order_by("pk")
+def lock_rules(candidates: Iterable[SubnetDivisionRule]) -> dict[uuid.UUID, SubnetDivisionRule]:
+    """Lock rules, after their master subnets, until the end of the transaction; return those that still exist."""
+    candidates = list(candidates)
+    masters = sorted({rule.master_subnet_id for rule in candidates})
+    addresses.lock(masters)
+    rows = SubnetDivisionRule.objects.filter(pk__in=[rule.pk for rule in candidates]).order_by("pk")
     if connection.features.has_select_for_update:
         rows = rows.select_for_update(no_key=True)
     rules = list(rows)
-    masters = sorted({rule.master_subnet_id for rule in rules})
-    addresses.lock(masters)
     subnets = Subnet.objects.select_related("master_subnet").in_bulk(masters)
     for rule in rules:
         rule.master_subnet = subnets[rule.master_subnet_id]

@@ -44,7 +44,7 @@ def _complete(rule: SubnetDivisionRule) -> None:
     owners = dict(rows.values_list("origin", "config"))
     with batch() as current:
         current.lock(owners.values())
-        rules = lock_rules([rule.pk])
+        rules = lock_rules([rule])
         if rule.pk in rules:
             filling = Filling(rules[rule.pk], owners)
             filling.run()

@@ -130,3 +130,12 @@ def test_refusals_are_cheap(short_path: ShortPath, fleet: Any) -> None:
     assert cost(lambda: register(short_path, secret="wrong"), 403) <= 3
     assert cost(lambda: short_path.get(f"/controller/checksum/{device.pk.hex}/", {"key": "x"}), 403) <= 1
     assert cost(lambda: short_path.get(f"/controller/checksum/{'0' * 32}/", {"key": "x"}), 404) <= 1
+
+
+def test_registration_with_a_subnet_division_rule(short_path: ShortPath, fleet: Any) -> None:
+    from openwisp_controller.subnet_division.models import SubnetDivisionIndex
+
+    make.division_rule(make.subnet(fleet))
+    enrol(short_path)  # it finds the master subnet without children
+    assert cost(lambda: register(short_path, mac_address="02:00:00:00:00:77", name="second", key="7" * 32), 201) <= 40
+    assert SubnetDivisionIndex.objects.count() == 12
