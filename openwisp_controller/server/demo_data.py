@@ -1,4 +1,4 @@
-"""What the demo starts with: an organization, an administrator, templates, a group, two VPN servers."""
+"""What the demo starts with: an organization, an administrator, templates, a group, VPN servers, divided subnets."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..config.models import DeviceGroup, OrganizationConfigSettings, Template, V
 from ..connection.models import Credentials
 from ..fleet import SshOptions
 from ..pki.models import Ca
+from ..subnet_division.models import SubnetDivisionRule
 
 SSH = "openwisp_controller.connection.connectors.ssh.Ssh"
 BACKEND = "netjsonconfig.OpenWrt"
@@ -170,6 +171,7 @@ def _populate(organization: Organization) -> None:
         if template.name == "Banner":
             group.templates.set([template])
     _add_tunnels(organization)
+    _divide_subnet(organization)
 
 
 def _add_tunnels(organization: Organization) -> None:
@@ -193,6 +195,19 @@ def _add_tunnels(organization: Organization) -> None:
         )
         template.full_clean()
         template.save()
+
+
+def _divide_subnet(organization: Organization) -> None:
+    """Give every device a subnet of its own."""
+    master = Subnet(organization=organization, name="Networks of devices", subnet="10.64.0.0/12")
+    master.full_clean()
+    master.save()
+    rule = SubnetDivisionRule(
+        organization=organization, master_subnet=master, label="LAN", number_of_subnets=1, size=28, number_of_ips=2,
+        type="openwisp_controller.subnet_division.rule_types.device.DeviceSubnetDivisionRuleType",
+    )  # fmt: skip
+    rule.full_clean()
+    rule.save()
 
 
 def edit_wifi() -> None:
