@@ -8,6 +8,26 @@ from typing import Any
 from django.db import connection, models
 
 
+def among(rows: models.QuerySet[Any]) -> models.Q | models.Func:
+    """Return the condition of being one of ``rows``, which are found once, before anything else.
+
+    With ``IN`` PostgreSQL may look for them again for each row that it compares, and does so where its statistics say
+    that there are hardly any: in tables that just filled up.
+    """
+    keys = rows.values("pk")
+    if connection.vendor != "postgresql":
+        return models.Q(pk__in=keys)
+    from django.contrib.postgres.expressions import ArraySubquery
+
+    return models.Func(
+        models.F("pk"),
+        ArraySubquery(keys),
+        template="%(expressions)s)",
+        arg_joiner=" = ANY (",
+        output_field=models.BooleanField(),
+    )
+
+
 def delete_rows(rows: models.QuerySet[Any]) -> int:
     """Delete rows that nothing depends on with one statement, without loading them; return how many there were."""
     return rows._raw_delete(rows.db)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ..authorship import author_id
+from ..sql import among
 from .base import NetJsonModel, check_json
 from .device import Device
 from .observed import Observed
@@ -272,12 +273,11 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         keep = models.Q(stale_since__isnull=False)
         if cause not in _SILENT:
             keep &= models.Q(stale_cause=Cause.TEMPLATE)
-        locked = cls._base_manager.filter(pk__in=configs.order_by().values("pk"))
-        locked = locked.order_by("pk").select_for_update(no_key=True)
+        locked = cls._base_manager.filter(among(configs.order_by())).order_by("pk").select_for_update(no_key=True)
         mark = {"stale_cause": cause.value, "stale_detail": detail[:255], "stale_author": author_id()}
         kept_or_new = {
             name: models.Case(models.When(keep, then=models.F(name)), default=models.Value(value))
             for name, value in mark.items()
         }
         with transaction.atomic():
-            return cls._base_manager.filter(pk__in=locked.values("pk")).update(stale_since=Now(), **kept_or_new)
+            return cls._base_manager.filter(among(locked)).update(stale_since=Now(), **kept_or_new)
