@@ -18,6 +18,8 @@ from .scenarios import fresh, interface, save, using
 
 pytestmark = pytest.mark.django_db
 MANY = 400
+#: Statements, however many devices there are, for those that come to an edited object unseen (on PostgreSQL).
+LOOK_AT_STRAGGLERS = 8
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ def test_compiling_after_an_edited_template(organization: Any) -> None:
 def test_new_default_template(organization: Any) -> None:
     Fleet(organization, MANY)
     template = make.template(organization, default=True)
-    assert cost(maintenance.run_jobs) <= MANY * 0.15
+    assert cost(maintenance.run_jobs) <= MANY * 0.15 + LOOK_AT_STRAGGLERS
     assert template.config_relations.count() == MANY
 
 
@@ -98,8 +100,7 @@ def test_other_templates_of_a_group(organization: Any) -> None:
     fleet = Fleet(organization, MANY)
     template: Template = make.template(organization)
     fleet.group.templates.set([template])
-    look_at_stragglers = 5
-    assert cost(maintenance.run_jobs) <= MANY * 0.15 + look_at_stragglers
+    assert cost(maintenance.run_jobs) <= MANY * 0.15 + LOOK_AT_STRAGGLERS
     assert template.config_relations.count() == MANY
 
 
