@@ -118,7 +118,8 @@ def run(devices: int) -> Iterator[Cost]:
 
 def _edits(rows: list[Any]) -> list[Callable[[], Any]]:
     def edit(device: Any, number: int) -> None:
-        config = Config.objects.select_related("device").get(device_id=device)
+        related = ("device__group", "device__organization__config_settings")
+        config = Config.objects.select_related(*related).get(device_id=device)
         config.context = {"wifi_key": f"another-key-{number}"}
         config.full_clean()
         config.save()

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 
 from . import context, rendering
 from .dsa import uses_dsa
 from .models import Cause, Config, Revision, Template, VpnClient
 from .models.config import shorten_reason, storable
-from .sql import update_many
+from .sql import referred_to_by, update_many
 from .vpn import clients, credentials
 from .vpn.variables import examples
 
@@ -30,7 +30,7 @@ _COLUMNS = (
     "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
 #: What ``load`` adds to every configuration, see ``register_annotation``.
-_annotations: dict[str, Any] = {"has_vpn_clients": Exists(VpnClient.objects.filter(config=OuterRef("pk")))}
+_annotations: dict[str, Any] = {"has_vpn_clients": referred_to_by(VpnClient, "config", Config)}
 _RELATED = ("device", "device__organization__config_settings", "device__group")
 #: Name of an annotation → checksum of what a pointer holds.
 _CHECKSUMS = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, models
+from django.db.models.expressions import RawSQL
 
 
 def among(rows: models.QuerySet[Any]) -> models.Q | models.Func:
@@ -24,6 +25,28 @@ def among(rows: models.QuerySet[Any]) -> models.Q | models.Func:
         ArraySubquery(keys),
         template="%(expressions)s)",
         arg_joiner=" = ANY (",
+        output_field=models.BooleanField(),
+    )
+
+
+def referred_to_by(model: type[models.Model], by: str, target: type[models.Model]) -> RawSQL:
+    """Return an expression that tells whether rows of ``model`` refer to a row of ``target``.
+
+    Written out, because the ORM works its own way of saying this out anew for each query, which costs more than the
+    query.
+
+    Args:
+        model: whose rows.
+        by: name of the foreign key.
+        target: the model that is queried.
+    """
+    quote = connection.ops.quote_name
+    column: Any = model._meta.get_field(by)
+    key: Any = target._meta.pk
+    return RawSQL(
+        f"EXISTS(SELECT 1 FROM {quote(model._meta.db_table)} AS referring"
+        f" WHERE referring.{quote(column.column)} = {quote(target._meta.db_table)}.{quote(key.column)})",
+        (),
         output_field=models.BooleanField(),
     )
 

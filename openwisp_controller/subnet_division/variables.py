@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef
-
 from ..config import compiler, context
 from ..config.models import Config
+from ..config.sql import referred_to_by
 from .models import SubnetDivisionIndex
 
 _KNOWN = "has_divided_subnets"
@@ -16,7 +15,7 @@ _KNOWN = "has_divided_subnets"
 
 def register() -> None:
     """Let configurations have these variables; those without generated subnets cost nothing."""
-    compiler.register_annotation(_KNOWN, Exists(SubnetDivisionIndex.objects.filter(config=OuterRef("pk"))))
+    compiler.register_annotation(_KNOWN, referred_to_by(SubnetDivisionIndex, "config", Config))
     context.register_provider("subnet division rule", of_configs)
 
 
