@@ -60,7 +60,7 @@ class SshFace:
         self._key = asyncssh.generate_private_key("ssh-ed25519")
         self._other_key: asyncssh.SSHKey | None = None
         self._server: Any = None
-        self._silent: set[asyncio.StreamWriter] = set()
+        self._sessions: set[asyncio.Task[Any]] = set()
 
     @property
     def host_key(self) -> str:
@@ -85,6 +85,8 @@ class SshFace:
             server.close()
         for connection in list(self.connections):
             connection.abort()
+        for session in self._sessions:
+            session.cancel()
         await asyncio.sleep(0)
 
     def _connection(self) -> asyncio.Protocol:
@@ -100,6 +102,10 @@ class SshFace:
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """Run one command, and end the session as a shell does."""
+        session = asyncio.current_task()
+        assert session is not None
+        self._sessions.add(session)
+        session.add_done_callback(self._sessions.discard)
         try:
             status = await self._execute(process, process.command or "")
         except _Gone:

@@ -94,15 +94,22 @@ def are_possible() -> bool:
     return made and Path("/dev/net/tun").exists()
 
 
-def reaches(server: Host, device: Host, address: str) -> bool:
-    """Tell whether a TCP connection from the device to an address of the server comes about."""
+def reaches(server: Host, device: Host, address: str, seconds: float = 60) -> bool:
+    """Tell whether a TCP connection from the device to an address of the server comes about within a time.
+
+    It is tried again and again: WireGuard repeats an unanswered handshake after five seconds at the earliest.
+    """
     port = next(_ports)
     log = server.start(
         "python3", "-c", _LISTEN.format(address=address, port=port), log=f"listen-{uuid.uuid4().hex[:6]}.log"
     )
     wait_for(log, "up")
-    attempt = _CONNECT.format(address=address, port=port, timeout=5)
-    return "Traceback" not in device.run("python3", "-c", attempt, check=False)
+    end = time.monotonic() + seconds
+    attempt = _CONNECT.format(address=address, port=port, timeout=3)
+    while "Traceback" in device.run("python3", "-c", attempt, check=False):
+        if time.monotonic() > end:
+            return False
+    return True
 
 
 def wait_for(log: Path, text: str, seconds: float = 30) -> None:

@@ -142,7 +142,7 @@ class TestWireguard:
         name = self.up(device, native, interface["addresses"])
         device.run("ip", "route", "add", peer["allowed_ips"][0], "dev", name)
         assert interface["addresses"] == ["10.0.0.3/32"]
-        assert not reaches(server, device, "10.0.0.1")
+        assert not reaches(server, device, "10.0.0.1", seconds=1)
         server.write({"wg.conf": self.stripped(vpn)[0]})
         server.run("wg", "syncconf", tunnel, "wg.conf")
         assert reaches(server, device, "10.0.0.1")
