@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .batch import batch
 from .models import Cause, Config, DeviceGroup, Template
+from .prepared import Parameter, Prepared
 from .sql import delete_rows
 from .vpn import clients
 
@@ -22,7 +23,14 @@ Rule = Callable[[Config, list[uuid.UUID]], list[uuid.UUID]]
 
 def automatic_templates(organization_id: uuid.UUID, backend: str) -> list[Template]:
     """Return the default and required templates of a new configuration: required first, then by name."""
-    return list(Template.objects.usable_by(organization_id, backend).automatic())
+    return _automatic(organization=organization_id, backend=backend)
+
+
+_automatic = Prepared[Template](
+    lambda: Template.objects.usable_by(
+        Parameter("organization", Template, "organization"), Parameter("backend", Template, "backend")
+    ).automatic()
+)
 
 
 def group_templates(group: DeviceGroup | None, backend: str) -> list[Template]:

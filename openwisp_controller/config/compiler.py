@@ -19,6 +19,7 @@ from . import context, rendering
 from .dsa import uses_dsa
 from .models import Cause, Config, Revision, Template, VpnClient
 from .models.config import shorten_reason, storable
+from .prepared import OneOf, Parameter, Prepared
 from .sql import referred_to_by, update_many
 from .vpn import clients, credentials
 from .vpn.variables import examples
@@ -109,13 +110,21 @@ def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
         ids: primary keys.
         new: all of them were created in this transaction, so the pointers hold nothing yet.
     """
-    configs = Config.objects.filter(pk__in=list(ids)).select_related(*_RELATED).order_by("pk")
-    configs = configs.annotate(**_annotations)
     if not new:
-        return cast(list[Loaded], list(configs.annotate(**_CHECKSUMS)))
+        return _loaded(ids=ids)
+    configs = _just_created(ids=ids)
     for config in configs:
         config.__dict__.update(dict.fromkeys(_CHECKSUMS))
-    return cast(list[Loaded], list(configs))
+    return configs
+
+
+def _query(**annotations: Any) -> Any:
+    configs = Config.objects.filter(OneOf("pk", Parameter("ids", Config))).select_related(*_RELATED).order_by("pk")
+    return configs.annotate(**_annotations, **annotations)
+
+
+_loaded: Prepared[Loaded] = Prepared(lambda: _query(**_CHECKSUMS))
+_just_created: Prepared[Loaded] = Prepared(_query)
 
 
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:

@@ -14,6 +14,7 @@ from .announcements import Rank
 from .batch import batch
 from .models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
 from .models.base import check_json
+from .prepared import Parameter, Prepared
 from .settings import settings
 from .validators import plain_mac, validate_no_nul
 from .wakeup import wake
@@ -72,13 +73,27 @@ def organization_of(secret: str) -> OrganizationConfigSettings:
     Raises:
         Refused: there is none, or devices may not enrol themselves in it.
     """
-    rows = OrganizationConfigSettings.objects.select_related("organization__config_limits")
-    found = rows.filter(shared_secret=secret, organization__is_active=True).first() if "\x00" not in secret else None
+    found = _settings_by_secret.first(secret=secret) if "\x00" not in secret else None
     if found is None:
         raise UnknownSecret
     if not found.registration_enabled:
         raise Refused(403, "error: registration disabled")
     return found
+
+
+_settings_by_secret = Prepared[OrganizationConfigSettings](
+    lambda: OrganizationConfigSettings.objects.select_related("organization__config_limits").filter(
+        shared_secret=Parameter("secret", OrganizationConfigSettings, "shared_secret"), organization__is_active=True
+    )[:1]
+)
+_device_by_key = Prepared[Device](
+    lambda: (
+        Device.objects.select_related("config", "organization__config_settings", "group")
+        .filter(key=Parameter("key", Device, "key"))
+        .select_for_update(of=("self",))
+        .order_by()
+    )
+)
 
 
 def register(request: Request) -> Registration:
@@ -139,12 +154,8 @@ def check_inventory(device: Device, names: Collection[str]) -> None:
 
 
 def _find(key: str) -> Device | None:
-    found = Device.objects.filter(key=key).values_list("pk", flat=True).first()
-    if found is None:
-        return None
-    devices = Device.objects.select_related("config", "organization__config_settings", "group")
-    device = devices.select_for_update(of=("self",)).get(pk=found)
-    if device.is_deactivated():
+    device = _device_by_key.first(key=key)
+    if device is not None and device.is_deactivated():
         raise Refused(403, "error: device deactivated")
     return device
 

@@ -145,8 +145,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 if REDIS_URL:
     CACHES: dict[str, Any] = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+    # A socket waits for messages five seconds at a time, so five seconds, as is the default, must be no error.
+    _redis = {"address": REDIS_URL, "socket_timeout": 30}
     CHANNEL_LAYERS: dict[str, Any] = {
-        "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [_redis]}}
     }
     CELERY_BROKER_URL = REDIS_URL
 else:

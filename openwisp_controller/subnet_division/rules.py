@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from django.utils.module_loading import import_string
 from ..config import jobs
 from ..config.batch import batch
 from ..config.models import VpnClient
+from ..config.prepared import Parameter, Prepared
 from . import relabelling, withdrawal
 from .models import SubnetDivisionIndex, SubnetDivisionRule
 from .provisioning import JOB as PROVISION
@@ -46,10 +48,16 @@ def of_type(rule_type: type[BaseSubnetDivisionRuleType], **which: Any) -> list[S
         memory = current.memory.setdefault(MEMORY, {})
         key = (rule_type, *sorted(which.items()))
         if key not in memory:
-            rows = SubnetDivisionRule.objects.filter(type=path_of(rule_type), **which)
-            memory[key] = list(rows.order_by("created", "pk"))
+            memory[key] = _where("type", *which)(type=path_of(rule_type), **which)
         found: list[SubnetDivisionRule] = memory[key]
         return found
+
+
+@cache
+def _where(*names: str) -> Prepared[SubnetDivisionRule]:
+    """Return the query for rules by the values of some of their fields."""
+    rows = SubnetDivisionRule.objects.order_by("created", "pk")
+    return Prepared(lambda: rows.filter(**{name: Parameter(name, SubnetDivisionRule, name) for name in names}))
 
 
 def organizations_dividing_for_clients(subnet_id: uuid.UUID | None) -> Collection[uuid.UUID]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from ..config import compiler, context
 from ..config.models import Config
+from ..config.prepared import OneOf, Parameter, Prepared
 from ..config.sql import referred_to_by
 from .models import SubnetDivisionIndex
 
@@ -25,14 +27,24 @@ def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, str]]:
     result: dict[uuid.UUID, dict[str, str]] = {}
     if not keys:
         return result
-    rows = SubnetDivisionIndex.objects.filter(config__in=keys, subnet__isnull=False).order_by("-pk")
-    for config, keyword, number, ip_number, subnet, ip in rows.values_list(
-        "config", "keyword", "subnet_number", "ip_number", "subnet__subnet", "ip__ip_address"
-    ):
-        variables = result.setdefault(config, {})
-        if ip_number is not None:
-            variables[keyword] = str(ip)
+    index: Any
+    for index in _indexes(configs=keys):
+        variables = result.setdefault(index.config_id, {})
+        if index.ip_number is not None:
+            variables[index.keyword] = str(index.ip.ip_address)
         else:
-            variables[keyword] = str(subnet)
-            variables[f"{keyword.removesuffix(f'_subnet{number}')}_prefixlen"] = str(subnet.prefixlen)
+            subnet, label = index.subnet.subnet, index.keyword.removesuffix(f"_subnet{index.subnet_number}")
+            variables[index.keyword] = str(subnet)
+            variables[f"{label}_prefixlen"] = str(subnet.prefixlen)
     return result
+
+
+_indexes = Prepared[SubnetDivisionIndex](
+    lambda: (
+        SubnetDivisionIndex.objects.filter(
+            OneOf("config", Parameter("configs", SubnetDivisionIndex, "config")), subnet__isnull=False
+        )
+        .select_related("subnet", "ip")
+        .order_by("-pk")
+    )
+)

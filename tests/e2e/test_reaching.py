@@ -187,6 +187,8 @@ async def watch(address: str, session: str, deployed: Deployment) -> list[Any]:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await client.ws_connect(address, origin="http://evil.example.org")
         async with client.ws_connect(address, origin="http://127.0.0.1") as socket:
+            with pytest.raises(TimeoutError):  # nothing happens for a while, and the socket stays open
+                await socket.receive(timeout=6)
             await asyncio.to_thread(deployed.shell, COMMANDS.format(text="count 6 every 0.4"))
             while not messages or messages[-1]["data"]["status"] == "in-progress":
                 messages.append(json.loads((await socket.receive(timeout=60)).data))

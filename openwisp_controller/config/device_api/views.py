@@ -13,6 +13,7 @@ from .. import compiler, lifecycle, registration, signals
 from ..announcements import Rank
 from ..batch import batch
 from ..models import Cause, Config, Device, Vpn
+from ..prepared import Parameter, Prepared
 from ..settings import settings
 from ..vpn import servers
 from . import addresses, lookup, throttle
@@ -207,9 +208,19 @@ def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, 
 
 def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device:
     """Return the device, locked before its configuration as everywhere else, once its key is checked."""
-    configs = lookup.served_configs().select_related("device", "device__organization", "released", "downloaded")
-    configs = configs.defer("released__archive", "downloaded__archive").select_for_update(of=("device", "self"))
-    config = configs.filter(device_id=device_id).first()
+    config = _config_of.first(device=device_id)
     _check_key(request.POST, config.device.key if config is not None else None)
     assert config is not None
     return config.device
+
+
+_config_of = Prepared[Config](
+    lambda: (
+        lookup.served_configs()
+        .filter(device=Parameter("device", Device))
+        .select_related("device", "device__organization", "released", "downloaded")
+        .defer("released__archive", "downloaded__archive")
+        .select_for_update(of=("device", "self"))
+        .order_by()
+    )
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ..authorship import author_id
+from ..prepared import Parameter, Prepared
 from ..sql import among
 from .base import NetJsonModel, check_json
 from .device import Device
@@ -175,8 +177,21 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         """Shorten the error reason, then check the fields that people edit."""
         self.error_reason = shorten_reason(self.error_reason or "")
         super().clean_fields(
-            exclude={*(exclude or ()), "compiled", "released", "downloaded", "applied", "stale_author"}
+            exclude={*self._settled(exclude), "compiled", "released", "downloaded", "applied", "stale_author"}
         )
+
+    def validate_unique(self, exclude: Any = None) -> None:
+        super().validate_unique(exclude=self._settled(exclude))
+
+    def _settled(self, exclude: Any) -> set[str]:
+        """Return ``exclude`` and the device, unless it is new: the database vouches for the one that is stored."""
+        is_stored = not self._state.adding and self.__dict__.get("_stored", {}).get("device_id") == self.device_id
+        return {*(exclude or ()), *(("device",) if is_stored else ())}
+
+    def _remember(self, only: Iterable[str] | None = None) -> None:
+        super()._remember(only)
+        if "device_id" in self.__dict__ and (only is None or "device" in only):
+            self._stored["device_id"] = self.device_id
 
     def clean(self) -> None:
         """Check types, backend and the configuration rendered with its templates; raise ``ValidationError``."""
@@ -197,7 +212,11 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def ordered_templates(self) -> list[Template]:
         """Return the assigned templates from first to last."""
-        return list(self.templates.all()) if self.pk and not self._state.adding else []
+        if not self.pk or self._state.adding:
+            return []
+        if "templates" in getattr(self, "_prefetched_objects_cache", ()):
+            return list(self.templates.all())
+        return _templates_in_order(config=self.pk)
 
     def get_context(self, system: bool = False) -> dict[str, Any]:
         """Return the variables of the device: the four predefined ones first, the others sorted by name.
@@ -281,3 +300,10 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         }
         with transaction.atomic():
             return cls._base_manager.filter(among(locked)).update(stale_since=Now(), **kept_or_new)
+
+
+_templates_in_order = Prepared[Template](
+    lambda: Template.objects.filter(config_relations=Parameter("config", Config)).extra(
+        order_by=[f"{Config.templates.through._meta.db_table}.sort_value"]
+    )
+)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 from openwisp_utils.utils import get_random_key
 from openwisp_utils.validators import key_validator
 
+from ..prepared import OneOf, Parameter, Prepared
 from ..settings import settings
 from ..sql import take_turns
 from ..validators import device_name_validator, mac_address_validator
@@ -219,28 +223,25 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     def validate_unique(self, exclude: Any = None) -> None:
         """Check everything that must be unique with one query."""
         exclude = exclude or set()
-        same_organization = Q(organization_id=self.organization_id)
-        conditions: dict[str, Q] = {}
-        if "key" not in exclude and self.key:
-            conditions["key"] = Q(key=self.key)
+        checked = ["key"] if "key" not in exclude and self.key else []
         if self.organization_id:
             if settings.DEVICE_NAME_UNIQUE and "name" not in exclude:
-                conditions["name"] = same_organization & Q(name__iexact=self.name)
+                checked.append("name")
             if "mac_address" not in exclude:
-                conditions["mac_address"] = same_organization & Q(mac_address__in=_mac_spellings(self.mac_address))
+                checked.append("mac_address")
             if "hardware_id" not in exclude and self.hardware_id:
-                conditions["hardware_id"] = same_organization & Q(hardware_id=self.hardware_id)
-        if not conditions:
+                checked.append("hardware_id")
+        if not checked:
             return
-        if "name" in conditions:
+        if "name" in checked:
             # the setting can be changed, so the database has no constraint to rely on
             take_turns(f"device {self.name.lower()} of {self.organization_id}")
-        either = Q()
-        for condition in conditions.values():
-            either |= condition
-        others = list(Device.objects.filter(either).exclude(pk=self.pk).only(*_UNIQUE_FIELDS))
+        others = _others_with_same(*checked)(
+            pk=self.pk, organization=self.organization_id, key=self.key, name=self.name,
+            hardware_id=self.hardware_id, mac_address=_mac_spellings(self.mac_address),
+        )  # fmt: skip
         errors: dict[str, list[Any]] = {}
-        for name in conditions:
+        for name in checked:
             if any(_clashes(name, self, other) for other in others):
                 fields = ("key",) if name == "key" else (name, "organization")
                 errors.setdefault("key" if name == "key" else NON_FIELD_ERRORS, []).append(
@@ -251,6 +252,23 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
 
 
 _UNIQUE_FIELDS = ("key", "name", "mac_address", "hardware_id", "organization_id")
+
+
+@cache
+def _others_with_same(*names: str) -> Prepared[Device]:
+    """Return the query for devices other than one that have the same value in one of these fields."""
+    given = {name: Parameter(name, Device, name) for name in ("organization", "key", "name", "hardware_id")}
+    same = {
+        "name": Exact(Upper("name"), Upper(given["name"])),
+        "mac_address": OneOf("mac_address", Parameter("mac_address", Device, "mac_address")),
+        "hardware_id": Q(hardware_id=given["hardware_id"]),
+    }
+    condition = Q(key=given["key"]) if "key" in names else Q()
+    for name in names:
+        if name in same:
+            condition |= Q(organization=given["organization"]) & Q(same[name])
+    rows = Device.objects.exclude(pk=Parameter("pk", Device)).only(*_UNIQUE_FIELDS).order_by()
+    return Prepared(lambda: rows.filter(condition))
 
 
 def _mac_spellings(mac_address: str) -> list[str]:

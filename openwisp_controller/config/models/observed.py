@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from django.db import models
+
+from ..prepared import Parameter, Prepared
+
+
+@cache
+def _locked(model: type[models.Model], names: tuple[str, ...]) -> Prepared[Any]:
+    """Return the query for some columns of a row of ``model``, which locks it."""
+    rows = model._base_manager.select_for_update(no_key=True).only(*names)
+    return Prepared(lambda: rows.filter(pk=Parameter("pk", model)))
 
 
 class Observed(models.Model):
@@ -92,9 +102,10 @@ class Observed(models.Model):
         ]
         if not names:
             return {}
-        row = type(self)._base_manager.filter(pk=self.pk)
-        stored = row.select_for_update(no_key=True).values(*names).first() or {}
-        return {name: value for name, value in stored.items() if value != getattr(self, name)}
+        stored = _locked(type(self), tuple(names)).first(pk=self.pk)
+        if stored is None:
+            return {}
+        return {name: getattr(stored, name) for name in names if getattr(stored, name) != getattr(self, name)}
 
     def _differs(self, *names: str) -> dict[str, Any]:
         """Return those of the loaded fields ``names`` whose stored value is another one, with that value."""

@@ -52,7 +52,7 @@ class TemplateQuerySet(models.QuerySet["Template"]):
         with clients.removed_first(Q(template__in=list(self.values_list("pk", flat=True)))):
             return super().delete()
 
-    def usable_by(self, organization_id: Any, backend: str) -> TemplateQuerySet:
+    def usable_by(self, organization_id: Any, backend: Any) -> TemplateQuerySet:
         """Return the templates that a configuration of that organization and backend may have."""
         return self.filter(Q(organization_id=organization_id) | Q(organization=None), backend=backend)
 
