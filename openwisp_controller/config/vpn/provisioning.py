@@ -112,6 +112,14 @@ def _check_subnet(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
         raise ValidationError({"subnet": _NO_ADDRESS % vpn.subnet.subnet})
     if vpn.ip is not None and vpn.ip.subnet_id != vpn.subnet_id:
         raise ValidationError({"ip": _("VPN IP address must be within the VPN subnet")})
+    if vpn.ip is not None and (vpn._state.adding or "ip_id" in replaced):
+        _check_address_is_free(vpn, vpn.ip)
+
+
+def _check_address_is_free(vpn: Vpn, ip: IpAddress) -> None:
+    if ip.vpnclient_set.exists() or type(vpn).objects.filter(ip=ip).exclude(pk=vpn.pk).exists():
+        text = _("A device or another VPN server has this address: choose another one, or leave it blank.")
+        raise ValidationError({"ip": text})
 
 
 def _check_keys(vpn: Vpn) -> None:
