@@ -50,6 +50,14 @@ class _IssuedAdmin(MultitenantAdminMixin, VersionAdmin):
                 super().__init__(*args, **options)
                 self.instance.issue_later = True
 
+            def clean(self) -> dict[str, Any]:
+                cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+                if cleaned.get("operation_type") == "import":
+                    for name in ("certificate", "private_key"):
+                        if not cleaned.get(name) and name not in self.errors:
+                            self.add_error(name, _("Paste what is to be imported, in PEM format."))
+                return cleaned
+
         return Form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -137,29 +137,41 @@ def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, orga
 
 
 class TestCertificates:
-    def test_creating(self, administrator: Client, organization: Any) -> None:
-        values = {
+    def form(self, organization: Any, **values: Any) -> dict[str, Any]:
+        """What the page for a new CA posts."""
+        return {
             "operation_type": "new", "name": "by hand", "organization": organization.pk, "notes": "",
             "key_length": "256", "digest": "sha256", "validity_start_0": "2026-01-01", "validity_start_1": "00:00:00",
             "validity_end_0": "2046-01-01", "validity_end_1": "00:00:00", "country_code": "IT", "state": "", "city": "",
             "organization_name": "", "organizational_unit_name": "", "email": "", "common_name": "by hand",
-            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "",
+            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "", **values,
         }  # fmt: skip
-        answer = administrator.post(reverse("admin:pki_ca_add"), values)
+
+    def test_creating(self, administrator: Client, organization: Any) -> None:
+        answer = administrator.post(reverse("admin:pki_ca_add"), self.form(organization, extensions=""))
         assert answer.status_code == 302, answer.context["adminform"].form.errors
         assert Ca.objects.get().x509.subject.rfc4514_string() == "CN=by hand,C=IT"
+
+    def test_importing_nothing(self, administrator: Client, organization: Any) -> None:
+        answer = administrator.post(reverse("admin:pki_ca_add"), self.form(organization, operation_type="import"))
+        expected = ["Paste what is to be imported, in PEM format."]
+        assert answer.context["adminform"].form.errors == {"certificate": expected, "private_key": expected}
+        assert not Ca.objects.exists()
+
+    def test_a_server_with_an_expired_ca(self, root: Client, organization: Any) -> None:
+        ca = make.ca(organization)
+        Ca.objects.update(validity_end=ca.validity_start)
+        values = {"backend": OPENVPN, "config": json.dumps(make.OPENVPN), "ca": ca.pk}
+        server = Vpn(organization=organization, name="new", host="h", backend=OPENVPN)
+        answer = root.post(url("vpn_add"), form(server, **values))
+        assert "The certificate of this CA has expired, renew the CA first." in answer.content.decode()
+        assert not Vpn.objects.exists()
 
     def test_long_keys_are_made_in_the_background(
         self, root: Client, client: Client, organization: Any, committing: Any
     ) -> None:
         ca = make.ca(organization, name="a")
-        values = {
-            "operation_type": "new", "name": "long", "organization": organization.pk, "notes": "",
-            "key_length": "4096", "digest": "sha256", "validity_start_0": "2026-01-01", "validity_start_1": "00:00:00",
-            "validity_end_0": "2046-01-01", "validity_end_1": "00:00:00", "country_code": "", "state": "", "city": "",
-            "organization_name": "", "organizational_unit_name": "", "email": "", "common_name": "long",
-            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "",
-        }  # fmt: skip
+        values = self.form(organization, name="long", common_name="long", key_length="4096")
         answer = root.post(reverse("admin:pki_ca_add"), values, follow=True)
         assert "The key is being made in the background." in answer.content.decode()
         long = Ca.objects.get(name="long")

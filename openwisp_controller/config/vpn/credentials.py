@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..models import Config, VpnClient
 
 logger = logging.getLogger(__name__)
-_COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
+_COPIED_FROM_CA = ("key_length", "country_code", "state", "city", "organization_name", "email")
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: Clients whose credentials are still to be made, or made anew because their CA has another key.
 WAITING = Q(auto_cert=True) & (
@@ -195,6 +195,7 @@ def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert
         common_name=common_name(config),
         extensions=[{"name": "nsCertType", "value": "client", "critical": False}],
         serial_number=str(uuid.uuid4().int),
+        digest=issuing.safe(ca.digest),
         **{name: getattr(ca, name) for name in _COPIED_FROM_CA},
     )
     cert.clean_fields(exclude={"ca", "organization"})

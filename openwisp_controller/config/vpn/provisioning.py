@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _NO_ADDRESS = _("The subnet %s has no free address left for the server.")
-_COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
+_COPIED_FROM_CA = ("key_length", "country_code", "state", "city", "organization_name", "email")
 #: The 2048 bit group "ffdhe2048" of RFC 7919: as safe as one of our own, without minutes of search.
 _FFDHE2048 = """-----BEGIN DH PARAMETERS-----
 MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
@@ -63,7 +63,7 @@ def forget_other_families(vpn: Vpn) -> None:
 
 def check(vpn: Vpn) -> None:
     """Check the rules between fields, the first that fails wins; raise ``ValidationError`` keyed by field."""
-    names = ("backend", "subnet_id", "ip_id", "organization_id", "host", "auth_token", "cert_id")
+    names = ("backend", "subnet_id", "ip_id", "organization_id", "host", "auth_token", "ca_id", "cert_id")
     replaced = {} if vpn._state.adding else vpn._differs(*names)
     if "backend" in replaced and vpn.vpnclient_set.exists():
         raise ValidationError({"backend": _("Backend cannot be changed because the VPN is currently in use.")})
@@ -83,6 +83,8 @@ def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
         raise ValidationError({"ca": _("CA is required with this VPN backend")})
     if vpn.ca is not None and not vpn.ca.certificate:
         raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
+    if vpn.ca is not None and (vpn._state.adding or "ca_id" in replaced) and vpn.ca.validity_end <= timezone.now():
+        raise ValidationError({"ca": _("The certificate of this CA has expired, renew the CA first.")})
     if vpn.cert is None or vpn.ca is None:
         return
     if vpn.cert.ca_id != vpn.ca_id:
@@ -241,6 +243,7 @@ def server_certificate(vpn: Vpn, key: issuing.PrivateKey) -> Cert:
         organization=vpn.organization,
         common_name=_free_common_name(slugify(vpn.name) or vpn.pk.hex, vpn.organization_id),
         extensions=[{"name": "nsCertType", "value": "server", "critical": False}],
+        digest=issuing.safe(vpn.ca.digest),
         **copied,
     )
     cert.prepare(key)
