@@ -26,6 +26,8 @@ from . import issuing, renewal, signals
 _COMMON_NAME_BYTES = 64
 _SERIAL_NUMBERS = 1 << 159
 _EARLIEST = datetime(1950, 1, 1, tzinfo=UTC)
+_NO_TEXT = re.compile(r"\\u0000|[\ud800-\udfff]")
+"""Null characters and half characters, in JSON."""
 _OWN_EXTENSIONS = {"nsCertType": issuing.certificate_type, "nsComment": issuing.comment}
 
 
@@ -92,8 +94,8 @@ class _Issued(models.Model):
     def _verify_extension_format(self) -> None:
         if self.extensions in (None, ""):
             self.extensions = []
-        if "\\u0000" in json.dumps(self.extensions):
-            raise ValidationError({"extensions": _("Null characters are not allowed.")})
+        if _NO_TEXT.search(json.dumps(self.extensions, ensure_ascii=False)):
+            raise ValidationError({"extensions": _("Null and incomplete characters are not allowed.")})
         try:
             super()._verify_extension_format()  # type: ignore[misc]
         except ValidationError as error:

@@ -225,7 +225,7 @@ class TestRules:
             ({"extensions": [{"name": "nsCertType", "value": ["client"]}]}, "extensions", "must be texts"),
             ({"extensions": [{"name": "extendedKeyUsage", "value": 7}]}, "extensions", "must be texts"),
             ({"extensions": [{"name": "nsComment", "value": "é"}]}, "extensions", "ASCII characters only"),
-            ({"extensions": [{"name": "nsComment", "value": "a\0"}]}, "extensions", "Null characters are not allowed"),
+            ({"extensions": [{"name": "nsComment", "value": "a\0"}]}, "extensions", "Null and incomplete characters"),
             ({"extensions": [{"name": "nsComment", "value": "a"}] * 2}, "extensions", "has already been set"),
             ({"key_length": "999"}, "key_length", "is not a valid choice"),
             ({"validity_end": "2001-01-01T00:00:00Z"}, "validity_end", "must lie after its start"),

@@ -116,6 +116,26 @@ class TestSecrets:
         assert not any(secret in page for secret in (vpn.key, TOKEN, vpn.private_key))
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ('my "vpn"; x', 'attachment; filename="my \\"vpn\\"; x.tar.gz"'),
+        ("città", "attachment; filename*=utf-8''citt%C3%A0.tar.gz"),
+    ],
+)
+def test_name_of_the_file(root: Client, vpn: Vpn, name: str, header: str) -> None:
+    Vpn.objects.update(name=name)
+    assert root.get(reverse("admin:config_vpn_download", args=[vpn.pk]))["Content-Disposition"] == header
+
+
+@pytest.mark.parametrize("field", ["organization", "subnet", "ip", "config"])
+def test_what_no_form_sends(root: Client, vpn: Vpn, field: str) -> None:
+    value = "[" * 5000 if field == "config" else "x"
+    answer = root.post(url("vpn_change", vpn), form(vpn, **{field: value}))
+    assert (answer.status_code, answer["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert "Nothing was saved" in answer.content.decode()
+
+
 def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, organization: Any, settings: Any) -> None:
     settings.OPENWISP_CONTROLLER_OUTGOING_ALLOWED_NETWORKS = ["127.0.0.0/8"]
     with Service() as service:

@@ -67,6 +67,7 @@ def check(vpn: Vpn) -> None:
     replaced = {} if vpn._state.adding else vpn._differs(*names)
     if "backend" in replaced and vpn.vpnclient_set.exists():
         raise ValidationError({"backend": _("Backend cannot be changed because the VPN is currently in use.")})
+    _check_texts(vpn)
     _check_certificate(vpn, replaced)
     for relation in ("ca", "cert", "subnet"):
         vpn._validate_org_relation(relation)
@@ -76,6 +77,14 @@ def check(vpn: Vpn) -> None:
     _check_keys(vpn)
     if vpn.family.zerotier:
         _check_controller(vpn, replaced)
+
+
+def _check_texts(vpn: Vpn) -> None:
+    """Keep out of headers, configurations and addresses what would break them."""
+    if not vpn.name.isprintable():
+        raise ValidationError({"name": _("This value must not contain line breaks or other control characters.")})
+    if any(sign.isspace() or not sign.isprintable() for sign in vpn.host):
+        raise ValidationError({"host": _("This value must not contain spaces or line breaks.")})
 
 
 def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
@@ -139,6 +148,8 @@ def _check_keys(vpn: Vpn) -> None:
 def _check_controller(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
     if not vpn.auth_token:
         raise ValidationError({"auth_token": _("Auth token is required for this VPN backend")})
+    if not (vpn.auth_token.isascii() and vpn.auth_token.isprintable()):
+        raise ValidationError({"auth_token": _("Tokens of ZeroTier hold letters, digits and signs of ASCII only.")})
     if vpn.host and (not vpn.node_id or replaced):
         vpn.node_id = zerotier.check(vpn)
 
