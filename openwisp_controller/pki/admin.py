@@ -21,6 +21,7 @@ from .models import Ca, Cert
 class _IssuedAdmin(MultitenantAdminMixin, VersionAdmin):
     """What both pages have in common: organization, private keys only on request, errors instead of half done work."""
 
+    change_form_template = "admin/pki/change_form.html"
     used_by: tuple[str, ...] = ()
     readonly_edit: Any
 

@@ -62,10 +62,22 @@ class _Issued(models.Model):
         self._check_dates()
         if self._is_unsigned():
             self._check_what_is_signed()
+        if not self._state.adding and self.organization_id is not None:
+            self._check_users()
         if self.organization_id is None:
             everything: Any = type(self)._default_manager
             if everything.filter(organization=None, common_name=self.common_name).exclude(pk=self.pk).exists():
                 raise self.unique_error_message(type(self), ("common_name", "organization"))
+
+    def _check_users(self) -> None:
+        """Refuse to leave those of other organizations who use it."""
+        own = self.organization_id
+        users = [getattr(self, name, None) for name in ("cert_set", "vpn_set")]
+        foreign = any(each is not None and each.exclude(organization=own).exists() for each in users)
+        client = getattr(self, "vpnclient", None)
+        if foreign or (client is not None and client.config.device.organization_id != own):
+            text = _("The organization cannot be changed while others use it: certificates, VPN servers or devices.")
+            raise ValidationError({"organization": text})
 
     def _generate_if_needed(self) -> None:
         self._make_dates_aware()

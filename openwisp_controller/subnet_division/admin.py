@@ -149,8 +149,11 @@ class SubnetForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.instance._state.adding and cleaned.get("subnet"):
-            protection.check_network(self.instance, cleaned["subnet"])
+        if not self.instance._state.adding:
+            if cleaned.get("subnet"):
+                protection.check_network(self.instance, cleaned["subnet"])
+            if "organization" in cleaned:
+                protection.check_organization(self.instance, getattr(cleaned["organization"], "pk", None))
         return cleaned
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError as InvalidNetwork
+from django.core.exceptions import ValidationError as Refused
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.api import views
 from openwisp_ipam.api.views import (
@@ -43,11 +43,14 @@ class SubnetView(_GeneratedView, views.SubnetView):
     """Reads, edits or deletes a subnet."""
 
     def perform_update(self, serializer: Any) -> None:
-        if "subnet" in serializer.validated_data:
-            try:
-                protection.check_network(serializer.instance, serializer.validated_data["subnet"])
-            except InvalidNetwork as error:
-                raise ValidationError(error.message_dict) from None
+        values = serializer.validated_data
+        try:
+            if "subnet" in values:
+                protection.check_network(serializer.instance, values["subnet"])
+            if "organization" in values:
+                protection.check_organization(serializer.instance, getattr(values["organization"], "pk", None))
+        except Refused as error:
+            raise ValidationError(error.message_dict) from None
         super().perform_update(serializer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -57,6 +58,24 @@ def check_network(subnet: Subnet, network: Any) -> None:
     if lost:
         text = _("%(lost)s is in use and would be outside of %(network)s: delete it, or choose a wider network.")
         raise ValidationError({"subnet": text % {"lost": lost[0], "network": wanted}})
+
+
+def check_organization(subnet: Subnet, organization_id: uuid.UUID | None) -> None:
+    """Refuse to take a stored subnet away from VPN servers and rules of other organizations.
+
+    Args:
+        subnet: a stored subnet.
+        organization_id: its new organization; None = shared.
+
+    Raises:
+        ValidationError: keyed by field.
+    """
+    if organization_id is None:
+        return
+    users = [subnet.vpn_set, subnet.subnetdivisionrule_set]
+    if any(each.exclude(organization=organization_id).exists() for each in users):
+        text = _("VPN servers or subnet division rules of other organizations use this subnet.")
+        raise ValidationError({"organization": text})
 
 
 def _descendants(subnet: Subnet) -> list[Any]:

@@ -246,6 +246,15 @@ class TestRules:
         text = "Please ensure that the organization of this certificate and the organization of the related CA match."
         assert errors_of(cert) == {"organization": [text]}
 
+    def test_leaving_its_users(self, organization: Any) -> None:
+        other = make.organization("other")
+        vpn = make.vpn(organization, "OpenVpn", ca=make.ca(None))
+        client = make.config(organization, templates=[make.vpn_template(vpn)]).vpnclient_set.get()
+        text = "The organization cannot be changed while others use it: certificates, VPN servers or devices."
+        for used in (vpn.ca, vpn.cert, client.cert):
+            assert errors_of(used, organization=other) == {"organization": [text]}
+        assert errors_of(Ca.objects.get(), organization=organization) == {}
+
     def test_expired_ca(self, ca: Ca) -> None:
         ca.validity_end = timezone.now()
         ca.save()

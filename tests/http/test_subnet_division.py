@@ -188,6 +188,19 @@ class TestInUse:
             assert "10.0.0.1 is the address of the VPN server" in each.content.decode()
         assert IpAddress.objects.exists()
 
+    def test_a_subnet_stays_with_its_users(self, root: Client, organization: Any, other: Any) -> None:
+        vpn = make.vpn(organization)
+        divided = make.subnet(organization, "10.7.0.0/16")
+        make.division_rule(divided)
+        for subnet in (vpn.subnet, divided):
+            subnet.organization = other
+            page = root.post(url("subnet_change", subnet), {**form(subnet), f"{PREFIX}-TOTAL_FORMS": 0})
+            assert "of other organizations use this subnet" in errors(page)
+            address = reverse("ipam:subnet", args=[subnet.pk])
+            answer = root.patch(address, {"organization": str(other.pk)}, content_type="application/json")
+            assert (answer.status_code, list(answer.json())) == (400, ["organization"])
+        assert not Subnet.objects.filter(organization=other).exists()
+
     def test_a_network_keeps_what_is_inside(self, root: Client, config: Config, master: Subnet) -> None:
         IpAddress.objects.create(subnet=master, ip_address="10.0.200.1")
         for network, lost in (("10.0.0.0/17", "10.0.200.1"), ("10.0.128.0/17", "10.0.0."), ("fd00::/64", "10.0.0.")):
