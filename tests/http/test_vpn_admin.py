@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -154,6 +155,13 @@ def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, orga
         answers["/controller/network/1234567890______"] = (200, {"id": "1234567890abcdef"})
         assert root.post(url("vpn_add"), form(vpn)).status_code == 302
     assert Vpn.objects.get().network_id == "1234567890abcdef"
+
+
+def test_configurations_are_shown_over_several_lines(root: Client, vpn: Vpn) -> None:
+    page = root.get(url("vpn_change", vpn))
+    assert json.dumps(make.WIREGUARD, indent=4) in html.unescape(page.content.decode())
+    answer = root.post(url("vpn_change", vpn), form(vpn, name="", config='{"own": [1]}'))
+    assert '{\n    "own": [\n        1\n    ]\n}' in html.unescape(answer.content.decode())
 
 
 class TestCertificates:

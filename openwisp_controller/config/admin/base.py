@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import JSONField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
@@ -35,7 +37,24 @@ class Secret(forms.PasswordInput):
         super().__init__({**own, "class": "vTextField", **(attrs or {})}, render_value=True)
 
 
-class ControllerAdmin(MultitenantAdminMixin, VersionAdmin):
+class IndentedJson(json.JSONEncoder):
+    """Writes JSON as people read it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 4, "separators": (",", ": ")})
+
+
+class ReadableJson(admin.options.BaseModelAdmin):
+    """Shows JSON over several lines, with room to edit it."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, JSONField):
+            size = {"rows": 16, "cols": 90, "spellcheck": "false", "class": "controller-json"}
+            kwargs = {"encoder": IndentedJson, "widget": forms.Textarea(size), **kwargs}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+class ControllerAdmin(ReadableJson, MultitenantAdminMixin, VersionAdmin):
     """A page limited to the organizations a person manages; what it saves is one change, evaluated once."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
