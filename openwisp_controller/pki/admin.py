@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
-from reversion.admin import VersionAdmin
 
+from ..versions import GuardedVersions
 from . import renewal
 from .models import Ca, Cert
 
 
-class _IssuedAdmin(MultitenantAdminMixin, VersionAdmin):
+class _IssuedAdmin(MultitenantAdminMixin, GuardedVersions):
     """What both pages have in common: organization, private keys only on request, errors instead of half done work."""
 
     change_form_template = "admin/pki/change_form.html"

@@ -203,6 +203,14 @@ def _any_key() -> issuing.PrivateKey:
     return issuing.new_key("256")
 
 
+def keep_what_was_issued(sender: type[_Issued], instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Receive ``pre_save``: an earlier version that is restored brings back neither an old key nor a revoked one."""
+    if raw:
+        stored: Any = sender._base_manager.filter(pk=instance.pk).values().first() or {}
+        for name in stored.keys() - {"name", "notes", "organization_id"}:
+            setattr(instance, name, stored[name])
+
+
 def _aware(moment: datetime) -> datetime:
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
 

@@ -20,6 +20,7 @@ from openwisp_utils.admin_theme.filters import SimpleInputFilter
 
 from ..config.admin.device import DeviceAdmin
 from ..config.models import Device, Vpn
+from ..versions import GuardedVersions
 from . import generated, protection
 from .models import SubnetDivisionRule
 from .settings import settings
@@ -124,7 +125,7 @@ class SubnetOfDeviceFilter(SimpleInputFilter):
         return generated.devices_in(queryset, self.value()) if self.value() else queryset
 
 
-class _GeneratedAdmin(admin.ModelAdmin):
+class _GeneratedAdmin(GuardedVersions):
     """Generated objects are not edited, and left out of lists where the setting says so."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

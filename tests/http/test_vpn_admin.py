@@ -7,8 +7,10 @@ import json
 from typing import Any
 
 import pytest
+import reversion
 from django.test import Client
 from django.urls import reverse
+from reversion.models import Version
 
 from openwisp_controller.config.models import Vpn
 from openwisp_controller.pki.models import Ca, Cert
@@ -162,6 +164,64 @@ def test_configurations_are_shown_over_several_lines(root: Client, vpn: Vpn) -> 
     assert json.dumps(make.WIREGUARD, indent=4) in html.unescape(page.content.decode())
     answer = root.post(url("vpn_change", vpn), form(vpn, name="", config='{"own": [1]}'))
     assert '{\n    "own": [\n        1\n    ]\n}' in html.unescape(answer.content.decode())
+
+
+class TestVersions:
+    """Earlier versions of certificates and subnets."""
+
+    def version(self, *saved: Any) -> Version:
+        """Keep a version of the objects; return the one of the first."""
+        with reversion.create_revision():
+            for each in saved:
+                each.save()
+        version: Version = Version.objects.get_for_object(saved[0]).first()
+        return version
+
+    def page(self, version: Version, name: str = "revision") -> str:
+        kind = f"{version._model._meta.app_label}_{version._model._meta.model_name}"
+        arguments = [version.object_id, version.pk] if name == "revision" else [version.pk]
+        return reverse(f"admin:{kind}_{name}", args=arguments)
+
+    def restore(self, client: Client, version: Version, **values: Any) -> None:
+        data = {"operation_type": "-", "notes": "", "organization": version.object.organization_id, **values}
+        answer = client.post(self.page(version), {"name": version.field_dict["name"], **data})
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
+
+    def test_neither_keys_nor_revoked_certificates_come_back(self, administrator: Client, organization: Any) -> None:
+        ca = make.ca(organization, name="before")
+        cert = make.cert(ca, name="before")
+        versions = [self.version(ca), self.version(cert)]
+        ca.renew()
+        cert.refresh_from_db()
+        cert.revoke()
+        for issued, version in zip((ca, cert), versions, strict=True):
+            issued.refresh_from_db()
+            issued.name = "after"
+            issued.save()
+            self.restore(administrator, version)
+            restored = type(issued).objects.get(pk=issued.pk)
+            assert restored.name == "before"
+            assert (restored.serial_number, restored.private_key) == (issued.serial_number, issued.private_key)
+        assert Cert.objects.get().revoked
+
+    def test_others_do_not_come_along(self, administrator: Client, organization: Any, other: Any) -> None:
+        for own, foreign in (
+            (make.ca(organization), make.ca(other)),
+            (make.subnet(organization, "10.1.0.0/16"), make.subnet(other, "10.2.0.0/16")),
+        ):
+            version = self.version(own, foreign)
+            assert administrator.get(self.page(version)).status_code == 403
+            assert administrator.post(self.page(version), {"name": "x"}).status_code == 403
+            assert administrator.get(self.page(self.version(own))).status_code == 200
+
+    def test_deleted_ones_are_for_superusers(self, administrator: Client, root: Client, organization: Any) -> None:
+        for deleted in (make.ca(organization), make.subnet(organization)):
+            version = self.version(deleted)
+            deleted.delete()
+            kind = f"{version._model._meta.app_label}_{version._model._meta.model_name}"
+            for address in (reverse(f"admin:{kind}_recoverlist"), self.page(version, "recover")):
+                assert administrator.get(address).status_code == 403
+                assert root.get(address).status_code == 200
 
 
 class TestCertificates:
