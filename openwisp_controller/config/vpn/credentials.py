@@ -90,24 +90,27 @@ def _servers_waiting() -> Any:
 
 
 def _make_certificates_of_servers() -> int:
+    count = 0
+    for key, length in list(_servers_waiting().values_list("pk", "ca__key_length")):
+        try:
+            count += _make_certificate_of_server(key, issuing.new_key(length))
+        except Exception:  # one that cannot be issued must not stop the others
+            logger.exception("Making the certificate of VPN server %s failed", key)
+    return count
+
+
+def _make_certificate_of_server(key: uuid.UUID, made: issuing.PrivateKey) -> bool:
+    """Make the certificate of a server, unless somebody else has done so meanwhile."""
     from . import provisioning
 
-    count = 0
-    for key, length in _servers_waiting().values_list("pk", "ca__key_length"):
-        made = issuing.new_key(length)
-        with transaction.atomic():
-            vpn = (
-                _servers_waiting()
-                .select_related("ca", "organization")
-                .select_for_update(of=("self",))
-                .filter(pk=key)
-                .first()
-            )
-            if vpn is not None:
-                vpn.cert = provisioning.server_certificate(vpn, made)
-                vpn.save(update_fields=["cert", "modified"])
-                count += 1
-    return count
+    with transaction.atomic():
+        waiting = _servers_waiting().select_related("ca", "organization").select_for_update(of=("self",))
+        vpn = waiting.filter(pk=key).first()
+        if vpn is None:
+            return False
+        vpn.cert = provisioning.server_certificate(vpn, made)
+        vpn.save(update_fields=["cert", "modified"])
+        return True
 
 
 def _make_certificates() -> int:

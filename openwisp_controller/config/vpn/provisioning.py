@@ -92,7 +92,8 @@ def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
         raise ValidationError({"ca": _("CA is required with this VPN backend")})
     if vpn.ca is not None and not vpn.ca.certificate:
         raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
-    if vpn.ca is not None and (vpn._state.adding or "ca_id" in replaced) and vpn.ca.validity_end <= timezone.now():
+    new = vpn._state.adding or "ca_id" in replaced or vpn.cert is None
+    if vpn.ca is not None and new and vpn.ca.validity_end <= timezone.now():
         raise ValidationError({"ca": _("The certificate of this CA has expired, renew the CA first.")})
     if vpn.cert is None or vpn.ca is None:
         return

@@ -11,6 +11,7 @@ from django.utils import timezone
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Template, Vpn
 from openwisp_controller.config.vpn import servers
+from openwisp_controller.pki.models import Ca
 
 from ... import factories as make
 from .helpers import errors_of
@@ -215,6 +216,15 @@ class TestWhatIsGivenByItself:
         vpn.refresh_from_db()
         assert (vpn.cert.key_length, vpn.released is not None) == ("4096", True)
         assert recorded.names == ["vpn_server_modified"]
+
+    def test_one_certificate_that_cannot_be_made(self, organization: Any) -> None:
+        """A CA that expired before the certificate was made in the background keeps nobody else waiting."""
+        first, second = (make.vpn(organization, "OpenVpn", ca=make.ca(organization)) for _ in range(2))
+        Vpn.objects.update(cert=None)
+        Ca.objects.filter(pk=first.ca_id).update(validity_end=timezone.now())
+        assert "has expired" in errors_of(Vpn.objects.get(pk=first.pk), notes="x")["ca"][0]
+        maintenance.reconcile()
+        assert [Vpn.objects.get(pk=vpn.pk).cert is not None for vpn in (first, second)] == [False, True]
 
     def test_certificate_of_a_new_ca(self, openvpn: Vpn) -> None:
         former = openvpn.cert
