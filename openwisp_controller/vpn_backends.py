@@ -40,12 +40,14 @@ def _wireguard_schema(source: dict[str, Any]) -> dict[str, Any]:
     tunnel = _single(schema, "wireguard")
     del tunnel["properties"]["private_key"]
     tunnel["required"] = [name for name in tunnel["required"] if name != "private_key"]
+    tunnel["properties"]["name"]["pattern"] = r"^[^\s/]*$"  # it is the name of a file, too
     return schema
 
 
 def _vxlan_schema() -> dict[str, Any]:
     schema = _wireguard_schema(netjsonconfig.VxlanWireguard.schema)
-    _single(schema, "vxlan")
+    vni = _single(schema, "vxlan")["properties"]["vni"]
+    next(kind for kind in vni["oneOf"] if kind["type"] == "integer").update(minimum=1, maximum=2**24 - 1)
     return schema
 
 

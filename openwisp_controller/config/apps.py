@@ -21,7 +21,7 @@ class ConfigConfig(AppConfig):
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""
         from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
-        from openwisp_ipam.models import IpAddress
+        from openwisp_ipam.models import IpAddress, Subnet
         from openwisp_users.models import Organization
 
         from ..pki.models import Ca, Cert
@@ -29,7 +29,7 @@ class ConfigConfig(AppConfig):
         from . import assignment, changes, context
         from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template, Vpn, VpnClient
         from .models.organization import create_limits
-        from .vpn import clients, variables
+        from .vpn import clients, ipam, variables
 
         m2m_changed.connect(
             assignment.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates"
@@ -45,8 +45,12 @@ class ConfigConfig(AppConfig):
             post_save.connect(changes.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
         post_delete.connect(changes.after_deleting_vpn, sender=Vpn, dispatch_uid="config_deleted_vpn")
         post_delete.connect(clients.on_deletion, sender=VpnClient, dispatch_uid="config_deleted_vpn_client")
-        pre_delete.connect(clients.before_deleting_address, sender=IpAddress, dispatch_uid="config_deleting_address")
-        post_delete.connect(clients.after_deleting_address, sender=IpAddress, dispatch_uid="config_deleted_address")
+        for used in (Subnet, IpAddress):
+            name = used.__name__
+            pre_save.connect(ipam.before_saving, sender=used, dispatch_uid=f"config_saving_{name}")
+            post_save.connect(ipam.after_saving, sender=used, dispatch_uid=f"config_saved_{name}")
+            pre_delete.connect(ipam.before_deleting, sender=used, dispatch_uid=f"config_deleting_{name}")
+            post_delete.connect(ipam.after_deleting, sender=used, dispatch_uid=f"config_deleted_{name}")
         for certified in (Ca, Cert):
             name = certified.__name__
             renewing.connect(changes.before_renewal, sender=certified, dispatch_uid=f"config_renewing_{name}")

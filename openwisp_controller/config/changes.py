@@ -115,6 +115,9 @@ def _vpn_edited(batch: Batch, vpn: Vpn, before: dict[str, Any]) -> None:
     servers.mark_stale([vpn.pk])
     if "ca_id" in before:
         clients.issue_again(vpn)
+    if "subnet_id" in before and vpn.subnet_id is not None:
+        for template in vpn.template_set.values_list("pk", flat=True):
+            jobs.enqueue(Job.Kind.VPN_TEMPLATE, template)
     zerotier.server_changed(vpn, network_is_new="network_id" in before)
 
 
@@ -380,9 +383,15 @@ def after_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:
         return
     with batch() as current:
         for vpn in Vpn.objects.filter(cert=instance):
-            current.emit(Rank.VPN_SERVER, signals.vpn_server_modified, vpn)
-            _mark(current, vpn, _of_vpn(vpn), Cause.VPN, f'certificate of VPN server "{vpn.name}" renewed')
-            servers.mark_stale([vpn.pk])
+            server_modified(current, vpn, f'certificate of VPN server "{vpn.name}" renewed')
+
+
+def server_modified(batch: Batch, vpn: Vpn, detail: str) -> None:
+    """Announce that something that a VPN server refers to became another one; the server and its clients follow."""
+    batch.emit(Rank.VPN_SERVER, signals.vpn_server_modified, vpn)
+    _mark(batch, vpn, _of_vpn(vpn), Cause.VPN, detail)
+    servers.mark_stale([vpn.pk])
+    zerotier.server_changed(vpn, network_is_new=False)
 
 
 def before_restoring(sender: type[Observed], instance: Any, raw: bool = False, **kwargs: Any) -> None:

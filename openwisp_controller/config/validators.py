@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 _MAC = r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 mac_address_validator = RegexValidator(rf"\A{_MAC}\Z", _("Must be a valid mac address."), code="invalid")
@@ -33,10 +34,12 @@ def validate_json_object(value: Any) -> None:
 
 
 def validate_no_nul(value: Any) -> None:
-    """Raise ``ValidationError`` when text anywhere in a JSON value holds a NUL character, which databases refuse."""
+    """Raise ``ValidationError`` when a text in a JSON value holds what databases refuse: NUL, half characters."""
     if isinstance(value, str):
         if "\x00" in value:
             raise ValidationError(_("Null characters are not allowed."), code="null_characters_not_allowed")
+        if not value.isascii() and _SURROGATE.search(value):
+            raise ValidationError(_("Incomplete characters (surrogates) are not allowed."), code="surrogate")
     elif isinstance(value, dict):
         for name, item in value.items():
             validate_no_nul(name)

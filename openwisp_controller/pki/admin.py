@@ -12,15 +12,16 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
-from reversion.admin import VersionAdmin
 
+from ..versions import GuardedVersions
 from . import renewal
 from .models import Ca, Cert
 
 
-class _IssuedAdmin(MultitenantAdminMixin, VersionAdmin):
+class _IssuedAdmin(MultitenantAdminMixin, GuardedVersions):
     """What both pages have in common: organization, private keys only on request, errors instead of half done work."""
 
+    change_form_template = "admin/pki/change_form.html"
     used_by: tuple[str, ...] = ()
     readonly_edit: Any
 
@@ -49,6 +50,14 @@ class _IssuedAdmin(MultitenantAdminMixin, VersionAdmin):
             def __init__(self, *args: Any, **options: Any) -> None:
                 super().__init__(*args, **options)
                 self.instance.issue_later = True
+
+            def clean(self) -> dict[str, Any]:
+                cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+                if cleaned.get("operation_type") == "import":
+                    for name in ("certificate", "private_key"):
+                        if not cleaned.get(name) and name not in self.errors:
+                            self.add_error(name, _("Paste what is to be imported, in PEM format."))
+                return cleaned
 
         return Form
 

@@ -16,6 +16,15 @@ class PkiConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"
 
     def ready(self) -> None:
+        from django.db.models.signals import pre_save
+
+        from .models import Ca, Cert, keep_what_was_issued
+
+        for model in (Ca, Cert):
+            pre_save.connect(keep_what_was_issued, sender=model, dispatch_uid=f"pki_restoring_{model.__name__}")
+        self._register_menu()
+
+    def _register_menu(self) -> None:
         from openwisp_utils.admin_theme.menu import register_menu_group
 
         pages = ((_("Certification Authorities"), "pki.Ca"), (_("Certificates"), "pki.Cert"))

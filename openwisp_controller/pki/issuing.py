@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .models import Ca, Cert
 
 _NS_CERT_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_NS_COMMENT = x509.ObjectIdentifier("2.16.840.1.113730.1.13")
 _CERTIFICATE_TYPES = {
     "client": 0x80, "server": 0x40, "email": 0x20, "objsign": 0x10, "sslca": 0x04, "emailca": 0x02, "objca": 0x01,
 }  # fmt: skip
@@ -21,12 +22,21 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {"256": ec.SECP256R1(), "384": ec.SECP384R1(), "521": ec.SECP521R1()}
 _RSA = ("1024", "2048", "4096")
 _DIGESTS: dict[str, hashes.HashAlgorithm] = {
-    "sha1": hashes.SHA1(),
     "sha224": hashes.SHA224(),
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+
+
+def is_safe(digest: str) -> bool:
+    """Tell whether certificates can be signed with a digest; SHA-1 is only known from imported ones."""
+    return digest in _DIGESTS
+
+
+def safe(digest: str) -> str:
+    """Return a digest to sign with in the place of one that an imported certificate has."""
+    return digest if is_safe(digest) else "sha256"
 
 
 def is_quick(key_length: str) -> bool:
@@ -72,7 +82,8 @@ def issue(subject: Ca | Cert, key: PrivateKey) -> None:
         .public_key(key.public_key())
     )
     builder = subject._add_extensions(builder, key.public_key())
-    certificate = builder.sign(signing_key, _DIGESTS.get(subject.digest, hashes.SHA256()))
+    subject.digest = safe(subject.digest)
+    certificate = builder.sign(signing_key, _DIGESTS[subject.digest])
     subject.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
     subject.private_key = _pem(key, subject.passphrase)
     for cached in ("x509", "x509_text", "pkey", "_signing_key"):
@@ -97,6 +108,22 @@ def certificate_type(value: str) -> x509.UnrecognizedExtension:
         bits |= _CERTIFICATE_TYPES[name]
     unused = (bits & -bits).bit_length() - 1  # trailing zeros do not count as bits (X.690, 11.2.2)
     return x509.UnrecognizedExtension(_NS_CERT_TYPE, bytes([0x03, 0x02, unused, bits]))
+
+
+def comment(value: str) -> x509.UnrecognizedExtension:
+    """Return the Netscape comment, a text of at most 255 ASCII characters.
+
+    Raises:
+        ValidationError: it is empty, too long, or has other characters.
+    """
+    if not value:
+        raise ValidationError(_("nsComment extension requires a value."))
+    if not value.isascii():
+        raise ValidationError(_("nsComment may hold ASCII characters only."))
+    if len(value) > 255:
+        raise ValidationError(_("nsComment value exceeds maximum length of 255 bytes"))
+    length = bytes([len(value)]) if len(value) < 128 else bytes([0x81, len(value)])  # X.690, 8.1.3
+    return x509.UnrecognizedExtension(_NS_COMMENT, b"\x16" + length + value.encode())
 
 
 def _pem(key: PrivateKey, passphrase: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
@@ -43,6 +44,28 @@ class DatabaseMiddleware:
             return None
         text = _("The database is not available right now and nothing was saved. Please try again in a moment.")
         return _unavailable(request, exception, text)
+
+
+class BadInputMiddleware:
+    """Answers 400 to what no form of ours sends, such as a key that is none, or JSON nested too deeply to be read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The transaction was rolled back, so nothing is half-saved."""
+        if isinstance(exception, ValidationError):
+            reason = " ".join(exception.messages)
+        elif isinstance(exception, RecursionError) and "JSON" in str(exception):
+            reason = _("The JSON is nested too deeply.")
+        else:
+            return None
+        logger.warning("%s: bad input: %s", request.path, reason, exc_info=exception)
+        text = _("Nothing was saved, for a part of what was sent makes no sense: %s") % reason
+        return HttpResponse(text, status=400, content_type="text/plain; charset=utf-8")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

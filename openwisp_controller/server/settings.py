@@ -78,6 +78,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 
 MIDDLEWARE = [
     "openwisp_controller.server.middleware.DatabaseMiddleware",
+    "openwisp_controller.server.middleware.BadInputMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "openwisp_controller.server.middleware.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -20,7 +20,8 @@ from openwisp_utils.admin_theme.filters import SimpleInputFilter
 
 from ..config.admin.device import DeviceAdmin
 from ..config.models import Device, Vpn
-from . import generated
+from ..versions import GuardedVersions
+from . import generated, protection
 from .models import SubnetDivisionRule
 from .settings import settings
 
@@ -124,7 +125,7 @@ class SubnetOfDeviceFilter(SimpleInputFilter):
         return generated.devices_in(queryset, self.value()) if self.value() else queryset
 
 
-class _GeneratedAdmin(admin.ModelAdmin):
+class _GeneratedAdmin(GuardedVersions):
     """Generated objects are not edited, and left out of lists where the setting says so."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -138,6 +139,24 @@ class _GeneratedAdmin(admin.ModelAdmin):
             rows = generated.without_generated(rows)
         return rows
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Refuse to delete what VPN servers use: all their clients would lose their addresses."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, missing, [*protected, *protection.users_of(objs)]
+
+
+class SubnetForm(forms.ModelForm):
+    """Keeps what is in use inside of the network."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.instance._state.adding:
+            if cleaned.get("subnet"):
+                protection.check_network(self.instance, cleaned["subnet"])
+            if "organization" in cleaned:
+                protection.check_organization(self.instance, getattr(cleaned["organization"], "pk", None))
+        return cleaned
+
 
 admin.site.unregister(Subnet)
 admin.site.unregister(IpAddress)
@@ -145,6 +164,7 @@ admin.site.unregister(IpAddress)
 
 @admin.register(Subnet)
 class SubnetAdmin(_GeneratedAdmin, BaseSubnetAdmin):
+    form = SubnetForm
     inlines = (RuleInline,)
     list_display = (*(name for name in BaseSubnetAdmin.list_display if name not in ("created", "modified")),
                     "related_device", "created", "modified")  # fmt: skip
@@ -162,14 +182,6 @@ class SubnetAdmin(_GeneratedAdmin, BaseSubnetAdmin):
             return "-"
         address = f"{reverse('admin:config_device_changelist')}?{urlencode({'subnet': subnet.subnet})}"
         return format_html('<a href="{}">{}</a>', address, name or _("See all devices"))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Refuse to delete what a VPN server uses: all its clients would lose their addresses."""
-        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
-        found = [(subnet, vpn) for subnet in objs for vpn in Vpn.objects.filter(subnet=subnet.pk)[:5]]
-        reason = _('The subnet %(subnet)s is used by the VPN server "%(vpn)s": choose another one there first')
-        reasons = [reason % {"subnet": subnet.subnet, "vpn": vpn.name} for subnet, vpn in found]
-        return deleted, counts, missing, [*protected, *reasons]
 
 
 @admin.register(IpAddress)

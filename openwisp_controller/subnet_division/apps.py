@@ -21,6 +21,7 @@ class SubnetDivisionConfig(AppConfig):
         from django.db.models.signals import pre_delete
         from openwisp_ipam.models import IpAddress, Subnet
 
+        from ..config.signals import vpn_server_modified
         from . import by_hand, rules
         from .models import SubnetDivisionRule
 
@@ -30,6 +31,7 @@ class SubnetDivisionConfig(AppConfig):
         pre_delete.connect(
             rules.before_deletion, sender=SubnetDivisionRule, dispatch_uid="subnet_division_rule_deleted"
         )
+        vpn_server_modified.connect(rules.on_server_modified, dispatch_uid="subnet_division_server_modified")
         for model in (Subnet, IpAddress):
             uid = f"subnet_division_deleting_{model.__name__}"
             pre_delete.connect(by_hand.before_deletion, sender=model, dispatch_uid=uid)

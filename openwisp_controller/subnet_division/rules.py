@@ -8,11 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from ..config import jobs
 from ..config.batch import batch
-from ..config.models import VpnClient
+from ..config.models import Vpn, VpnClient
 from ..config.prepared import Parameter, Prepared
 from . import relabelling, withdrawal
 from .models import SubnetDivisionIndex, SubnetDivisionRule
@@ -67,11 +68,22 @@ def organizations_dividing_for_clients(subnet_id: uuid.UUID | None) -> Collectio
     with batch() as current:
         memory = current.memory.setdefault(MEMORY, {})
         if subnet_id not in memory:
-            paths = [path for path, each in types().items() if each.provision_sender is VpnClient]
-            rows = SubnetDivisionRule.objects.filter(type__in=paths, master_subnet=subnet_id)
-            memory[subnet_id] = set(rows.values_list("organization", flat=True))
+            memory[subnet_id] = set(_for_clients(subnet_id).values_list("organization", flat=True))
         found: Collection[uuid.UUID] = memory[subnet_id]
         return found
+
+
+def on_server_modified(instance: Vpn, **kwargs: Any) -> None:
+    """Receive ``vpn_server_modified``: clients that had no subnet to get an address of get one by its rules."""
+    if instance.subnet_id is not None and instance.vpnclient_set.filter(ip=None).exists():
+        with transaction.atomic():
+            for key in _for_clients(instance.subnet_id).values_list("pk", flat=True):
+                jobs.enqueue(PROVISION, key)
+
+
+def _for_clients(subnet_id: uuid.UUID) -> QuerySet[SubnetDivisionRule]:
+    paths = [path for path, each in types().items() if each.provision_sender is VpnClient]
+    return SubnetDivisionRule.objects.filter(type__in=paths, master_subnet=subnet_id)
 
 
 def saved(rule: SubnetDivisionRule, before: dict[str, Any]) -> None:

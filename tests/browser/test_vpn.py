@@ -130,6 +130,24 @@ def test_what_is_in_use_cannot_be_deleted(page: Any, vpn: Vpn) -> None:
     assert "is used by [OpenVPN] legacy" in page.inner_text("#content")
 
 
+def test_what_is_imported_has_an_organization(page: Any) -> None:
+    page.goto("/admin/pki/ca/add/")
+    page.locator(".field-organization").wait_for(state="hidden")
+    for operation, visible in (("-", False), ("import", True), ("new", True), ("import", True)):
+        page.select_option("#id_operation_type", operation)
+        assert shown(page, "organization", "operation_type") == {"organization": visible, "operation_type": True}
+    with page.expect_navigation():
+        page.click("input[name=_continue] >> nth=0")
+    assert "This field is required" in page.inner_text(".field-name .errorlist")
+    assert shown(page, "organization", "certificate") == {"organization": True, "certificate": True}
+
+
+def test_revocation_list(page: Any, vpn: Vpn) -> None:
+    page.goto(f"/admin/pki/ca/{Ca.objects.get().pk}/change/")
+    address = page.get_by_role("link", name="Download CRL").get_attribute("href")
+    assert page.request.get(address).text().startswith("-----BEGIN X509 CRL-----")
+
+
 def test_renew_and_revoke(page: Any, vpn: Vpn) -> None:
     before = Cert.objects.get().serial_number
     for action, text in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +83,30 @@ def test_certificate_type(ca: Ca, tmp_path: Any, value: str, shown: str) -> None
     command = ["openssl", "x509", "-in", "cert", "-noout", "-ext", "nsCertType"]
     text = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert text.split("\n")[1].strip() == shown
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 255])
+def test_comment(ca: Ca, tmp_path: Any, length: int) -> None:
+    text = "c" * length
+    cert = make.cert(ca, extensions=[{"name": "nsComment", "value": text}])
+    (tmp_path / "cert").write_text(cert.certificate)
+    command = ["openssl", "x509", "-in", "cert", "-noout", "-ext", "nsComment"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert shown.split("\n")[1].strip() == text
+
+
+def test_an_imported_ca_with_an_old_digest_is_renewed_with_a_safe_one(organization: Any, tmp_path: Any) -> None:
+    command = "openssl req -x509 -sha1 -newkey rsa:2048 -nodes -keyout key -out cert -days 9 -subj /CN=old"
+    subprocess.run(command.split(), cwd=tmp_path, capture_output=True, check=True)
+    ca = Ca(name="old", organization=organization)
+    ca.certificate, ca.private_key = ((tmp_path / name).read_text() for name in ("cert", "key"))
+    ca.full_clean()
+    ca.save()
+    assert ca.digest == "sha1"
+    vpn = make.vpn(organization, "OpenVpn", ca=ca)
+    assert (vpn.cert.digest, vpn.cert.x509.signature_hash_algorithm.name) == ("sha256", "sha256")
+    ca.renew()
+    assert (ca.digest, ca.x509.signature_hash_algorithm.name) == ("sha256", "sha256")
 
 
 class TestRevocation:
@@ -188,9 +212,21 @@ class TestRules:
             ({"certificate": "x"}, "__all__", "both keys (private and public) must be present"),
             ({"certificate": "x", "private_key": "y"}, "certificate", "Invalid certificate"),
             ({"serial_number": "abc"}, "serial_number", "Serial number must be an integer"),
-            ({"extensions": [1]}, "__all__", "Extension format invalid"),
-            ({"extensions": [{"name": "unknown", "value": "x"}]}, "__all__", "Unsupported extension: unknown"),
-            ({"extensions": [{"name": "nsCertType", "value": "x"}]}, "__all__", "Unsupported nsCertType value: x"),
+            ({"serial_number": "-5"}, "serial_number", "must be greater than 0 and below 2^159"),
+            ({"serial_number": "9" * 48}, "serial_number", "must be greater than 0 and below 2^159"),
+            ({"country_code": "I"}, "country_code", "two letters"),
+            ({"country_code": "é1"}, "country_code", "two letters"),
+            ({"common_name": "é" * 40}, "common_name", "at most 64 bytes"),
+            ({"validity_start": datetime(1949, 1, 1, tzinfo=UTC)}, "validity_start", "cannot start before 1950"),
+            ({"digest": "sha1"}, "digest", "SHA-1 is not safe any more"),
+            ({"extensions": [1]}, "extensions", "Extension format invalid"),
+            ({"extensions": [{"name": "unknown", "value": "x"}]}, "extensions", "Unsupported extension: unknown"),
+            ({"extensions": [{"name": "nsCertType", "value": "x"}]}, "extensions", "Unsupported nsCertType value: x"),
+            ({"extensions": [{"name": "nsCertType", "value": ["client"]}]}, "extensions", "must be texts"),
+            ({"extensions": [{"name": "extendedKeyUsage", "value": 7}]}, "extensions", "must be texts"),
+            ({"extensions": [{"name": "nsComment", "value": "é"}]}, "extensions", "ASCII characters only"),
+            ({"extensions": [{"name": "nsComment", "value": "a\0"}]}, "extensions", "Null and incomplete characters"),
+            ({"extensions": [{"name": "nsComment", "value": "a"}] * 2}, "extensions", "has already been set"),
             ({"key_length": "999"}, "key_length", "is not a valid choice"),
             ({"validity_end": "2001-01-01T00:00:00Z"}, "validity_end", "must lie after its start"),
         ],
@@ -201,11 +237,23 @@ class TestRules:
         cert = Cert(name="c", organization=ca.organization, ca=ca, key_length="256")
         assert any(text in message for message in errors_of(cert, **changes)[field])
         assert not Cert.objects.exists()
+        later = Cert(name="c", organization=ca.organization, ca=ca, key_length="4096")
+        later.issue_later = True
+        assert field in errors_of(later, **changes), "what is made in the background is checked at once"
 
     def test_ca_of_another_organization(self, ca: Ca) -> None:
         cert = Cert(name="c", organization=make.organization("other"), ca=ca, key_length="256")
         text = "Please ensure that the organization of this certificate and the organization of the related CA match."
         assert errors_of(cert) == {"organization": [text]}
+
+    def test_leaving_its_users(self, organization: Any) -> None:
+        other = make.organization("other")
+        vpn = make.vpn(organization, "OpenVpn", ca=make.ca(None))
+        client = make.config(organization, templates=[make.vpn_template(vpn)]).vpnclient_set.get()
+        text = "The organization cannot be changed while others use it: certificates, VPN servers or devices."
+        for used in (vpn.ca, vpn.cert, client.cert):
+            assert errors_of(used, organization=other) == {"organization": [text]}
+        assert errors_of(Ca.objects.get(), organization=organization) == {}
 
     def test_expired_ca(self, ca: Ca) -> None:
         ca.validity_end = timezone.now()

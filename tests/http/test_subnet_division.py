@@ -163,14 +163,53 @@ class TestGenerated:
         assert administrator.patch(address, {"name": "x"}, content_type="application/json").status_code == 200
 
 
-def test_a_subnet_in_use_is_not_deleted(root: Client, organization: Any) -> None:
-    vpn = make.vpn(organization, name="tunnel")
-    for page in (
-        root.post(url("subnet_delete", vpn.subnet), {"post": "yes"}),
-        root.post(
-            url("subnet_changelist"),
-            {"action": "delete_selected", "_selected_action": [vpn.subnet_id], "post": "yes"},
-        ),
-    ):
-        assert "is used by the VPN server" in page.content.decode()
-    assert Subnet.objects.filter(pk=vpn.subnet_id).exists()
+class TestInUse:
+    def test_a_subnet_is_not_deleted(self, root: Client, organization: Any) -> None:
+        above = make.subnet(organization, "10.0.0.0/8")
+        vpn = make.vpn(organization, name="tunnel", subnet=make.subnet(organization, master_subnet=above))
+        for subnet in (vpn.subnet, above):
+            delete = {"action": "delete_selected", "_selected_action": [subnet.pk], "post": "yes"}
+            for page in (
+                root.post(url("subnet_delete", subnet), {"post": "yes"}),
+                root.post(url("subnet_changelist"), delete),
+            ):
+                assert "10.0.0.0/16 is used by the VPN server" in page.content.decode()
+            answer = root.delete(reverse("ipam:subnet", args=[subnet.pk]))
+            assert answer.status_code == 400
+            assert "10.0.0.0/16 is used by the VPN server" in answer.content.decode()
+        assert Subnet.objects.count() == 2
+
+    def test_the_address_of_a_server_is_not_deleted(self, root: Client, organization: Any) -> None:
+        vpn = make.vpn(organization, name="tunnel")
+        page = root.post(url("ipaddress_delete", vpn.ip), {"post": "yes"})
+        answer = root.delete(reverse("ipam:ip_address", args=[vpn.ip_id]))
+        assert answer.status_code == 400
+        for each in (page, answer):
+            assert "10.0.0.1 is the address of the VPN server" in each.content.decode()
+        assert IpAddress.objects.exists()
+
+    def test_a_subnet_stays_with_its_users(self, root: Client, organization: Any, other: Any) -> None:
+        vpn = make.vpn(organization)
+        divided = make.subnet(organization, "10.7.0.0/16")
+        make.division_rule(divided)
+        for subnet in (vpn.subnet, divided):
+            subnet.organization = other
+            page = root.post(url("subnet_change", subnet), {**form(subnet), f"{PREFIX}-TOTAL_FORMS": 0})
+            assert "of other organizations use this subnet" in errors(page)
+            address = reverse("ipam:subnet", args=[subnet.pk])
+            answer = root.patch(address, {"organization": str(other.pk)}, content_type="application/json")
+            assert (answer.status_code, list(answer.json())) == (400, ["organization"])
+        assert not Subnet.objects.filter(organization=other).exists()
+
+    def test_a_network_keeps_what_is_inside(self, root: Client, config: Config, master: Subnet) -> None:
+        IpAddress.objects.create(subnet=master, ip_address="10.0.200.1")
+        for network, lost in (("10.0.0.0/17", "10.0.200.1"), ("10.0.128.0/17", "10.0.0."), ("fd00::/64", "10.0.0.")):
+            master.subnet = network
+            page = root.post(url("subnet_change", master), form(master, label="new"))
+            assert f"{lost}" in errors(page)
+            address = reverse("ipam:subnet", args=[master.pk])
+            answer = root.patch(address, {"subnet": network}, content_type="application/json")
+            assert (answer.status_code, list(answer.json())) == (400, ["subnet"])
+        master.subnet = "10.0.0.0/15"
+        assert root.post(url("subnet_change", master), form(master, label="new")).status_code == 302
+        assert str(Subnet.objects.get(pk=master.pk).subnet) == "10.0.0.0/15"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
 import pytest
+import reversion
 from django.test import Client
 from django.urls import reverse
+from reversion.models import Version
 
 from openwisp_controller.config.models import Vpn
 from openwisp_controller.pki.models import Ca, Cert
@@ -116,6 +119,26 @@ class TestSecrets:
         assert not any(secret in page for secret in (vpn.key, TOKEN, vpn.private_key))
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ('my "vpn"; x', 'attachment; filename="my \\"vpn\\"; x.tar.gz"'),
+        ("città", "attachment; filename*=utf-8''citt%C3%A0.tar.gz"),
+    ],
+)
+def test_name_of_the_file(root: Client, vpn: Vpn, name: str, header: str) -> None:
+    Vpn.objects.update(name=name)
+    assert root.get(reverse("admin:config_vpn_download", args=[vpn.pk]))["Content-Disposition"] == header
+
+
+@pytest.mark.parametrize("field", ["organization", "subnet", "ip", "config"])
+def test_what_no_form_sends(root: Client, vpn: Vpn, field: str) -> None:
+    value = "[" * 5000 if field == "config" else "x"
+    answer = root.post(url("vpn_change", vpn), form(vpn, **{field: value}))
+    assert (answer.status_code, answer["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert "Nothing was saved" in answer.content.decode()
+
+
 def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, organization: Any, settings: Any) -> None:
     settings.OPENWISP_CONTROLLER_OUTGOING_ALLOWED_NETWORKS = ["127.0.0.0/8"]
     with Service() as service:
@@ -136,30 +159,107 @@ def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, orga
     assert Vpn.objects.get().network_id == "1234567890abcdef"
 
 
+def test_configurations_are_shown_over_several_lines(root: Client, vpn: Vpn) -> None:
+    page = root.get(url("vpn_change", vpn))
+    assert json.dumps(make.WIREGUARD, indent=4) in html.unescape(page.content.decode())
+    answer = root.post(url("vpn_change", vpn), form(vpn, name="", config='{"own": [1]}'))
+    assert '{\n    "own": [\n        1\n    ]\n}' in html.unescape(answer.content.decode())
+
+
+class TestVersions:
+    """Earlier versions of certificates and subnets."""
+
+    def version(self, *saved: Any) -> Version:
+        """Keep a version of the objects; return the one of the first."""
+        with reversion.create_revision():
+            for each in saved:
+                each.save()
+        version: Version = Version.objects.get_for_object(saved[0]).first()
+        return version
+
+    def page(self, version: Version, name: str = "revision") -> str:
+        kind = f"{version._model._meta.app_label}_{version._model._meta.model_name}"
+        arguments = [version.object_id, version.pk] if name == "revision" else [version.pk]
+        return reverse(f"admin:{kind}_{name}", args=arguments)
+
+    def restore(self, client: Client, version: Version, **values: Any) -> None:
+        data = {"operation_type": "-", "notes": "", "organization": version.object.organization_id, **values}
+        answer = client.post(self.page(version), {"name": version.field_dict["name"], **data})
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
+
+    def test_neither_keys_nor_revoked_certificates_come_back(self, administrator: Client, organization: Any) -> None:
+        ca = make.ca(organization, name="before")
+        cert = make.cert(ca, name="before")
+        versions = [self.version(ca), self.version(cert)]
+        ca.renew()
+        cert.refresh_from_db()
+        cert.revoke()
+        for issued, version in zip((ca, cert), versions, strict=True):
+            issued.refresh_from_db()
+            issued.name = "after"
+            issued.save()
+            self.restore(administrator, version)
+            restored = type(issued).objects.get(pk=issued.pk)
+            assert restored.name == "before"
+            assert (restored.serial_number, restored.private_key) == (issued.serial_number, issued.private_key)
+        assert Cert.objects.get().revoked
+
+    def test_others_do_not_come_along(self, administrator: Client, organization: Any, other: Any) -> None:
+        for own, foreign in (
+            (make.ca(organization), make.ca(other)),
+            (make.subnet(organization, "10.1.0.0/16"), make.subnet(other, "10.2.0.0/16")),
+        ):
+            version = self.version(own, foreign)
+            assert administrator.get(self.page(version)).status_code == 403
+            assert administrator.post(self.page(version), {"name": "x"}).status_code == 403
+            assert administrator.get(self.page(self.version(own))).status_code == 200
+
+    def test_deleted_ones_are_for_superusers(self, administrator: Client, root: Client, organization: Any) -> None:
+        for deleted in (make.ca(organization), make.subnet(organization)):
+            version = self.version(deleted)
+            deleted.delete()
+            kind = f"{version._model._meta.app_label}_{version._model._meta.model_name}"
+            for address in (reverse(f"admin:{kind}_recoverlist"), self.page(version, "recover")):
+                assert administrator.get(address).status_code == 403
+                assert root.get(address).status_code == 200
+
+
 class TestCertificates:
-    def test_creating(self, administrator: Client, organization: Any) -> None:
-        values = {
+    def form(self, organization: Any, **values: Any) -> dict[str, Any]:
+        """What the page for a new CA posts."""
+        return {
             "operation_type": "new", "name": "by hand", "organization": organization.pk, "notes": "",
             "key_length": "256", "digest": "sha256", "validity_start_0": "2026-01-01", "validity_start_1": "00:00:00",
             "validity_end_0": "2046-01-01", "validity_end_1": "00:00:00", "country_code": "IT", "state": "", "city": "",
             "organization_name": "", "organizational_unit_name": "", "email": "", "common_name": "by hand",
-            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "",
+            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "", **values,
         }  # fmt: skip
-        answer = administrator.post(reverse("admin:pki_ca_add"), values)
+
+    def test_creating(self, administrator: Client, organization: Any) -> None:
+        answer = administrator.post(reverse("admin:pki_ca_add"), self.form(organization, extensions=""))
         assert answer.status_code == 302, answer.context["adminform"].form.errors
         assert Ca.objects.get().x509.subject.rfc4514_string() == "CN=by hand,C=IT"
+
+    def test_importing_nothing(self, administrator: Client, organization: Any) -> None:
+        answer = administrator.post(reverse("admin:pki_ca_add"), self.form(organization, operation_type="import"))
+        expected = ["Paste what is to be imported, in PEM format."]
+        assert answer.context["adminform"].form.errors == {"certificate": expected, "private_key": expected}
+        assert not Ca.objects.exists()
+
+    def test_a_server_with_an_expired_ca(self, root: Client, organization: Any) -> None:
+        ca = make.ca(organization)
+        Ca.objects.update(validity_end=ca.validity_start)
+        values = {"backend": OPENVPN, "config": json.dumps(make.OPENVPN), "ca": ca.pk}
+        server = Vpn(organization=organization, name="new", host="h", backend=OPENVPN)
+        answer = root.post(url("vpn_add"), form(server, **values))
+        assert "The certificate of this CA has expired, renew the CA first." in answer.content.decode()
+        assert not Vpn.objects.exists()
 
     def test_long_keys_are_made_in_the_background(
         self, root: Client, client: Client, organization: Any, committing: Any
     ) -> None:
         ca = make.ca(organization, name="a")
-        values = {
-            "operation_type": "new", "name": "long", "organization": organization.pk, "notes": "",
-            "key_length": "4096", "digest": "sha256", "validity_start_0": "2026-01-01", "validity_start_1": "00:00:00",
-            "validity_end_0": "2046-01-01", "validity_end_1": "00:00:00", "country_code": "", "state": "", "city": "",
-            "organization_name": "", "organizational_unit_name": "", "email": "", "common_name": "long",
-            "extensions": "[]", "serial_number": "", "certificate": "", "private_key": "", "passphrase": "",
-        }  # fmt: skip
+        values = self.form(organization, name="long", common_name="long", key_length="4096")
         answer = root.post(reverse("admin:pki_ca_add"), values, follow=True)
         assert "The key is being made in the background." in answer.content.decode()
         long = Ca.objects.get(name="long")

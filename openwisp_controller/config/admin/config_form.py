@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import assignment, compiler, context, history
 from ..models import Config
 from ..settings import settings
-from .base import selectable_templates
+from .base import ReadableJson, selectable_templates
 
 
 class ConfigForm(forms.ModelForm):
@@ -76,7 +76,7 @@ class ConfigFormSet(forms.BaseInlineFormSet):
         return form
 
 
-class ConfigInline(admin.StackedInline):
+class ConfigInline(ReadableJson, admin.StackedInline):
     model = Config
     form = ConfigForm
     formset = ConfigFormSet

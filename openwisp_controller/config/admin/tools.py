@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import path, reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -81,7 +82,7 @@ class DeviceTools:
         return HttpResponse(
             bytes(device.config.released.archive),
             content_type="application/octet-stream",
-            headers={"Content-Disposition": f'attachment; filename="{device.name}.tar.gz"'},
+            headers={"Content-Disposition": content_disposition_header(True, f"{device.name}.tar.gz") or "attachment"},
         )
 
     def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:

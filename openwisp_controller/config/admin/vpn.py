@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import path
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
@@ -130,7 +131,7 @@ class VpnAdmin(ControllerAdmin):
         return HttpResponse(
             bytes(vpn.released.archive),
             content_type="application/octet-stream",
-            headers={"Content-Disposition": f'attachment; filename="{vpn.name}.tar.gz"'},
+            headers={"Content-Disposition": content_disposition_header(True, f"{vpn.name}.tar.gz") or "attachment"},
         )
 
     def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 import httpx
 from django.db import connection, transaction
@@ -114,7 +115,9 @@ class _Answered(Exception):
 
 
 def _without(token: str | None, text: str) -> str:
-    return text.replace(token, "…") if token else text
+    for form in {token, quote(token, safe=""), quote_plus(token)} if token else ():
+        text = text.replace(form, "…")
+    return text
 
 
 def _succeeded(call: ServerCall, vpn: Vpn | None) -> None:

@@ -94,7 +94,7 @@ def synchronise(config_ids: Iterable[uuid.UUID], *, at_once: bool = True) -> Non
         "config_id", "template__vpn_id", "template_id", "template__auto_cert"
     ):
         wanted.setdefault((config, vpn), (template, auto_cert))
-    gone = []
+    gone, lacking = [], []
     for client in VpnClient.objects.filter(config__in=keys_of_configs):
         expected = wanted.get((client.config_id, client.vpn_id))
         if expected is None or expected[1] != client.auto_cert:
@@ -102,9 +102,14 @@ def synchronise(config_ids: Iterable[uuid.UUID], *, at_once: bool = True) -> Non
             continue
         if expected[0] != client.template_id:  # another template of the same server: keys and address stay
             VpnClient.objects.filter(pk=client.pk).update(template=expected[0])
+        if client.auto_cert and client.ip_id is None:
+            lacking.append(client.pk)
         del wanted[client.config_id, client.vpn_id]
     if gone:
         remove(Q(pk__in=gone))
+    if lacking:  # the subnet was exhausted then, or the server had none
+        there = VpnClient.objects.filter(pk__in=lacking, vpn__subnet__isnull=False).order_by("pk")
+        provide_addresses(list(there.select_related("vpn__subnet", "config__device")))
     if wanted:
         _create(wanted, at_once)
 
@@ -195,11 +200,13 @@ def missing_address(config: Config) -> str:
     """Return, in words, which address a device could not be given; empty when it has all that it needs."""
     for client in of_configs([config]).get(config.pk, ()):
         vpn = client.vpn
-        if client.auto_cert and client.ip_id is None and vpn.family.needs_subnet and client.gets_address:
-            subnet = vpn.subnet.subnet if vpn.subnet else ""
-            return (
-                f'The device has no address for the VPN server "{vpn.name}": the subnet {subnet} has no free one left.'
-            )
+        if not client.auto_cert or client.ip_id is not None or not vpn.family.needs_subnet:
+            continue
+        nobody = f'The device has no address for the VPN server "{vpn.name}"'
+        if vpn.subnet is None:
+            return f"{nobody}: the server has no subnet."
+        if client.gets_address:
+            return f"{nobody}: the subnet {vpn.subnet.subnet} has no free one left."
     return ""
 
 
@@ -295,24 +302,9 @@ def on_deletion(instance: VpnClient, origin: Any = None, **kwargs: Any) -> None:
             current.stale(Config.objects.filter(pk=instance.config_id), Cause.INPUTS, "certificate deleted")
 
 
-def before_deleting_address(instance: IpAddress, origin: Any = None, **kwargs: Any) -> None:
-    """Receive ``pre_delete`` of addresses: remember which clients lose theirs."""
-    from ..models import VpnClient
-
-    if not _removing.get() and _is_deleted_itself(origin):
-        instance.__dict__["_vpn_clients"] = list(VpnClient.objects.filter(ip=instance))
-
-
-def after_deleting_address(instance: IpAddress, origin: Any = None, **kwargs: Any) -> None:
-    """Receive ``post_delete``: clients whose address was deleted by hand get another one."""
-    for client in instance.__dict__.pop("_vpn_clients", ()):
-        client.ip = None
-        client.save()
-
-
-def _is_deleted_itself(origin: Any) -> bool:
-    """Tell a deleted address from one that goes with its subnet."""
-    return isinstance(origin, IpAddress) or getattr(origin, "model", None) is IpAddress
+def are_removed() -> bool:
+    """Tell whether clients are being removed, who give their addresses back."""
+    return _removing.get()
 
 
 def _give_back(clients: Sequence[VpnClient]) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..models import Config, VpnClient
 
 logger = logging.getLogger(__name__)
-_COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
+_COPIED_FROM_CA = ("key_length", "country_code", "state", "city", "organization_name", "email")
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: Clients whose credentials are still to be made, or made anew because their CA has another key.
 WAITING = Q(auto_cert=True) & (
@@ -90,24 +90,27 @@ def _servers_waiting() -> Any:
 
 
 def _make_certificates_of_servers() -> int:
+    count = 0
+    for key, length in list(_servers_waiting().values_list("pk", "ca__key_length")):
+        try:
+            count += _make_certificate_of_server(key, issuing.new_key(length))
+        except Exception:  # one that cannot be issued must not stop the others
+            logger.exception("Making the certificate of VPN server %s failed", key)
+    return count
+
+
+def _make_certificate_of_server(key: uuid.UUID, made: issuing.PrivateKey) -> bool:
+    """Make the certificate of a server, unless somebody else has done so meanwhile."""
     from . import provisioning
 
-    count = 0
-    for key, length in _servers_waiting().values_list("pk", "ca__key_length"):
-        made = issuing.new_key(length)
-        with transaction.atomic():
-            vpn = (
-                _servers_waiting()
-                .select_related("ca", "organization")
-                .select_for_update(of=("self",))
-                .filter(pk=key)
-                .first()
-            )
-            if vpn is not None:
-                vpn.cert = provisioning.server_certificate(vpn, made)
-                vpn.save(update_fields=["cert", "modified"])
-                count += 1
-    return count
+    with transaction.atomic():
+        waiting = _servers_waiting().select_related("ca", "organization").select_for_update(of=("self",))
+        vpn = waiting.filter(pk=key).first()
+        if vpn is None:
+            return False
+        vpn.cert = provisioning.server_certificate(vpn, made)
+        vpn.save(update_fields=["cert", "modified"])
+        return True
 
 
 def _make_certificates() -> int:
@@ -195,6 +198,7 @@ def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert
         common_name=common_name(config),
         extensions=[{"name": "nsCertType", "value": "client", "critical": False}],
         serial_number=str(uuid.uuid4().int),
+        digest=issuing.safe(ca.digest),
         **{name: getattr(ca, name) for name in _COPIED_FROM_CA},
     )
     cert.clean_fields(exclude={"ca", "organization"})

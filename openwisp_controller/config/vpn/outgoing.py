@@ -1,10 +1,11 @@
-"""Calls to machines that operators name: with time limits, without redirects, and only to where they may go."""
+"""Calls to machines that operators name: limited in time and size, without redirects, only to where they may go."""
 
 from __future__ import annotations
 
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -14,6 +15,10 @@ import httpx
 
 from ..settings import settings
 
+TOTAL = 60
+"""Seconds after which a call ends, however often something arrives."""
+LARGEST = 1 << 20
+"""Bytes of an answer."""
 # the addresses that are called carry tokens
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -57,7 +62,41 @@ class _Network(httpcore.SyncBackend):
         allowed = [text for text in addresses if is_allowed(ip_address(text.partition("%")[0]))]
         if not allowed:
             raise _not_allowed(host, addresses)
-        return super().connect_tcp(allowed[0], port, *args, **kwargs)
+        return _Limited(super().connect_tcp(allowed[0], port, *args, **kwargs))
+
+
+class _Limited(httpcore.NetworkStream):
+    """Ends with an error when an answer takes too long as a whole, or is too large."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float | None = None) -> None:
+        self._stream = stream
+        self._deadline = time.monotonic() + TOTAL if deadline is None else deadline
+        self._size = 0
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = self._stream.read(max_bytes, self._left(timeout))
+        self._size += len(data)
+        if self._size > LARGEST:
+            raise httpcore.ReadError("The answer is too large.")
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(timeout))
+
+    def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        return _Limited(self._stream.start_tls(*args, **kwargs), self._deadline)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def _left(self, timeout: float | None) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("The answer took too long.")
+        return left if timeout is None else min(timeout, left)
 
 
 def _not_allowed(host: str, addresses: Iterable[str]) -> httpcore.ConnectError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _NO_ADDRESS = _("The subnet %s has no free address left for the server.")
-_COPIED_FROM_CA = ("key_length", "digest", "country_code", "state", "city", "organization_name", "email")
+_COPIED_FROM_CA = ("key_length", "country_code", "state", "city", "organization_name", "email")
 #: The 2048 bit group "ffdhe2048" of RFC 7919: as safe as one of our own, without minutes of search.
 _FFDHE2048 = """-----BEGIN DH PARAMETERS-----
 MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
@@ -63,10 +63,11 @@ def forget_other_families(vpn: Vpn) -> None:
 
 def check(vpn: Vpn) -> None:
     """Check the rules between fields, the first that fails wins; raise ``ValidationError`` keyed by field."""
-    names = ("backend", "subnet_id", "ip_id", "organization_id", "host", "auth_token", "cert_id")
+    names = ("backend", "subnet_id", "ip_id", "organization_id", "host", "auth_token", "ca_id", "cert_id")
     replaced = {} if vpn._state.adding else vpn._differs(*names)
     if "backend" in replaced and vpn.vpnclient_set.exists():
         raise ValidationError({"backend": _("Backend cannot be changed because the VPN is currently in use.")})
+    _check_texts(vpn)
     _check_certificate(vpn, replaced)
     for relation in ("ca", "cert", "subnet"):
         vpn._validate_org_relation(relation)
@@ -78,11 +79,22 @@ def check(vpn: Vpn) -> None:
         _check_controller(vpn, replaced)
 
 
+def _check_texts(vpn: Vpn) -> None:
+    """Keep out of headers, configurations and addresses what would break them."""
+    if not vpn.name.isprintable():
+        raise ValidationError({"name": _("This value must not contain line breaks or other control characters.")})
+    if any(sign.isspace() or not sign.isprintable() for sign in vpn.host):
+        raise ValidationError({"host": _("This value must not contain spaces or line breaks.")})
+
+
 def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
     if vpn.family.openvpn and vpn.ca is None:
         raise ValidationError({"ca": _("CA is required with this VPN backend")})
     if vpn.ca is not None and not vpn.ca.certificate:
         raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
+    new = vpn._state.adding or "ca_id" in replaced or vpn.cert is None
+    if vpn.ca is not None and new and vpn.ca.validity_end <= timezone.now():
+        raise ValidationError({"ca": _("The certificate of this CA has expired, renew the CA first.")})
     if vpn.cert is None or vpn.ca is None:
         return
     if vpn.cert.ca_id != vpn.ca_id:
@@ -112,6 +124,14 @@ def _check_subnet(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
         raise ValidationError({"subnet": _NO_ADDRESS % vpn.subnet.subnet})
     if vpn.ip is not None and vpn.ip.subnet_id != vpn.subnet_id:
         raise ValidationError({"ip": _("VPN IP address must be within the VPN subnet")})
+    if vpn.ip is not None and (vpn._state.adding or "ip_id" in replaced):
+        _check_address_is_free(vpn, vpn.ip)
+
+
+def _check_address_is_free(vpn: Vpn, ip: IpAddress) -> None:
+    if ip.vpnclient_set.exists() or type(vpn).objects.filter(ip=ip).exclude(pk=vpn.pk).exists():
+        text = _("A device or another VPN server has this address: choose another one, or leave it blank.")
+        raise ValidationError({"ip": text})
 
 
 def _check_keys(vpn: Vpn) -> None:
@@ -129,6 +149,8 @@ def _check_keys(vpn: Vpn) -> None:
 def _check_controller(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
     if not vpn.auth_token:
         raise ValidationError({"auth_token": _("Auth token is required for this VPN backend")})
+    if not (vpn.auth_token.isascii() and vpn.auth_token.isprintable()):
+        raise ValidationError({"auth_token": _("Tokens of ZeroTier hold letters, digits and signs of ASCII only.")})
     if vpn.host and (not vpn.node_id or replaced):
         vpn.node_id = zerotier.check(vpn)
 
@@ -233,6 +255,7 @@ def server_certificate(vpn: Vpn, key: issuing.PrivateKey) -> Cert:
         organization=vpn.organization,
         common_name=_free_common_name(slugify(vpn.name) or vpn.pk.hex, vpn.organization_id),
         extensions=[{"name": "nsCertType", "value": "server", "critical": False}],
+        digest=issuing.safe(vpn.ca.digest),
         **copied,
     )
     cert.prepare(key)

@@ -50,6 +50,8 @@ def render(vpn: Vpn) -> rendering.Archive:
     Raises:
         rendering.RenderingError: it cannot be rendered.
     """
+    if vpn.family.wireguard and (vpn.ip is None or vpn.subnet is None):
+        raise rendering.RenderingError("The server has no address: choose a subnet that has a free one.")
     config, added = _with_own_values(vpn, secret=vpn.private_key), {}
     if vpn.family.wireguard:
         added["wireguard"] = {"peers": peers.of_server(vpn)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import httpx
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from ..validators import validate_no_nul
 from . import calls, outgoing
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ def check(vpn: Vpn) -> str:
     try:
         response = _send("GET", vpn.host, vpn.auth_token or "", "/status")
         node = response.json().get("address", "") if response.status_code == 200 else ""
-    except (httpx.HTTPError, ValueError, AttributeError) as error:
+    except AttributeError:
+        node = ""
+    except (httpx.HTTPError, ValueError) as error:
         text = _("Failed to connect to the ZeroTier controller, Error: {}").format(error)
         raise ValidationError({"host": text}) from None
     if response.status_code == 401:
@@ -50,6 +54,9 @@ def check(vpn: Vpn) -> str:
             "Failed to connect to the ZeroTier controller, ensure you are using the correct hostname"
             " (error: {reason}, status code: {code})"
         ).format(reason=response.reason_phrase, code=response.status_code)
+        raise ValidationError({"host": text})
+    if not re.fullmatch("[0-9a-f]{10}", str(node)):
+        text = _("What answers there is no ZeroTier controller: it does not tell the address of its node.")
         raise ValidationError({"host": text})
     return str(node)
 
@@ -68,10 +75,16 @@ def create_network(vpn: Vpn) -> None:
         if response.status_code >= 300:
             raise ValueError(f"the controller answered {response.status_code} {response.reason_phrase}")
         answer = dict(response.json())
-        vpn.network_id = str(answer.pop("id"))
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        network = str(answer.pop("id", ""))
+        if not re.fullmatch("[0-9a-f]{16}", network):
+            raise ValueError("the controller did not tell the id of the network")
+        validate_no_nul(answer)
+    except ValidationError as error:
+        raise ValidationError(_("Failed to create ZeroTier network, Error: {}").format(error.messages[0])) from None
+    except (httpx.HTTPError, ValueError, TypeError) as error:
         text = _("Failed to create ZeroTier network, Error: {}").format(error)
         raise ValidationError(text) from None
+    vpn.network_id = network
     own = vpn.family.tunnel(vpn.config)
     stored = {name: value for name, value in answer.items() if name not in _NOT_OURS}
     if "client_options" in own:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from openwisp_users.models import User
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.exceptions import ZeroTierIdentityGenerationError
 from openwisp_controller.config.models import Config, ServerCall, Vpn
-from openwisp_controller.config.vpn import calls, credentials, outgoing
+from openwisp_controller.config.vpn import calls, credentials, outgoing, webhook
 
 from ... import factories as make
 from ..scenarios import save
@@ -149,6 +152,22 @@ class TestWebhook:
         if how == "private":
             assert "is not a public address" in caplog.text
 
+    @pytest.mark.parametrize("how", ["silent", "trickling", "endless"])
+    def test_a_server_that_wastes_time(
+        self, vpn: Vpn, committing: Any, monkeypatch: Any, people: User, how: str
+    ) -> None:
+        monkeypatch.setattr(webhook, "TIMEOUT", 0.2 if how == "silent" else 30)
+        monkeypatch.setattr(outgoing, "TOTAL", 0.5 if how == "trickling" else 60)
+        with wasting_time(how) as address:
+            with committing():
+                save(vpn, webhook_endpoint=f"http://{address}/hook")
+            for _ in range(2):
+                later(committing)
+        assert ServerCall.objects.get().attempts == 2
+        told = Notification.objects.get()
+        assert ("ReadError" if how == "endless" else "ReadTimeout") in told.message
+        assert TOKEN not in told.message + told.description
+
     def test_a_worker_killed_while_calling(self, vpn: Vpn, service: Service, committing: Any) -> None:
         """The lease ends and another worker calls."""
         calls.schedule("webhook", vpn.pk)
@@ -186,6 +205,37 @@ def test_where_calls_may_go(address: str, allowed: bool) -> None:
     from ipaddress import ip_address
 
     assert outgoing.is_allowed(ip_address(address)) == allowed
+
+
+@contextmanager
+def wasting_time(how: str) -> Iterator[str]:
+    """A server that never answers, or only a byte now and then, or without end; yields its address."""
+    over = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            with suppress(OSError):
+                if how == "silent":
+                    over.wait()
+                    return
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                data = b"x" * (1 if how == "trickling" else 65536)
+                while not over.wait(0.05 if how == "trickling" else 0):
+                    self.request.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
 
 
 class Controller:
@@ -317,6 +367,10 @@ class TestZeroTier:
             ((404, {}), "host", "(error: Not Found, status code: 404)"),
             ((500, "x"), "host", "(error: Internal Server Error, status code: 500)"),
             ((200, "no json"), "host", "Failed to connect to the ZeroTier controller, Error:"),
+            ((200, []), "host", "What answers there is no ZeroTier controller"),
+            ((200, {}), "host", "What answers there is no ZeroTier controller"),
+            ((200, {"address": "../../../x"}), "host", "What answers there is no ZeroTier controller"),
+            ((200, {"address": "12345678901"}), "host", "What answers there is no ZeroTier controller"),
         ],
     )
     def test_wrong_controller(
@@ -327,6 +381,31 @@ class TestZeroTier:
             make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
         assert text in caught.value.message_dict[field][0]
         assert TOKEN not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("answer", "text"),
+        [
+            ([], "the controller did not tell the id of the network"),
+            ({"id": None}, "the controller did not tell the id of the network"),
+            ({"id": "x" * 30}, "the controller did not tell the id of the network"),
+            ({"id": Controller.NETWORK, "mtu": "a\0"}, "Null characters are not allowed."),
+        ],
+    )
+    def test_senseless_networks(
+        self, organization: Any, service: Service, controller: Controller, answer: Any, text: str
+    ) -> None:
+        controller.broken["/controller/network/"] = (200, answer)
+        with pytest.raises(ValidationError, match="Failed to create ZeroTier network, Error: ") as caught:
+            make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
+        assert text in str(caught.value)
+        assert not Vpn.objects.exists()
+
+    @pytest.mark.parametrize("token", ["tökén", "to\nken", "to\x01ken"])
+    def test_tokens_that_no_header_can_carry(self, organization: Any, service: Service, token: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            make.vpn(organization, "ZeroTier", host=service.address, auth_token=token)
+        assert list(caught.value.message_dict) == ["auth_token"]
+        assert service.calls == []
 
     def test_no_controller(self, organization: Any, service: Service) -> None:
         service.__exit__()

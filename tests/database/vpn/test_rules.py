@@ -11,6 +11,7 @@ from django.utils import timezone
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Template, Vpn
 from openwisp_controller.config.vpn import servers
+from openwisp_controller.pki.models import Ca
 
 from ... import factories as make
 from .helpers import errors_of
@@ -56,6 +57,8 @@ class TestServer:
             ({"wireguard": []}, "__all__", 'Invalid configuration triggered by "#/wireguard", validator says'),
             ({"wireguard": [{"name": "wg0"}]}, "__all__", 'triggered by "#/wireguard/0"'),
             ({"wireguard": [{"name": "wg0", "port": 0}]}, "__all__", 'triggered by "#/wireguard/0/port"'),
+            ({"wireguard": [{"name": "../wg0", "port": 1}]}, "__all__", 'triggered by "#/wireguard/0/name"'),
+            ({"wireguard": [{"name": "wg0", "port": 1, "x": "\ud800"}]}, "config", "Incomplete characters"),
             ({"openvpn": []}, "__all__", "'wireguard' is a required property"),
         ],
     )
@@ -63,6 +66,23 @@ class TestServer:
         errors = errors_of(vpn, config=config)
         assert text in errors[field][0]
         assert vpn.private_key not in str(errors)
+
+    @pytest.mark.parametrize(("vni", "works"), [(0, False), (1, True), (2**24 - 1, True), (2**24, False), ("", True)])
+    def test_network_identifier(self, organization: Any, vni: Any, works: bool) -> None:
+        vpn = make.vpn(organization, "VxlanWireguard")
+        errors = errors_of(vpn, config={**make.WIREGUARD, "vxlan": [{"name": "vxlan0", "vni": vni}]})
+        assert ('triggered by "#/vxlan/0/vni"' in str(errors)) != works
+
+    @pytest.mark.parametrize(
+        ("field", "value", "text"),
+        [
+            ("name", "a\nb", "This value must not contain line breaks or other control characters."),
+            ("host", "a\nb", "This value must not contain spaces or line breaks."),
+            ("host", "a b", "This value must not contain spaces or line breaks."),
+        ],
+    )
+    def test_texts(self, vpn: Vpn, field: str, value: str, text: str) -> None:
+        assert errors_of(vpn, **{field: value}) == {field: [text]}
 
     def test_configuration_of_another_backend(self, openvpn: Vpn) -> None:
         assert "'openvpn' is a required property" in errors_of(openvpn, config=make.WIREGUARD)["__all__"][0]
@@ -196,6 +216,15 @@ class TestWhatIsGivenByItself:
         vpn.refresh_from_db()
         assert (vpn.cert.key_length, vpn.released is not None) == ("4096", True)
         assert recorded.names == ["vpn_server_modified"]
+
+    def test_one_certificate_that_cannot_be_made(self, organization: Any) -> None:
+        """A CA that expired before the certificate was made in the background keeps nobody else waiting."""
+        first, second = (make.vpn(organization, "OpenVpn", ca=make.ca(organization)) for _ in range(2))
+        Vpn.objects.update(cert=None)
+        Ca.objects.filter(pk=first.ca_id).update(validity_end=timezone.now())
+        assert "has expired" in errors_of(Vpn.objects.get(pk=first.pk), notes="x")["ca"][0]
+        maintenance.reconcile()
+        assert [Vpn.objects.get(pk=vpn.pk).cert is not None for vpn in (first, second)] == [False, True]
 
     def test_certificate_of_a_new_ca(self, openvpn: Vpn) -> None:
         former = openvpn.cert

@@ -1,0 +1,60 @@
+"""Earlier versions of what people edit: who may see and restore them in the administration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from reversion.admin import VersionAdmin
+from reversion.models import Version
+
+#: Field by which a model belongs to an organization, and the way from there.
+_OWNERS = {"device": "device__organization", "organization": "organization", "subnet": "subnet__organization"}
+
+
+class GuardedVersions(VersionAdmin):
+    """Earlier versions within the organizations that a person manages; deleted objects are for superusers."""
+
+    def recoverlist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._superusers_only(request)
+        return super().recoverlist_view(request, *args, **kwargs)
+
+    def recover_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._superusers_only(request)
+        return super().recover_view(request, *args, **kwargs)
+
+    def revision_view(self, request: HttpRequest, object_id: str, version_id: str, *args: Any) -> HttpResponse:
+        """Show an earlier version and restore it."""
+        current = self.get_object(request, unquote(object_id))
+        version = get_object_or_404(Version, pk=version_id, object_id=unquote(object_id))
+        if current is None or not self.has_change_permission(request, current):
+            raise PermissionDenied
+        if not all(_is_managed(request, other) for other in version.revision.version_set.all()):
+            raise PermissionDenied
+        return super().revision_view(request, object_id, version_id, *args)
+
+    def _superusers_only(self, request: HttpRequest) -> None:
+        """Deleted objects of all organizations stand in one list."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+
+
+def _is_managed(request: HttpRequest, version: Version) -> bool:
+    """Tell whether a person manages the organizations that an object belonged to in a version and belongs to now.
+
+    Restoring a version restores all that was saved together with it.
+    """
+    user: Any = request.user
+    if user.is_superuser:
+        return True
+    managed = {str(key) for key in user.organizations_managed}
+    fields = {field.name for field in version._model._meta.concrete_fields}
+    owner = next((name for name in _OWNERS if name in fields), None)
+    if owner is None:
+        return False
+    now = version._model._base_manager.filter(pk=version.object_id).values_list(_OWNERS[owner], flat=True)
+    then = [version.field_dict.get("organization_id")] if owner == "organization" else []
+    return all(str(organization) in managed for organization in (*now, *then))
