@@ -140,6 +140,13 @@ class EncryptedJSONField(models.TextField):
             return value
         return self.seal(value)
 
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Check a value that somebody gave. It is taken as it is: only versions and fixtures hold stored forms."""
+        if not isinstance(value, Unreadable):
+            self.validate(value, model_instance)
+            self.run_validators(value)
+        return value
+
     def to_python(self, value: Any) -> Any:
         """Accept stored forms, as versions and fixtures hold them; everything else is the value itself."""
         if isinstance(value, str) and (value.startswith(PREFIX) or value in ("{}", "null")):

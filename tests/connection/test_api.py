@@ -262,9 +262,45 @@ class TestCommands:
         ):
             answer = post(root, path, data)
             assert (answer.status_code, answer.json()) == (400, errors)
+        for text in ("aesgcm:00000000:AAAA", "aesgcm:x"):
+            answer = post(root, path, {"type": "custom", "input": text})
+            assert answer.json() == {"input": [f"'{text}' is not of type 'object'"]}
         bare = make.config(organization).device
         answer = post(root, f"/device/{bare.pk}/command/", {"type": "reboot", "input": None})
         assert answer.json() == {"device": ["Device has no credentials assigned."]}
+
+
+class TestLostKey:
+    """Credentials that were encrypted with a key that is gone spoil nothing but their own use."""
+
+    OTHER = ("another-key-of-more-than-thirty-two-characters",)
+
+    @pytest.fixture(autouse=True)
+    def _lost(self, connection: DeviceConnection, settings: Any) -> None:
+        self.former = settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = self.OTHER
+
+    def test_connections(self, root: Client, connection: DeviceConnection, organization: Organization) -> None:
+        device = make.config(organization).device
+        answer = post(root, f"/device/{device.pk}/connection/", {"credentials": str(connection.credentials_id)})
+        assert answer.status_code == 201, answer.content
+        path = f"/device/{connection.device_id}/connection/{connection.pk}/"
+        answer = patch(root, path, {"enabled": False})
+        assert (answer.status_code, answer.json()["enabled"]) == (200, False)
+
+    def test_credentials(self, root: Client, connection: DeviceConnection, settings: Any) -> None:
+        path = f"/credential/{connection.credentials_id}/"
+        assert patch(root, path, {"name": "renamed"}).status_code == 200
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = self.former
+        assert root.get(BASE + path).json()["params"] == {"username": "root", "password": PASSWORD}, "still there"
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = self.OTHER
+        fresh = {"username": "root", "password": "new-secret"}
+        assert patch(root, path, {"params": fresh}).json()["params"] == fresh
+
+    def test_stored_forms_are_no_input(self, root: Client) -> None:
+        data = {"name": "x", "connector": make.SSH, "params": "aesgcm:00000000:AAAA"}
+        answer = post(root, "/credential/", data)
+        assert answer.json() == {"params": ["'aesgcm:00000000:AAAA' is not of type 'object'"]}
 
 
 class TestMassCommands:

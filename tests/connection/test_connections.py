@@ -186,7 +186,16 @@ class TestConnecting:
         connection.device.config.delete()
         fresh = DeviceConnection.objects.get(pk=connection.pk)
         assert fresh.connect() is False
-        assert fresh.failure_reason == "Device is deactivated"
+        fresh.refresh_from_db()
+        assert (fresh.is_working, fresh.failure_reason) == (False, "Device is deactivated")
+        assert fresh.last_attempt is not None
+        assert face.commands == []
+
+    def test_lost_key(self, connection: DeviceConnection, settings: Any) -> None:
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = ["another-key-of-more-than-thirty-two-characters"]
+        fresh = DeviceConnection.objects.get(pk=connection.pk)
+        assert fresh.connect() is False
+        assert "not among the configured ones" in DeviceConnection.objects.get(pk=connection.pk).failure_reason
 
     def test_a_deleted_row_stays_deleted(self, connection: DeviceConnection) -> None:
         DeviceConnection.objects.filter(pk=connection.pk).delete()
@@ -269,6 +278,24 @@ class TestSignal:
         connection.is_working = True
         connection.save(update_fields=["enabled"])
         assert changes == []
+        connection.save()
+        assert changes == [(None, True, "", "")], "it was stored only now"
+
+    def test_of_an_instance_that_was_loaded_in_part(self, connection: DeviceConnection, changes: Any) -> None:
+        DeviceConnection.objects.update(is_working=True)
+        partial = DeviceConnection.objects.only("device").get()
+        partial.is_working = True
+        partial.save()
+        assert changes == [], "it was True already"
+        partial = DeviceConnection.objects.defer("failure_reason", "params").get()
+        partial.is_working = False
+        assert (partial.failure_reason, partial.params) == ("", {}), "which loads them"
+        partial.failure_reason = "boom"
+        partial.save()
+        partial = DeviceConnection.objects.only("device").get()
+        partial.is_working, partial.failure_reason = True, ""
+        partial.save()
+        assert changes == [(True, False, "", "boom"), (False, True, "boom", "")]
 
 
 class TestNotifications:

@@ -15,7 +15,7 @@ from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models.base import check_json
-from ..encryption import EncryptedJSONField
+from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings
 from ..wakeup import wake
 
@@ -80,8 +80,9 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
         super().clean()
         if not self.connector or self.connector not in dict(settings.CONNECTORS):
             return  # the field itself says so
-        check_text("params", self.params)
-        check_params(self.connector_class, self.params)
+        if not isinstance(self.params, Unreadable):
+            check_text("params", self.params)
+            check_params(self.connector_class, self.params)
         self._check_organization()
         self._check_shared_name()
 
