@@ -141,6 +141,12 @@ def is_allowed(command: str, organization_id: Any) -> bool:
     return any(name == command for name, _ in allowed_commands(organization_id))
 
 
+def is_allowed_somewhere(command: str) -> bool:
+    """Tell whether a command may be sent in any organization."""
+    lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()
+    return command in COMMANDS and any(names == "*" or command in names for names in lists)
+
+
 def unknown_enabled_commands() -> list[str]:
     """Return the names in the setting of enabled commands that no command has."""
     lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()

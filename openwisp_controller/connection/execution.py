@@ -17,11 +17,11 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from ..config.models.config import storable
-from . import claims, commands
+from . import batches, claims, commands
 from .attempts import Attempt
 from .encryption import readable
 from .exceptions import NO_CONNECTION
-from .models import BatchCommand, Command, DeviceConnection
+from .models import Command, DeviceConnection
 from .models.connection import reason_of
 from .settings import settings
 from .transport import TRUNCATED
@@ -172,6 +172,7 @@ def start(owner: uuid.UUID, command_ids: Sequence[Any]) -> set[Any]:
             pk__in=command_ids, claim=owner, status=Command.Status.IN_PROGRESS, started=None
         ).order_by("pk")
         keys = set(mine.select_for_update().values_list("pk", flat=True))
+        keys -= batches.withdraw_late(keys)
         Command.objects.filter(pk__in=keys).update(started=timezone.now(), claimed_until=claims.until())
     return keys
 
@@ -189,7 +190,7 @@ def progress(owner: uuid.UUID, outputs: Sequence[tuple[CommandTask, str]]) -> No
 def store(owner: uuid.UUID, endings: Sequence[Ending]) -> None:
     """Store how claimed commands ended. An ending that comes late replaces the word that nobody knows it."""
     by_id = {ending.task.command_id: ending for ending in endings}
-    batches = set()
+    advanced = set()
     with transaction.atomic():
         # an interrupted one keeps its claim, a cancelled one has none
         rows = Command.objects.filter(pk__in=by_id, claim=owner).order_by("pk").select_for_update(of=("self",))
@@ -203,9 +204,9 @@ def store(owner: uuid.UUID, endings: Sequence[Ending]) -> None:
                 existing = DeviceConnection.objects.filter(pk=ending.connection_id)
                 command.connection_id = existing.values_list("pk", flat=True).first()
             command.save(update_fields=["status", "output", "input", "claimed_until", "connection", "modified"])
-            batches.add(command.batch_command_id)
-    for batch_id in batches - {None}:
-        _batch_advanced(batch_id)
+            advanced.add(command.batch_command_id)
+    for batch_id in advanced - {None}:
+        batches.advanced(batch_id)
 
 
 def fail_interrupted() -> int:
@@ -215,7 +216,7 @@ def fail_interrupted() -> int:
     )
     if not lost.exists():
         return 0
-    batches = set()
+    advanced = set()
     with transaction.atomic():
         rows = list(claims.lock(lost))
         for command in rows:
@@ -224,9 +225,9 @@ def fail_interrupted() -> int:
             command.input = commands.masked(command.type, command.input)
             command.claimed_until = None
             command.save(update_fields=["status", "output", "input", "claimed_until", "modified"])
-            batches.add(command.batch_command_id)
-    for batch_id in batches - {None}:
-        _batch_advanced(batch_id)
+            advanced.add(command.batch_command_id)
+    for batch_id in advanced - {None}:
+        batches.advanced(batch_id)
     logger.warning("%d commands were interrupted", len(rows))
     return len(rows)
 
@@ -262,11 +263,3 @@ def presentable(text: str, secrets: list[str]) -> str:
 
 def _with_newline(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
-
-
-def _batch_advanced(batch_id: Any) -> None:
-    from . import batches
-
-    batch = BatchCommand.objects.filter(pk=batch_id).first()
-    if batch is not None:
-        batches.advanced(batch)

@@ -200,6 +200,32 @@ class TestMassCommands:
         assert batch.status == "success"
         assert operator.get(f"{ADMIN}/batchcommand/{batch.pk}/change/").status_code == 404
 
+    def test_names_mean_devices_of_the_chosen_organization(
+        self, root: Client, connection: DeviceConnection, form: dict[str, Any]
+    ) -> None:
+        make.device(make.organization("other"), "router")
+        root.post(f"{ADMIN}/batchcommand/add/", form | {"device_names": "router", "confirmed": "1"})
+        assert list(BatchCommand.objects.get().devices.all()) == [connection.device]
+
+    def test_going_back_from_the_plan(self, root: Client, connection: DeviceConnection, form: dict[str, Any]) -> None:
+        page = f"{ADMIN}/batchcommand/add/"
+        assert 'id="batch-plan"' in root.post(page, form).content.decode()
+        again = root.post(page, form | {"back": "Back"}).content.decode()
+        assert 'id="batch-plan"' not in again
+        assert "uptime" in again
+
+    def test_filter_by_group(self, operator: Client, organization: Organization) -> None:
+        ours = make.group(organization, "our-group")
+        theirs = make.group(make.organization("other"), "their-group")
+        for label, group in (("with", ours), ("without", None)):
+            BatchCommand.objects.create(organization=organization, type="reboot", label=label, group=group)
+        page = operator.get(f"{ADMIN}/batchcommand/", {"group_id": str(ours.pk)}).content.decode()
+        assert "our-group" in page
+        assert ">with</a>" in page
+        assert ">without</a>" not in page
+        for query in ({}, {"group_id": str(theirs.pk)}):
+            assert "their-group" not in operator.get(f"{ADMIN}/batchcommand/", query).content.decode()
+
     def test_cancel(
         self, operator: Client, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
     ) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from openwisp_users.models import Group, Organization, OrganizationUser, User
 
 from openwisp_controller.config.models import Device
+from openwisp_controller.connection import batches, execution, maintenance, worker
 from openwisp_controller.connection.models import BatchCommand, Command, Credentials, DeviceConnection
 from openwisp_controller.fleet.ssh import SshFace
 
@@ -355,8 +356,6 @@ class TestMassCommands:
         assert Command.objects.filter(output__startswith="Not sent").count() == 2
 
     def test_cancel(self, operator: Client, organization: Organization, faces: list[SshFace]) -> None:
-        from openwisp_controller.connection import batches, worker
-
         answer = post(operator, "/batch-command/execute/", self.data(organization))
         batches.launch(answer.json()["batch"])
         path = f"/batch-command/{answer.json()['batch']}/"
@@ -365,11 +364,64 @@ class TestMassCommands:
         assert all(face.commands == [] for face in faces)
         assert {command.output for command in Command.objects.all()} == {"Cancelled before it was sent.\n"}
 
+    def test_what_is_cancelled_while_a_worker_claims_it_is_not_sent(
+        self, operator: Client, organization: Organization, faces: list[SshFace]
+    ) -> None:
+        answer = post(operator, "/batch-command/execute/", self.data(organization))
+        batches.launch(answer.json()["batch"])
+        owner = uuid.uuid4()
+        keys = [task.command_id for task in execution.claim(owner, 10)]
+        BatchCommand.objects.update(status="cancelled")  # as a cancellation does that passed over locked rows
+        assert execution.start(owner, keys) == set()
+        assert {(command.status, command.output) for command in Command.objects.all()} == {
+            ("failed", "Cancelled before it was sent.\n")
+        }
+
+    def test_devices_that_were_not_reached_yet_are_listed(
+        self, operator: Client, organization: Organization, faces: list[SshFace], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batches, "CHUNK", 2)
+        answer = post(operator, "/batch-command/execute/", self.data(organization))
+        batches._launch_chunk(answer.json()["batch"])
+        shown = post(operator, f"/batch-command/{answer.json()['batch']}/cancel/", {}).json()
+        sent = {str(command.device_id) for command in Command.objects.all()}
+        assert sorted([*sent, *shown["skipped_devices"]]) == sorted(shown["devices"])
+        assert ["Cancelled before it was sent."] in shown["skipped_devices"].values()
+
+    def test_named_devices_are_looked_up_together(
+        self, operator: Client, organization: Organization, django_assert_max_num_queries: Any
+    ) -> None:
+        devices = [make.config(organization).device for _ in range(30)]
+        data = self.data(organization, devices=[str(device.pk) for device in devices])
+        with django_assert_max_num_queries(25):
+            answer = post(operator, "/batch-command/execute/", data)
+        assert answer.status_code == 201, answer.content
+        for value, error in (
+            (["x"], ["“x” is not a valid UUID."]),
+            ([{}], ["“{}” is not a valid UUID."]),
+            ("x", ['Expected a list of items but got type "str".']),
+        ):
+            answer = post(operator, "/batch-command/execute/", {**data, "devices": value})
+            assert (answer.status_code, answer.json()) == (400, {"devices": error})
+
+    def test_organizations_decide_for_their_devices(
+        self, root: Client, organization: Organization, faces: list[SshFace], settings: Any
+    ) -> None:
+        settings.OPENWISP_CONTROLLER_ORGANIZATION_ENABLED_COMMANDS = {str(organization.pk): ("custom",)}
+        data = {**self.data(organization), "organization": None}
+        answer = post(root, "/batch-command/execute/", data)
+        assert answer.status_code == 201, answer.content
+        batches.launch(answer.json()["batch"])
+        assert Command.objects.count() == 3
+        elsewhere = Device.objects.get(organization__slug="elsewhere")
+        reasons = BatchCommand.objects.get().skipped_devices[str(elsewhere.pk)]
+        assert reasons == ['"custom" command is not available for this organization']
+        answer = post(root, "/batch-command/execute/", {**data, "type": "reboot", "input": None})
+        assert answer.json() == {"type": ['"reboot" command is not available for this organization']}
+
     def test_an_interrupted_start_is_gone_on_with(
         self, operator: Client, organization: Organization, faces: list[SshFace], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from openwisp_controller.connection import batches, maintenance
-
         monkeypatch.setattr(batches, "CHUNK", 2)
         post(operator, "/batch-command/execute/", self.data(organization))
         batches._launch_chunk(BatchCommand.objects.get().pk)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
+from ...config.models import Device
 from .. import commands
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
 from .secrets import restore_masked, shown_params
@@ -170,10 +171,28 @@ class BatchCommandDetailSerializer(BatchCommandSerializer):
         read_only_fields = fields
 
 
+class DeviceKeysField(serializers.ManyRelatedField):
+    """Keys of devices, looked up together; ``child_relation`` says among which."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list | tuple):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        pk: Any = Device._meta.pk
+        keys = [pk.to_python(key) for key in data]
+        known = set(self.child_relation.get_queryset().filter(pk__in=keys).values_list("pk", flat=True))
+        for key in keys:
+            if key not in known:
+                self.child_relation.fail("does_not_exist", pk_value=key)
+        return keys
+
+
 class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
     """What is needed for a mass command."""
 
     input = serializers.JSONField(required=False, allow_null=True, default=None)
+    devices = DeviceKeysField(
+        child_relation=serializers.PrimaryKeyRelatedField(queryset=Device.objects.all()), required=False
+    )
 
     class Meta:
         model = BatchCommand
