@@ -26,6 +26,7 @@ _SHOWN = 200
 
 
 class BatchCommandForm(forms.ModelForm):
+    required_css_class = "required"
     input = forms.JSONField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -35,6 +36,10 @@ class BatchCommandForm(forms.ModelForm):
     class Meta:
         model = BatchCommand
         fields = ("label", "organization", "group", "type", "input", "stop_after_failures", "notes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.pop("input", None)  # shown as "null"
 
 
 @admin.register(BatchCommand)
@@ -97,6 +102,8 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
                 plan = batches.plan(batch, devices)
                 names = dict(devices.values_list("pk", "name"))
                 context["plan"] = plan
+                context["batch"] = batch
+                context["type_label"] = commands.label(batch.type)
                 context["skipped"] = [
                     (name, plan.skipped[str(key)]) for key, name in names.items() if str(key) in plan.skipped
                 ][:_SHOWN]
