@@ -12,10 +12,10 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django import forms
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import models
 
+from ..json_input import JSONFormField
 from .settings import settings
 
 PREFIX = "aesgcm:"
@@ -162,7 +162,7 @@ class EncryptedJSONField(models.TextField):
         return super().get_lookup(lookup_name)
 
     def formfield(self, **kwargs: Any) -> Any:
-        return models.Field.formfield(self, **{"form_class": forms.JSONField, **kwargs})
+        return models.Field.formfield(self, **{"form_class": JSONFormField, **kwargs})
 
 
 def reencrypt(model: type[models.Model], chunk: int = 500) -> tuple[int, int]:

@@ -77,6 +77,14 @@ class TestCredentials:
     def test_operators_have_nothing_to_do_here(self, operator: Client) -> None:
         assert operator.get(f"{ADMIN}/credentials/").status_code == 403
 
+    def test_hostile_parameters(self, root: Client) -> None:
+        form = {"name": "x", "connector": make.SSH, "organization": ""}
+        half = '{"username": "root", "password": "\\ud800----"}'
+        for params in ("[" * 100_000, half, "{", "null", '{"username": "a\\u0000"}'):
+            answer = root.post(f"{ADMIN}/credentials/add/", {**form, "params": params})
+            assert answer.status_code == 200, params
+            assert list(answer.context["adminform"].errors) == ["params"], params
+
     def test_schemas(self, operator: Client) -> None:
         assert make.SSH in operator.get(f"{ADMIN}/credentials/ui/schema.json").json()
         assert Client().get(f"{ADMIN}/credentials/ui/schema.json").status_code == 302
@@ -243,6 +251,8 @@ class TestMassCommands:
             {"label": "a\0b"},
             {"input": '{"command": "\\u0000"}'},
             {"input": "{"},
+            {"input": "[" * 100_000},
+            {"input": '{"command": "\\ud800"}'},
         ):
             assert root.post(f"{ADMIN}/batchcommand/add/", form | hostile).status_code == 200, hostile
         assert not BatchCommand.objects.exists()

@@ -271,6 +271,34 @@ class TestCommands:
         assert answer.json() == {"device": ["Device has no credentials assigned."]}
 
 
+HALF = {"detail": "Incomplete characters (surrogates) are not allowed."}
+
+
+class TestHostileJson:
+    def test_half_characters(self, root: Client, connection: DeviceConnection) -> None:
+        device = f"/device/{connection.device_id}"
+        for path, data, field in (
+            ("/credential/", {"name": "x", "connector": "\ud800", "params": {}}, "connector"),
+            (f"{device}/connection/", {"credentials": "\ud800"}, "credentials"),
+            (f"{device}/command/", {"type": "\ud800", "input": None}, "type"),
+            ("/batch-command/execute/", {"type": "reboot", "label": "\ud800"}, "label"),
+        ):
+            answer = post(root, path, data)
+            assert (answer.status_code, answer.json()) == (400, {field: [HALF["detail"]]})
+        for data in (["\ud800"], {"\ud800": "\ud800"}):
+            answer = post(root, "/credential/", data)
+            assert (answer.status_code, answer.json()) == (400, HALF)
+
+    def test_endless_nesting(self, root: Client) -> None:
+        deep = "[" * 100_000
+        answers = [
+            root.post(f"{BASE}/credential/", deep, content_type="application/json"),
+            root.get(f"{BASE}/batch-command/execute/", {"type": "custom", "input": deep}),
+        ]
+        for answer in answers:
+            assert (answer.status_code, answer.json()) == (400, {"detail": "The JSON is nested too deeply."})
+
+
 class TestLostKey:
     """Credentials that were encrypted with a key that is gone spoil nothing but their own use."""
 

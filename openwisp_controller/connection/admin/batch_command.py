@@ -18,6 +18,7 @@ from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFil
 
 from ...config.admin import GroupFilter
 from ...config.models import Device
+from ...json_input import JSONFormField
 from .. import batches, commands
 from ..models import BatchCommand
 
@@ -27,7 +28,7 @@ _SHOWN = 200
 
 class BatchCommandForm(forms.ModelForm):
     required_css_class = "required"
-    input = forms.JSONField(
+    input = JSONFormField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_('JSON, such as {"command": "uptime"}; nothing for commands without input.'),
