@@ -190,6 +190,22 @@ class TestConnections:
         text = f'Invalid pk "{foreign}" - object does not exist.'
         assert post(administrator, path, {"credentials": foreign}).json() == {"credentials": [text]}
 
+    def test_two_requests_at_once(
+        self, administrator: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        device = make.config(organization).device
+        credentials = make.credentials(organization)
+        check = DeviceConnection.full_clean
+
+        def overtaken(self: DeviceConnection, *args: Any, **kwargs: Any) -> None:
+            check(self, *args, **kwargs)
+            DeviceConnection(device=device, credentials=credentials, update_strategy=OPENWRT).save()
+
+        monkeypatch.setattr(DeviceConnection, "full_clean", overtaken)
+        answer = post(administrator, f"/device/{device.pk}/connection/", {"credentials": str(credentials.pk)})
+        assert answer.status_code == 400
+        assert answer.json() == {"__all__": ["Device connection with this Device and Credentials already exists."]}
+
     def test_parents(self, administrator: Client, connection: DeviceConnection, organization: Organization) -> None:
         other_device = make.device(organization)
         answer = administrator.get(f"{BASE}/device/{other_device.pk}/connection/{connection.pk}/")

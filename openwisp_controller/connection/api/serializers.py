@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
@@ -46,11 +47,21 @@ class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSeriali
         return {}
 
     def create(self, validated_data: dict[str, Any]) -> Any:
-        self.checked.save()
-        return self.checked
+        return self._stored()
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        self.checked.save()
+        return self._stored()
+
+    def _stored(self) -> Any:
+        try:
+            with transaction.atomic():
+                self.checked.save()
+        except IntegrityError:
+            try:
+                self.check(self.checked)  # somebody else was faster, so now it may say what is wrong
+            except ModelError as error:
+                raise serializers.ValidationError(error.message_dict) from None
+            raise
         return self.checked
 
 
