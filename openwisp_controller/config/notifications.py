@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
+from ..notices import as_written
 from .models import Config, Device, Vpn
 
 
@@ -97,7 +98,7 @@ def addresses_exhausted(vpn_id: str) -> None:
     _about_server(
         vpn,
         "error",
-        _("No address is left for devices of [{notification.target}]({notification.target_link})"),
+        _("No address is left for devices of %(vpn)s") % {"vpn": _link(vpn)},
         _("The %(subnet)s subnet has run out of space.") % {"subnet": vpn.subnet.subnet},
     )
 
@@ -119,8 +120,11 @@ def server_call_recovered(vpn_id: str, action: str) -> None:
 def _about_call(vpn_id: str, level: str, text: Any, values: dict[str, str], description: str) -> None:
     vpn = Vpn.objects.filter(pk=vpn_id).first()
     if vpn is not None:
-        message = text % {**values, "vpn": "[{notification.target}]({notification.target_link})"}
-        _about_server(vpn, level, message, description)
+        _about_server(vpn, level, text % {**values, "vpn": _link(vpn)}, as_written(description))
+
+
+def _link(vpn: Vpn) -> str:
+    return f"[{as_written(vpn)}]({{notification.target_link}})"
 
 
 def _about_server(vpn: Vpn, level: str, message: Any, description: Any) -> None:

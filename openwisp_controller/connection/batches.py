@@ -89,14 +89,14 @@ def launch_left_over() -> None:
     """Go on with mass commands whose message was lost, and close those whose end was missed."""
     for batch in BatchCommand.objects.filter(status__in=(Status.IDLE, Status.IN_PROGRESS)):
         launch(batch.pk)
-        advanced(batch)
+        advanced(batch.pk)
 
 
-def advanced(batch: BatchCommand) -> None:
+def advanced(batch_id: Any) -> None:
     """Bring the state of a mass command up to date after some of its commands ended."""
     with transaction.atomic():
-        batch = BatchCommand.objects.select_for_update(of=("self",)).get(pk=batch.pk)
-        if batch.status != Status.IN_PROGRESS:
+        batch = BatchCommand.objects.select_for_update(of=("self",)).filter(pk=batch_id).first()
+        if batch is None or batch.status != Status.IN_PROGRESS:
             return
         failed = batch.batch_commands.filter(status=Command.Status.FAILED).count()
         if batch.stop_after_failures and failed >= batch.stop_after_failures:
@@ -149,7 +149,7 @@ def _launch_chunk(batch_id: Any) -> bool:
         wake("push_due")
         live.batch_changed(batch)
     if last:
-        advanced(batch)
+        advanced(batch_id)
     return not last
 
 
@@ -179,13 +179,35 @@ def _verdict(batch: BatchCommand) -> str:
     return Status.SUCCESS
 
 
+def withdraw_late(command_ids: Iterable[Any]) -> set[Any]:
+    """Withdraw those of the locked commands whose mass command has ended, and return them.
+
+    They were just being claimed when it was cancelled or stopped.
+    """
+    rows = Command.objects.filter(pk__in=command_ids).exclude(batch_command=None)
+    late = rows.exclude(batch_command__status__in=(Status.IDLE, Status.IN_PROGRESS)).select_related("batch_command")
+    withdrawn = set()
+    for command in late:
+        batch: Any = command.batch_command
+        _fail(batch, [command.pk], CANCELLED if batch.status == Status.CANCELLED else STOPPED)
+        withdrawn.add(command.pk)
+    return withdrawn
+
+
 def _withdraw(batch: BatchCommand, why: str) -> None:
+    """Withdraw the commands that nobody claims at this moment, and skip the devices that have none yet."""
     unsent = batch.batch_commands.filter(status=Command.Status.IN_PROGRESS, started=None).order_by("pk")
     skip = connection.features.has_select_for_update_skip_locked
-    keys = list(unsent.select_for_update(of=("self",), skip_locked=skip).values_list("pk", flat=True))
+    _fail(batch, unsent.select_for_update(of=("self",), skip_locked=skip).values_list("pk", flat=True), why)
+    if batch.cursor != _END:
+        rest = batch.devices.all() if batch.cursor is None else batch.devices.filter(pk__gt=batch.cursor)
+        batch.skipped_devices.update({str(key): [why.strip()] for key in rest.values_list("pk", flat=True)})
+
+
+def _fail(batch: BatchCommand, command_ids: Iterable[Any], why: str) -> None:
     masked: Any = Command._meta.get_field("input")
     value = masked.seal(commands.masked(batch.type, batch.input))
-    Command.objects.filter(pk__in=keys).update(
+    Command.objects.filter(pk__in=list(command_ids)).update(
         status=Command.Status.FAILED, output=why, claim=None, claimed_until=None, modified=timezone.now(),
         input=Value(value, output_field=TextField()),
     )  # fmt: skip

@@ -14,6 +14,8 @@ from .settings import settings
 MASK = "********"
 _DRAFT = "http://json-schema.org/draft-04/schema#"
 _PASSWORD = {"$ref": "#/definitions/password_regex"}
+_DEEPEST = 32
+_ALL_SECRET: dict[str, Any] = {"format": "password", "additionalProperties": {"$ref": "#"}, "items": {"$ref": "#"}}
 
 #: Built in. Without ``callable`` the method of the connector that is named like the command is called.
 DEFAULT_COMMANDS: dict[str, dict[str, Any]] = {
@@ -68,7 +70,8 @@ def register_command(name: str, config: Mapping[str, Any]) -> None:
         name: at most 16 characters.
         config: ``label``; ``schema``, the JSON schema (draft 4) of its input, None for none; ``callable``, a function
             or its dotted path, which gets the input as keyword arguments and returns the shell command. Quote values
-            with ``shlex.quote``. Input whose schema says ``"format": "password"`` is masked wherever it is shown.
+            with ``shlex.quote``. Input whose schema says ``"format": "password"`` is masked wherever it is shown,
+            kept or logged.
 
     Raises:
         ImproperlyConfigured: a name or configuration that cannot be used, or a name that is taken.
@@ -138,6 +141,12 @@ def is_allowed(command: str, organization_id: Any) -> bool:
     return any(name == command for name, _ in allowed_commands(organization_id))
 
 
+def is_allowed_somewhere(command: str) -> bool:
+    """Tell whether a command may be sent in any organization."""
+    lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()
+    return command in COMMANDS and any(names == "*" or command in names for names in lists)
+
+
 def unknown_enabled_commands() -> list[str]:
     """Return the names in the setting of enabled commands that no command has."""
     lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()
@@ -151,29 +160,57 @@ def register_user_commands() -> None:
             register_command(name, config)
 
 
-def secret_names(command: str) -> set[str]:
-    """Return the names of the inputs of a command that nobody may see."""
-    schema = COMMANDS.get(command, {}).get("schema") or {}
-    properties = schema.get("properties", {})
-    return {name for name, rules in properties.items() if rules.get("format") == "password"}
-
-
 def secret_values(command: str, values: Any) -> list[str]:
-    """Return what must not appear in outputs and logs."""
-    if not isinstance(values, dict):
-        return []
-    found = {str(values[name]) for name in secret_names(command) if values.get(name)}
-    return sorted(found - {MASK}, key=len, reverse=True)
+    """Return what must not appear in outputs and logs: secrets as they are, and quoted for a shell."""
+    found: list[Any] = []
+    _masked(values, _schema(command), found)
+    plain = {str(value) for value in found if value != ""}
+    quoted = {text.replace("'", "'\"'\"'") for text in plain}
+    return sorted(plain | quoted, key=len, reverse=True)
 
 
 def masked(command: str, values: Any) -> Any:
-    """Return the input of a command as it may be shown and kept."""
+    """Return the input of a command as it may be shown and kept.
+
+    Of a command that is not registered any more nobody knows what is secret, so everything is masked.
+    """
     if command == "change_password":
         return {"password": MASK}
-    secret = secret_names(command)
-    if not secret or not isinstance(values, dict):
-        return values
-    return {name: MASK if name in secret else value for name, value in values.items()}
+    return _masked(values, _schema(command), [])
+
+
+def _schema(command: str) -> dict[str, Any]:
+    schema: dict[str, Any] | None = COMMANDS[command]["schema"] if command in COMMANDS else _ALL_SECRET
+    return schema or {}
+
+
+def _masked(value: Any, schema: Any, found: list[Any], root: Any = None, depth: int = 0) -> Any:
+    """Return ``value`` with everything masked whose schema says that it is a password; note it in ``found``."""
+    root = schema if root is None else root
+    if not isinstance(schema, dict) or depth > _DEEPEST:
+        return value
+    for other in _also(schema, root):
+        value = _masked(value, other, found, root, depth + 1)
+    if isinstance(value, dict):
+        named, others = schema.get("properties", {}), schema.get("additionalProperties")
+        return {name: _masked(item, named.get(name, others), found, root, depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, schema.get("items"), found, root, depth + 1) for item in value]
+    if schema.get("format") != "password" or value is None or value == MASK:
+        return value
+    found.append(value)
+    return MASK
+
+
+def _also(schema: dict[str, Any], root: dict[str, Any]) -> list[Any]:
+    """Return the further schemas that a schema names for the same value."""
+    others = [other for name in ("allOf", "anyOf", "oneOf") for other in schema.get(name, ())]
+    target: Any = root
+    if isinstance(schema.get("$ref"), str):
+        for name in schema["$ref"].removeprefix("#").split("/")[1:]:
+            target = target.get(name) if isinstance(target, dict) else None
+        others.append(target)
+    return others
 
 
 def hide(text: str, secrets: list[str]) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django import forms
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import models
 
+from ..json_input import JSONFormField
 from .settings import settings
 
 PREFIX = "aesgcm:"
@@ -140,6 +140,13 @@ class EncryptedJSONField(models.TextField):
             return value
         return self.seal(value)
 
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Check a value that somebody gave. It is taken as it is: only versions and fixtures hold stored forms."""
+        if not isinstance(value, Unreadable):
+            self.validate(value, model_instance)
+            self.run_validators(value)
+        return value
+
     def to_python(self, value: Any) -> Any:
         """Accept stored forms, as versions and fixtures hold them; everything else is the value itself."""
         if isinstance(value, str) and (value.startswith(PREFIX) or value in ("{}", "null")):
@@ -155,7 +162,7 @@ class EncryptedJSONField(models.TextField):
         return super().get_lookup(lookup_name)
 
     def formfield(self, **kwargs: Any) -> Any:
-        return models.Field.formfield(self, **{"form_class": forms.JSONField, **kwargs})
+        return models.Field.formfield(self, **{"form_class": JSONFormField, **kwargs})
 
 
 def reencrypt(model: type[models.Model], chunk: int = 500) -> tuple[int, int]:

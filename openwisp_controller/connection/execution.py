@@ -17,11 +17,11 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from ..config.models.config import storable
-from . import claims, commands
+from . import batches, claims, commands
 from .attempts import Attempt
 from .encryption import readable
 from .exceptions import NO_CONNECTION
-from .models import BatchCommand, Command, DeviceConnection
+from .models import Command, DeviceConnection
 from .models.connection import reason_of
 from .settings import settings
 from .transport import TRUNCATED
@@ -93,13 +93,18 @@ def claim(owner: uuid.UUID, limit: int) -> list[CommandTask]:
         for batch_id, allowed in _batches(waiting):
             rows += list(claims.lock(waiting.filter(batch_command=batch_id))[: min(allowed, room - len(rows))])
         Command.objects.filter(pk__in=[row.pk for row in rows]).update(claim=owner, claimed_until=claims.until())
-    rows = list(Command.objects.filter(pk__in=[row.pk for row in rows]).select_related(
-        "device__config", "device__host_key", "connection__credentials", "connection__device__config",
-        "connection__device__host_key",
-    ))  # fmt: skip
+    rows = list(_complete().filter(pk__in=[row.pk for row in rows]))
     unchosen = [row.device_id for row in rows if row.connection_id is None]
     candidates = DeviceConnection.candidates(unchosen) if unchosen else {}
     return [_task(row, candidates.get(row.device_id, ())) for row in rows]
+
+
+def _complete() -> Any:
+    """Return commands with all that is needed on the event loop, where the database cannot be asked."""
+    return Command.objects.select_related(
+        "device__config", "device__host_key", "connection__credentials", "connection__device__config",
+        "connection__device__host_key",
+    )  # fmt: skip
 
 
 def _batches(waiting: Any) -> Iterable[tuple[Any, int]]:
@@ -116,26 +121,18 @@ def _batches(waiting: Any) -> Iterable[tuple[Any, int]]:
 def _task(command: Command, candidates: Sequence[DeviceConnection]) -> CommandTask:
     shell: str | None = None
     arguments: dict[str, Any] = {}
-    refusal = ""
-    values: dict[str, Any] = command.input if isinstance(command.input, dict) else {}
+    usable: list[DeviceConnection] = []
+    secrets = commands.secret_values(command.type, command.input)
     try:
-        readable(command.input)
-        function = commands.get_command_callable(command.type)
-        if command.type == "custom":
-            shell = values["command"]
-        elif function is not None:
-            shell = function(**values)
-        else:
-            arguments = values
+        shell, arguments = _what_to_run(command)
+        chosen = [command.connection] if command.connection is not None else candidates
+        usable = [connection for connection in chosen if connection.credentials.connector_class.has_update_strategy]
+        refusal = "" if usable else f"{NO_CONNECTION}\n"
     except Exception as error:
-        logger.exception("An exception was raised while executing command %s", command.pk)
+        log_failure(command.pk, error, secrets)
         refusal = f"Internal system error: {reason_of(error)}\n"
     if command.device.is_fully_deactivated():
         refusal = DEACTIVATED
-    chosen = [command.connection] if command.connection is not None else candidates
-    usable = [connection for connection in chosen if connection.credentials.connector_class.has_update_strategy]
-    if not usable and not refusal:
-        refusal = f"{NO_CONNECTION}\n"
     return CommandTask(
         command.pk,
         command.device_id,
@@ -143,10 +140,29 @@ def _task(command: Command, candidates: Sequence[DeviceConnection]) -> CommandTa
         shown=command.input_text if command.type == "custom" else commands.label(command.type),
         shell=shell,
         arguments=arguments,
-        secrets=commands.secret_values(command.type, command.input),
+        secrets=secrets,
         connections=usable,
         refusal=refusal,
     )
+
+
+def _what_to_run(command: Command) -> tuple[str | None, dict[str, Any]]:
+    """Return the shell command; or None and the arguments of the connector's method."""
+    readable(command.input)
+    values: dict[str, Any] = command.input if isinstance(command.input, dict) else {}
+    if command.type == "custom":
+        return values["command"], {}
+    function = commands.get_command_callable(command.type)
+    return (None, values) if function is None else (function(**values), {})
+
+
+def log_failure(command_id: Any, error: BaseException, secrets: list[str]) -> None:
+    """Log the exception that is being handled; without its traceback where that might show secrets."""
+    text = "An exception was raised while executing command %s"
+    if secrets:
+        logger.error(f"{text}: %s: %s", command_id, type(error).__name__, commands.hide(reason_of(error), secrets))
+    else:
+        logger.error(text, command_id, exc_info=error)
 
 
 def start(owner: uuid.UUID, command_ids: Sequence[Any]) -> set[Any]:
@@ -156,6 +172,7 @@ def start(owner: uuid.UUID, command_ids: Sequence[Any]) -> set[Any]:
             pk__in=command_ids, claim=owner, status=Command.Status.IN_PROGRESS, started=None
         ).order_by("pk")
         keys = set(mine.select_for_update().values_list("pk", flat=True))
+        keys -= batches.withdraw_late(keys)
         Command.objects.filter(pk__in=keys).update(started=timezone.now(), claimed_until=claims.until())
     return keys
 
@@ -173,7 +190,7 @@ def progress(owner: uuid.UUID, outputs: Sequence[tuple[CommandTask, str]]) -> No
 def store(owner: uuid.UUID, endings: Sequence[Ending]) -> None:
     """Store how claimed commands ended. An ending that comes late replaces the word that nobody knows it."""
     by_id = {ending.task.command_id: ending for ending in endings}
-    batches = set()
+    advanced = set()
     with transaction.atomic():
         # an interrupted one keeps its claim, a cancelled one has none
         rows = Command.objects.filter(pk__in=by_id, claim=owner).order_by("pk").select_for_update(of=("self",))
@@ -187,9 +204,9 @@ def store(owner: uuid.UUID, endings: Sequence[Ending]) -> None:
                 existing = DeviceConnection.objects.filter(pk=ending.connection_id)
                 command.connection_id = existing.values_list("pk", flat=True).first()
             command.save(update_fields=["status", "output", "input", "claimed_until", "connection", "modified"])
-            batches.add(command.batch_command_id)
-    for batch_id in batches - {None}:
-        _batch_advanced(batch_id)
+            advanced.add(command.batch_command_id)
+    for batch_id in advanced - {None}:
+        batches.advanced(batch_id)
 
 
 def fail_interrupted() -> int:
@@ -199,7 +216,7 @@ def fail_interrupted() -> int:
     )
     if not lost.exists():
         return 0
-    batches = set()
+    advanced = set()
     with transaction.atomic():
         rows = list(claims.lock(lost))
         for command in rows:
@@ -208,9 +225,9 @@ def fail_interrupted() -> int:
             command.input = commands.masked(command.type, command.input)
             command.claimed_until = None
             command.save(update_fields=["status", "output", "input", "claimed_until", "modified"])
-            batches.add(command.batch_command_id)
-    for batch_id in batches - {None}:
-        _batch_advanced(batch_id)
+            advanced.add(command.batch_command_id)
+    for batch_id in advanced - {None}:
+        batches.advanced(batch_id)
     logger.warning("%d commands were interrupted", len(rows))
     return len(rows)
 
@@ -222,12 +239,17 @@ def release(owner: uuid.UUID) -> None:
     )
 
 
+def disown(owner: uuid.UUID, command_id: Any) -> None:
+    """Leave a command whose ending cannot be stored to ``fail_interrupted``."""
+    Command.objects.filter(pk=command_id, claim=owner).update(claim=None, claimed_until=timezone.now())
+
+
 def claim_one(owner: uuid.UUID, command_id: Any) -> CommandTask | None:
     """Claim a certain command; None when it is not to be run any more."""
     waiting = Command.objects.filter(claims.free(), pk=command_id, status=Command.Status.IN_PROGRESS, started=None)
     if not waiting.update(claim=owner, claimed_until=claims.until()):
         return None
-    command = Command.objects.select_related("device__config", "connection__credentials").get(pk=command_id)
+    command = _complete().get(pk=command_id)
     candidates = DeviceConnection.candidates([command.device_id]).get(command.device_id, [])
     return _task(command, candidates)
 
@@ -241,11 +263,3 @@ def presentable(text: str, secrets: list[str]) -> str:
 
 def _with_newline(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
-
-
-def _batch_advanced(batch_id: Any) -> None:
-    from . import batches
-
-    batch = BatchCommand.objects.filter(pk=batch_id).first()
-    if batch is not None:
-        batches.advanced(batch)

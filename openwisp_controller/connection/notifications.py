@@ -10,6 +10,7 @@ from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
 from ..config.models import Device
+from ..notices import as_written
 from .models import BatchCommand, DeviceConnection
 from .wakeup import wake
 
@@ -63,8 +64,8 @@ def connection_changed(connection_id: str, is_working: bool, reason: str) -> Non
         type="connection_is_working" if is_working else "connection_is_not_working",
         target=connection.device,
         target_url_suffix=TAB,
-        credentials=str(connection.credentials),
-        failure_reason=reason,
+        credentials=as_written(connection.credentials),
+        failure_reason=as_written(reason),
     )
 
 
@@ -95,7 +96,7 @@ def batch_finished(batch_id: str) -> None:
     counts = batch.counts()
     text = _(
         'The mass command "%(label)s" ended: %(successful)d successful, %(failed)d failed, %(skipped)d skipped.'
-    ) % {"label": batch.label.replace("{", "(").replace("}", ")"), **counts}
+    ) % {"label": as_written(batch.label), **counts}
     notify.send(
         sender=batch,
         type="generic_message",

@@ -199,6 +199,13 @@ def release(owner: uuid.UUID) -> None:
     Push.objects.filter(claim=owner).update(claim=None, claimed_until=None)
 
 
+def disown(owner: uuid.UUID, task: Task) -> None:
+    """Leave a push whose outcome cannot be stored to a later attempt."""
+    due = timezone.now() + timedelta(seconds=backoff(min(task.attempts, settings.CONTROLLER_PUSH_ATTEMPTS)))
+    mine = Push.objects.filter(pk=task.device_id, claim=owner)
+    mine.update(claim=None, claimed_until=None, due=due, attempts=task.attempts + 1)
+
+
 def backoff(attempts: int) -> float:
     """Return how many seconds to wait after a failure, the more the more attempts there were before."""
     return settings.CONTROLLER_PUSH_BACKOFF * 4**attempts * random.uniform(0.75, 1.25)

@@ -11,7 +11,7 @@ from .attempts import Attempt
 from .connectors import dispatch
 from .connectors.exceptions import CommandTimeoutException
 from .exceptions import NO_CONNECTION
-from .execution import CommandTask, Ending, Withdrawn, ending_of
+from .execution import CommandTask, Ending, Withdrawn, ending_of, log_failure
 from .models import DeviceConnection
 from .models.connection import reason_of
 from .push import Outcome, Task
@@ -101,13 +101,14 @@ async def command(
     except CommandTimeoutException as error:
         return ending.failed(f"The command took longer than expected: {error}\n")
     except Exception as error:
-        logger.exception("An exception was raised while executing command %s", task.command_id)
+        log_failure(task.command_id, error, task.secrets)
         return ending.failed(f"Internal system error: {reason_of(error)}\n")
     finally:
         await _leave(connection)
 
 
 async def _run(task: CommandTask, connector: Any, on_output: Callable[[str], None]) -> tuple[str, int]:
+    connector.log_as = task.shown if task.secrets else ""  # quoted in whatever way, a secret cannot be found again
     if task.shell is not None:
         output, status = await dispatch.call(
             connector, "exec_command", command=task.shell, raise_unexpected_exit=False, on_output=on_output

@@ -161,7 +161,7 @@ class Worker:
         except Withdrawn:
             self._messages.put(("withdrawn", task))
         except BaseException as error:
-            logger.exception("An exception was raised while executing command %s", task.command_id)
+            execution.log_failure(task.command_id, error, task.secrets)
             self._messages.put(("ended", Ending(task).failed(f"Internal system error: {error}\n")))
         else:
             self._messages.put(("ended", ending))
@@ -237,6 +237,10 @@ class Worker:
             if len(pushed) + len(ended) == 1:
                 devices = [one.task.device_id for one in pushed] + [one.task.device_id for one in ended]
                 logger.exception("What came of a session with device %s could not be stored", devices[0])
+                for outcome in pushed:
+                    push.disown(self.owner, outcome.task)
+                for ending in ended:
+                    execution.disown(self.owner, ending.task.command_id)
                 return
             for outcome in pushed:
                 self._store_results([outcome], [])

@@ -7,6 +7,7 @@ from openwisp_ipam.models import Subnet
 from openwisp_notifications.signals import notify
 
 from ..config.models import Config
+from ..notices import as_written
 
 
 def exhausted(config_id: str, subnet_id: str) -> None:
@@ -23,6 +24,7 @@ def exhausted(config_id: str, subnet_id: str) -> None:
         action_object=subnet,
         message=str(_("Failed to provision subnets for [{notification.target}]({notification.target_link})")),
         description=str(
-            _("The [{notification.action_object}]({notification.action_link}) subnet has run out of space.")
+            _("The [%(subnet)s]({notification.action_link}) subnet has run out of space.")
+            % {"subnet": as_written(subnet)}
         ),
     )

@@ -65,6 +65,7 @@ def test_what_is_wrong_is_said_in_the_dialog(page: Any, connection: DeviceConnec
     page.fill("#send-command-dialog input[name=password]", "secret-1")
     page.fill("#send-command-dialog input[name=confirm_password]", "secret-2")
     assert page.get_attribute("#send-command-dialog input[name=password]", "type") == "password"
+    assert page.is_hidden("#send-command-dialog .cancel"), "there is no question to say no to"
     with page.expect_response("**/command/"):
         page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('#send-command-dialog .errors').textContent")
@@ -106,6 +107,8 @@ def test_credentials_are_entered_in_fields_and_not_shown_again(page: Any) -> Non
     page.goto("/admin/connection/credentials/add/")
     page.select_option("#id_connector", make.SSH)
     page.fill("#id_name", "routers")
+    page.click("input[name=_continue]")
+    assert page.evaluate("document.activeElement.dataset.name") == "username", "the browser points at what is missing"
     page.fill("#credentials-fields [data-name=username]", "root")
     page.fill("#credentials-fields [data-name=password]", "verysecret")
     with page.expect_navigation():
@@ -146,6 +149,7 @@ def test_a_mass_command(page: Any, connection: DeviceConnection, face: SshFace) 
     page.fill("#id_input", '{"command": "uptime"}')
     with page.expect_navigation():
         page.click("#batchcommand_form input[type=submit]")
+    assert page.inner_text("#batch-what") == "look · Custom commands: uptime · acme"
     assert page.inner_text("#batch-plan") == "1 device will execute it."
     assert "bare: Device has no credentials assigned." in page.inner_text("#batch-skipped")
     assert not Command.objects.exists()

@@ -77,6 +77,14 @@ class TestCredentials:
     def test_operators_have_nothing_to_do_here(self, operator: Client) -> None:
         assert operator.get(f"{ADMIN}/credentials/").status_code == 403
 
+    def test_hostile_parameters(self, root: Client) -> None:
+        form = {"name": "x", "connector": make.SSH, "organization": ""}
+        half = '{"username": "root", "password": "\\ud800----"}'
+        for params in ("[" * 100_000, half, "{", "null", '{"username": "a\\u0000"}'):
+            answer = root.post(f"{ADMIN}/credentials/add/", {**form, "params": params})
+            assert answer.status_code == 200, params
+            assert list(answer.context["adminform"].errors) == ["params"], params
+
     def test_schemas(self, operator: Client) -> None:
         assert make.SSH in operator.get(f"{ADMIN}/credentials/ui/schema.json").json()
         assert Client().get(f"{ADMIN}/credentials/ui/schema.json").status_code == 302
@@ -200,6 +208,32 @@ class TestMassCommands:
         assert batch.status == "success"
         assert operator.get(f"{ADMIN}/batchcommand/{batch.pk}/change/").status_code == 404
 
+    def test_names_mean_devices_of_the_chosen_organization(
+        self, root: Client, connection: DeviceConnection, form: dict[str, Any]
+    ) -> None:
+        make.device(make.organization("other"), "router")
+        root.post(f"{ADMIN}/batchcommand/add/", form | {"device_names": "router", "confirmed": "1"})
+        assert list(BatchCommand.objects.get().devices.all()) == [connection.device]
+
+    def test_going_back_from_the_plan(self, root: Client, connection: DeviceConnection, form: dict[str, Any]) -> None:
+        page = f"{ADMIN}/batchcommand/add/"
+        assert 'id="batch-plan"' in root.post(page, form).content.decode()
+        again = root.post(page, form | {"back": "Back"}).content.decode()
+        assert 'id="batch-plan"' not in again
+        assert "uptime" in again
+
+    def test_filter_by_group(self, operator: Client, organization: Organization) -> None:
+        ours = make.group(organization, "our-group")
+        theirs = make.group(make.organization("other"), "their-group")
+        for label, group in (("with", ours), ("without", None)):
+            BatchCommand.objects.create(organization=organization, type="reboot", label=label, group=group)
+        page = operator.get(f"{ADMIN}/batchcommand/", {"group_id": str(ours.pk)}).content.decode()
+        assert "our-group" in page
+        assert ">with</a>" in page
+        assert ">without</a>" not in page
+        for query in ({}, {"group_id": str(theirs.pk)}):
+            assert "their-group" not in operator.get(f"{ADMIN}/batchcommand/", query).content.decode()
+
     def test_cancel(
         self, operator: Client, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
     ) -> None:
@@ -217,6 +251,8 @@ class TestMassCommands:
             {"label": "a\0b"},
             {"input": '{"command": "\\u0000"}'},
             {"input": "{"},
+            {"input": "[" * 100_000},
+            {"input": '{"command": "\\ud800"}'},
         ):
             assert root.post(f"{ADMIN}/batchcommand/add/", form | hostile).status_code == 200, hostile
         assert not BatchCommand.objects.exists()

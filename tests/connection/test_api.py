@@ -11,6 +11,7 @@ from django.test import Client
 from openwisp_users.models import Group, Organization, OrganizationUser, User
 
 from openwisp_controller.config.models import Device
+from openwisp_controller.connection import batches, execution, maintenance, worker
 from openwisp_controller.connection.models import BatchCommand, Command, Credentials, DeviceConnection
 from openwisp_controller.fleet.ssh import SshFace
 
@@ -189,6 +190,22 @@ class TestConnections:
         text = f'Invalid pk "{foreign}" - object does not exist.'
         assert post(administrator, path, {"credentials": foreign}).json() == {"credentials": [text]}
 
+    def test_two_requests_at_once(
+        self, administrator: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        device = make.config(organization).device
+        credentials = make.credentials(organization)
+        check = DeviceConnection.full_clean
+
+        def overtaken(self: DeviceConnection, *args: Any, **kwargs: Any) -> None:
+            check(self, *args, **kwargs)
+            DeviceConnection(device=device, credentials=credentials, update_strategy=OPENWRT).save()
+
+        monkeypatch.setattr(DeviceConnection, "full_clean", overtaken)
+        answer = post(administrator, f"/device/{device.pk}/connection/", {"credentials": str(credentials.pk)})
+        assert answer.status_code == 400
+        assert answer.json() == {"__all__": ["Device connection with this Device and Credentials already exists."]}
+
     def test_parents(self, administrator: Client, connection: DeviceConnection, organization: Organization) -> None:
         other_device = make.device(organization)
         answer = administrator.get(f"{BASE}/device/{other_device.pk}/connection/{connection.pk}/")
@@ -262,9 +279,73 @@ class TestCommands:
         ):
             answer = post(root, path, data)
             assert (answer.status_code, answer.json()) == (400, errors)
+        for text in ("aesgcm:00000000:AAAA", "aesgcm:x"):
+            answer = post(root, path, {"type": "custom", "input": text})
+            assert answer.json() == {"input": [f"'{text}' is not of type 'object'"]}
         bare = make.config(organization).device
         answer = post(root, f"/device/{bare.pk}/command/", {"type": "reboot", "input": None})
         assert answer.json() == {"device": ["Device has no credentials assigned."]}
+
+
+HALF = {"detail": "Incomplete characters (surrogates) are not allowed."}
+
+
+class TestHostileJson:
+    def test_half_characters(self, root: Client, connection: DeviceConnection) -> None:
+        device = f"/device/{connection.device_id}"
+        for path, data, field in (
+            ("/credential/", {"name": "x", "connector": "\ud800", "params": {}}, "connector"),
+            (f"{device}/connection/", {"credentials": "\ud800"}, "credentials"),
+            (f"{device}/command/", {"type": "\ud800", "input": None}, "type"),
+            ("/batch-command/execute/", {"type": "reboot", "label": "\ud800"}, "label"),
+        ):
+            answer = post(root, path, data)
+            assert (answer.status_code, answer.json()) == (400, {field: [HALF["detail"]]})
+        for data in (["\ud800"], {"\ud800": "\ud800"}):
+            answer = post(root, "/credential/", data)
+            assert (answer.status_code, answer.json()) == (400, HALF)
+
+    def test_endless_nesting(self, root: Client) -> None:
+        deep = "[" * 100_000
+        answers = [
+            root.post(f"{BASE}/credential/", deep, content_type="application/json"),
+            root.get(f"{BASE}/batch-command/execute/", {"type": "custom", "input": deep}),
+        ]
+        for answer in answers:
+            assert (answer.status_code, answer.json()) == (400, {"detail": "The JSON is nested too deeply."})
+
+
+class TestLostKey:
+    """Credentials that were encrypted with a key that is gone spoil nothing but their own use."""
+
+    OTHER = ("another-key-of-more-than-thirty-two-characters",)
+
+    @pytest.fixture(autouse=True)
+    def _lost(self, connection: DeviceConnection, settings: Any) -> None:
+        self.former = settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = self.OTHER
+
+    def test_connections(self, root: Client, connection: DeviceConnection, organization: Organization) -> None:
+        device = make.config(organization).device
+        answer = post(root, f"/device/{device.pk}/connection/", {"credentials": str(connection.credentials_id)})
+        assert answer.status_code == 201, answer.content
+        path = f"/device/{connection.device_id}/connection/{connection.pk}/"
+        answer = patch(root, path, {"enabled": False})
+        assert (answer.status_code, answer.json()["enabled"]) == (200, False)
+
+    def test_credentials(self, root: Client, connection: DeviceConnection, settings: Any) -> None:
+        path = f"/credential/{connection.credentials_id}/"
+        assert patch(root, path, {"name": "renamed"}).status_code == 200
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = self.former
+        assert root.get(BASE + path).json()["params"] == {"username": "root", "password": PASSWORD}, "still there"
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = self.OTHER
+        fresh = {"username": "root", "password": "new-secret"}
+        assert patch(root, path, {"params": fresh}).json()["params"] == fresh
+
+    def test_stored_forms_are_no_input(self, root: Client) -> None:
+        data = {"name": "x", "connector": make.SSH, "params": "aesgcm:00000000:AAAA"}
+        answer = post(root, "/credential/", data)
+        assert answer.json() == {"params": ["'aesgcm:00000000:AAAA' is not of type 'object'"]}
 
 
 class TestMassCommands:
@@ -319,8 +400,6 @@ class TestMassCommands:
         assert Command.objects.filter(output__startswith="Not sent").count() == 2
 
     def test_cancel(self, operator: Client, organization: Organization, faces: list[SshFace]) -> None:
-        from openwisp_controller.connection import batches, worker
-
         answer = post(operator, "/batch-command/execute/", self.data(organization))
         batches.launch(answer.json()["batch"])
         path = f"/batch-command/{answer.json()['batch']}/"
@@ -329,11 +408,64 @@ class TestMassCommands:
         assert all(face.commands == [] for face in faces)
         assert {command.output for command in Command.objects.all()} == {"Cancelled before it was sent.\n"}
 
+    def test_what_is_cancelled_while_a_worker_claims_it_is_not_sent(
+        self, operator: Client, organization: Organization, faces: list[SshFace]
+    ) -> None:
+        answer = post(operator, "/batch-command/execute/", self.data(organization))
+        batches.launch(answer.json()["batch"])
+        owner = uuid.uuid4()
+        keys = [task.command_id for task in execution.claim(owner, 10)]
+        BatchCommand.objects.update(status="cancelled")  # as a cancellation does that passed over locked rows
+        assert execution.start(owner, keys) == set()
+        assert {(command.status, command.output) for command in Command.objects.all()} == {
+            ("failed", "Cancelled before it was sent.\n")
+        }
+
+    def test_devices_that_were_not_reached_yet_are_listed(
+        self, operator: Client, organization: Organization, faces: list[SshFace], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batches, "CHUNK", 2)
+        answer = post(operator, "/batch-command/execute/", self.data(organization))
+        batches._launch_chunk(answer.json()["batch"])
+        shown = post(operator, f"/batch-command/{answer.json()['batch']}/cancel/", {}).json()
+        sent = {str(command.device_id) for command in Command.objects.all()}
+        assert sorted([*sent, *shown["skipped_devices"]]) == sorted(shown["devices"])
+        assert ["Cancelled before it was sent."] in shown["skipped_devices"].values()
+
+    def test_named_devices_are_looked_up_together(
+        self, operator: Client, organization: Organization, django_assert_max_num_queries: Any
+    ) -> None:
+        devices = [make.config(organization).device for _ in range(30)]
+        data = self.data(organization, devices=[str(device.pk) for device in devices])
+        with django_assert_max_num_queries(25):
+            answer = post(operator, "/batch-command/execute/", data)
+        assert answer.status_code == 201, answer.content
+        for value, error in (
+            (["x"], ["“x” is not a valid UUID."]),
+            ([{}], ["“{}” is not a valid UUID."]),
+            ("x", ['Expected a list of items but got type "str".']),
+        ):
+            answer = post(operator, "/batch-command/execute/", {**data, "devices": value})
+            assert (answer.status_code, answer.json()) == (400, {"devices": error})
+
+    def test_organizations_decide_for_their_devices(
+        self, root: Client, organization: Organization, faces: list[SshFace], settings: Any
+    ) -> None:
+        settings.OPENWISP_CONTROLLER_ORGANIZATION_ENABLED_COMMANDS = {str(organization.pk): ("custom",)}
+        data = {**self.data(organization), "organization": None}
+        answer = post(root, "/batch-command/execute/", data)
+        assert answer.status_code == 201, answer.content
+        batches.launch(answer.json()["batch"])
+        assert Command.objects.count() == 3
+        elsewhere = Device.objects.get(organization__slug="elsewhere")
+        reasons = BatchCommand.objects.get().skipped_devices[str(elsewhere.pk)]
+        assert reasons == ['"custom" command is not available for this organization']
+        answer = post(root, "/batch-command/execute/", {**data, "type": "reboot", "input": None})
+        assert answer.json() == {"type": ['"reboot" command is not available for this organization']}
+
     def test_an_interrupted_start_is_gone_on_with(
         self, operator: Client, organization: Organization, faces: list[SshFace], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from openwisp_controller.connection import batches, maintenance
-
         monkeypatch.setattr(batches, "CHUNK", 2)
         post(operator, "/batch-command/execute/", self.data(organization))
         batches._launch_chunk(BatchCommand.objects.get().pk)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
@@ -13,8 +14,8 @@ from django.core.management.base import SystemCheckError
 from django.utils import timezone
 
 from openwisp_controller.config.models import Device
-from openwisp_controller.connection import commands, execution, maintenance
-from openwisp_controller.connection.models import Command, DeviceConnection
+from openwisp_controller.connection import commands, execution, maintenance, push
+from openwisp_controller.connection.models import Command, Credentials, DeviceConnection, Push
 from openwisp_controller.fleet.ssh import SshFace, SshFault
 
 from .. import factories as make
@@ -120,6 +121,10 @@ class TestRunning:
     def test_text(self, send: Any) -> None:
         command = send("custom", custom("echo " + "long " * 20))
         assert str(command).startswith("«echo long long long long long lo…» sent on ")
+        command.input = custom("x" * 33)
+        assert str(command).startswith(f"«{'x' * 32}…» sent on ")
+        command.input = custom("x" * 32)
+        assert str(command).startswith(f"«{'x' * 32}» sent on ")
 
 
 class TestValidation:
@@ -193,6 +198,50 @@ class TestRegistry:
         assert command.input_text == "hello, ********"
         assert face.commands == ["echo hello 1234567"]
 
+    SECRETS: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "required": ["pin"],
+        "properties": {
+            "user": {"type": "string"},
+            "pin": {"$ref": "#/definitions/secret"},
+            "login": {"type": "object", "properties": {"key": {"type": "string", "format": "password"}}},
+            "more": {"type": "array", "items": {"oneOf": [{"type": "null"}, {"$ref": "#/definitions/secret"}]}},
+        },
+        "definitions": {"secret": {"type": "string", "format": "password"}},
+    }
+
+    def test_secrets_are_found_wherever_the_schema_says_so(self, send: Any, face: SshFace, caplog: Any) -> None:
+        caplog.set_level("DEBUG")
+        commands.register_command("login", {"label": "Log in", "schema": self.SECRETS, "callable": echo})
+        secret = "it's-Secret"
+        value = {"user": "root", "pin": secret, "login": {"key": f"2{secret}"}, "more": [None, f"3{secret}"]}
+        command = send("login", value)
+        assert face.commands == [f"echo {shlex.quote(str(value))}"]
+        assert command.input == {
+            "user": "root", "pin": "********", "login": {"key": "********"}, "more": [None, "********"],
+        }  # fmt: skip
+        for text in (command.output, command.input_text, caplog.text):
+            assert "Secret" not in text
+        assert "Executing command: Log in" in caplog.text
+
+    def test_errors_show_no_secrets(self, send: Any, caplog: Any) -> None:
+        commands.register_command("login", {"label": "Log in", "schema": self.SECRETS, "callable": fail})
+        command = send("login", {"pin": "my-Secret"})
+        assert command.output == "Internal system error: cannot use ********\n"
+        assert f"executing command {command.pk}: ValueError: cannot use ********" in caplog.text
+        assert "my-Secret" not in caplog.text
+
+    def test_commands_that_are_not_registered_any_more(self, connection: DeviceConnection) -> None:
+        commands.register_command("login", {"label": "Log in", "schema": self.SECRETS, "callable": echo})
+        command = Command(device=connection.device, type="login", input={"pin": "my-Secret", "login": {"key": "x"}})
+        command.save()
+        commands.unregister_command("login")
+        assert command.input_text == "********, {'key': '********'}"
+        run()
+        command.refresh_from_db()
+        assert (command.status, command.output) == ("failed", "Internal system error: No such Command, login\n")
+        assert command.input == {"pin": "********", "login": {"key": "********"}}
+
     def test_callables_by_path_and_without_input(self, send: Any) -> None:
         commands.register_command("up", {"label": "Up", "schema": None, "callable": f"{__name__}.uptime"})
         assert "load average" in send("up").output
@@ -224,6 +273,14 @@ class TestRegistry:
 
 def say(text: str, pin: str) -> str:
     return f"echo {text} {pin}"
+
+
+def echo(**values: Any) -> str:
+    return f"echo {shlex.quote(str(values))}"
+
+
+def fail(**values: Any) -> str:
+    raise ValueError(f"cannot use {values['pin']}")
 
 
 def uptime() -> str:
@@ -267,6 +324,21 @@ class TestOnce:
         waiting.delete()
         assert execution.start(owner, [waiting.pk]) == set()
 
+    def test_an_ending_that_cannot_be_stored_leaves_nothing_in_progress(
+        self, waiting: Command, connection: DeviceConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: Any) -> None:
+            raise ValueError
+
+        monkeypatch.setattr(execution, "store", fail)
+        push.request([connection.device_id])
+        run()
+        maintenance.reconcile()
+        waiting.refresh_from_db()
+        assert waiting.status == "failed"
+        assert "was interrupted" in waiting.output
+        assert (Push.objects.get().claim, Push.objects.get().attempts) == (None, 1)
+
     def test_finished_commands_are_not_run_again(self, send: Any) -> None:
         command = send("custom", custom("uptime"))
         with pytest.raises(RuntimeError, match="already been executed, please create a new one"):
@@ -275,6 +347,23 @@ class TestOnce:
     def test_execute(self, waiting: Command) -> None:
         waiting.execute()
         assert waiting.output == "once\n"
+
+    def test_execute_over_a_chosen_connection(self, waiting: Command, connection: DeviceConnection) -> None:
+        waiting.connection = DeviceConnection.objects.get(pk=connection.pk)
+        waiting.save()
+        Command.objects.get().execute()
+        assert Command.objects.get().output == "once\n"
+
+    def test_one_that_cannot_be_prepared_stops_no_other(self, waiting: Command, connection: DeviceConnection) -> None:
+        gone = make.connection(connection.device)
+        Credentials.objects.filter(pk=gone.credentials_id).update(connector="gone.away.Connector")
+        bad = Command(device=connection.device, type="reboot", connection=gone)
+        bad.save()
+        run()
+        bad.refresh_from_db()
+        waiting.refresh_from_db()
+        assert (bad.status, bad.output) == ("failed", "Internal system error: No module named 'gone'\n")
+        assert waiting.status == "success"
 
 
 def run() -> None:

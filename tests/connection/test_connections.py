@@ -11,10 +11,12 @@ from django.core.exceptions import ValidationError
 from openwisp_notifications.models import Notification
 
 from openwisp_controller.config.models import Device
+from openwisp_controller.config.notifications import server_call_failed
+from openwisp_controller.connection import notifications
 from openwisp_controller.connection.connectors.exceptions import CommandFailedException, CommandTimeoutException
 from openwisp_controller.connection.connectors.openwrt.ssh import OpenWrt
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
-from openwisp_controller.connection.models import Credentials, DeviceConnection, HostKey
+from openwisp_controller.connection.models import BatchCommand, Credentials, DeviceConnection, HostKey
 from openwisp_controller.connection.signals import is_working_changed
 from openwisp_controller.fleet.ssh import HUGE, SshFace, SshFault
 
@@ -186,7 +188,16 @@ class TestConnecting:
         connection.device.config.delete()
         fresh = DeviceConnection.objects.get(pk=connection.pk)
         assert fresh.connect() is False
-        assert fresh.failure_reason == "Device is deactivated"
+        fresh.refresh_from_db()
+        assert (fresh.is_working, fresh.failure_reason) == (False, "Device is deactivated")
+        assert fresh.last_attempt is not None
+        assert face.commands == []
+
+    def test_lost_key(self, connection: DeviceConnection, settings: Any) -> None:
+        settings.OPENWISP_CONTROLLER_ENCRYPTION_KEYS = ["another-key-of-more-than-thirty-two-characters"]
+        fresh = DeviceConnection.objects.get(pk=connection.pk)
+        assert fresh.connect() is False
+        assert "not among the configured ones" in DeviceConnection.objects.get(pk=connection.pk).failure_reason
 
     def test_a_deleted_row_stays_deleted(self, connection: DeviceConnection) -> None:
         DeviceConnection.objects.filter(pk=connection.pk).delete()
@@ -269,6 +280,24 @@ class TestSignal:
         connection.is_working = True
         connection.save(update_fields=["enabled"])
         assert changes == []
+        connection.save()
+        assert changes == [(None, True, "", "")], "it was stored only now"
+
+    def test_of_an_instance_that_was_loaded_in_part(self, connection: DeviceConnection, changes: Any) -> None:
+        DeviceConnection.objects.update(is_working=True)
+        partial = DeviceConnection.objects.only("device").get()
+        partial.is_working = True
+        partial.save()
+        assert changes == [], "it was True already"
+        partial = DeviceConnection.objects.defer("failure_reason", "params").get()
+        partial.is_working = False
+        assert (partial.failure_reason, partial.params) == ("", {}), "which loads them"
+        partial.failure_reason = "boom"
+        partial.save()
+        partial = DeviceConnection.objects.only("device").get()
+        partial.is_working, partial.failure_reason = True, ""
+        partial.save()
+        assert changes == [(True, False, "", "boom"), (False, True, "boom", "")]
 
 
 class TestNotifications:
@@ -292,6 +321,31 @@ class TestNotifications:
         (recovery,) = self.change(connection, committing, True)
         assert "is working." in recovery
         assert self.change(connection, committing, None) == []
+
+    HOSTILE = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) {notification.pk}"
+    SHOWN = "&lt;img src=x onerror=alert(1)&gt; [a]&#40;javascript:alert(1)) &#123;notification.pk&#125;"
+
+    def test_reasons_and_names_are_text(self, connection: DeviceConnection, committing: Any) -> None:
+        Credentials.objects.update(name=self.HOSTILE[:64])
+        connection.refresh_from_db()
+        (problem,) = self.change(connection, committing, False, self.HOSTILE)
+        assert problem.startswith(f"<p>{self.SHOWN[:45]}")
+        assert problem.endswith(f"is not working. {self.SHOWN}</p>")
+
+    def test_labels_of_mass_commands_are_text(self, organization: Any, committing: Any) -> None:
+        batch = BatchCommand.objects.create(organization=organization, type="reboot", label=self.HOSTILE[:64])
+        with committing():
+            notifications.batch_finished(str(batch.pk))
+        message = Notification.objects.get().message
+        assert 'The mass command "&lt;img src=x onerror=alert(1)&gt; [a]&#40;' in message
+
+    def test_names_of_vpn_servers_are_text(self, organization: Any, committing: Any) -> None:
+        server = make.vpn(organization, name=self.HOSTILE[:64])
+        with committing():
+            server_call_failed(str(server.pk), "update", "500", self.HOSTILE)
+        notification = Notification.objects.get()
+        assert "&lt;img src=x onerror=alert(1)&gt; [a]&#40;" in notification.message
+        assert notification.rendered_description == f"<p>{self.SHOWN}</p>"
 
     def test_ignored_reasons(self, connection: DeviceConnection, committing: Any) -> None:
         from django.apps import apps

@@ -114,7 +114,7 @@ def test_updates_arrive_after_the_commit(device: Any, settings: Any) -> None:
         assert (await communicator.connect())[0]
         await communicator.send_to(text_data="ignored")
         await database_sync_to_async(change)()
-        message = json.loads(await communicator.receive_from(timeout=5))
+        message = json.loads(await communicator.receive_from(timeout=30))
         await communicator.disconnect()
         return message
 

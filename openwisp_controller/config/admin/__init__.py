@@ -1,6 +1,6 @@
 """Administration pages of devices, templates, groups and VPN servers."""
 
-from .device import DeviceAdmin, DevicePageExtension, extend_device_page
+from .device import DeviceAdmin, DevicePageExtension, GroupFilter, extend_device_page
 from .group import DeviceGroupAdmin
 from .organization import ConfigSettingsInline, LimitsInline
 from .revision import RevisionAdmin
@@ -12,6 +12,7 @@ __all__ = [
     "DeviceAdmin",
     "DeviceGroupAdmin",
     "DevicePageExtension",
+    "GroupFilter",
     "LimitsInline",
     "RevisionAdmin",
     "TemplateAdmin",

@@ -16,7 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
+from ...config.admin import GroupFilter
 from ...config.models import Device
+from ...json_input import JSONFormField
 from .. import batches, commands
 from ..models import BatchCommand
 
@@ -25,7 +27,8 @@ _SHOWN = 200
 
 
 class BatchCommandForm(forms.ModelForm):
-    input = forms.JSONField(
+    required_css_class = "required"
+    input = JSONFormField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_('JSON, such as {"command": "uptime"}; nothing for commands without input.'),
@@ -35,9 +38,9 @@ class BatchCommandForm(forms.ModelForm):
         model = BatchCommand
         fields = ("label", "organization", "group", "type", "input", "stop_after_failures", "notes")
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        return cleaned
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.pop("input", None)  # shown as "null"
 
 
 @admin.register(BatchCommand)
@@ -47,7 +50,7 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
     change_form_template = "admin/connection/batch_detail.html"
     multitenant_shared_relations = ["group"]
     list_display = ("label", "owner", "status", "type_label", "affected", "created")
-    list_filter = (MultitenantOrgFilter, "status", "type", "group")
+    list_filter = (MultitenantOrgFilter, "status", "type", GroupFilter)
     list_select_related = ("organization", "group")
     search_fields = ("label",)
     fields = ("label", "organization", "group", "type", "input", "stop_after_failures", "notes")
@@ -86,10 +89,10 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
         context: dict[str, Any] = {
             **self.admin_site.each_context(request), "title": _("New mass command"), "form": form, "opts": self.opts,
         }  # fmt: skip
-        if request.method == "POST" and form.is_valid():
+        if request.method == "POST" and "back" not in request.POST and form.is_valid():
             batch = form.save(commit=False)
             try:
-                devices = batches.targets(batch, self._chosen(request))
+                devices = batches.targets(batch, self._chosen(request, batch.organization_id))
             except ValidationError as error:
                 form.add_error(None, error.messages)
             else:
@@ -100,14 +103,16 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
                 plan = batches.plan(batch, devices)
                 names = dict(devices.values_list("pk", "name"))
                 context["plan"] = plan
+                context["batch"] = batch
+                context["type_label"] = commands.label(batch.type)
                 context["skipped"] = [
                     (name, plan.skipped[str(key)]) for key, name in names.items() if str(key) in plan.skipped
                 ][:_SHOWN]
                 context["count"] = len(plan.devices) - len(plan.skipped)
         return TemplateResponse(request, self.add_form_template, context)
 
-    def _chosen(self, request: HttpRequest) -> list[Any]:
-        """Return the devices named in the form, within the organizations that the person manages."""
+    def _chosen(self, request: HttpRequest, organization_id: Any) -> list[Any]:
+        """Return the devices named in the form: of the chosen organization, and of those that the person manages."""
         text = request.POST.get("device_names", "").replace("\x00", "")
         names = [name.strip() for name in text.split(",") if name.strip()]
         if not names:
@@ -116,6 +121,8 @@ class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignor
         devices = Device.objects.filter(name__in=names)
         if not user.is_superuser:
             devices = devices.filter(organization__in=user.organizations_managed)
+        if organization_id is not None:
+            devices = devices.filter(organization=organization_id)
         found = list(devices)
         unknown = sorted(set(names) - {device.name for device in found})
         if unknown:

@@ -47,6 +47,9 @@ class CredentialsAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignore
         """Lists need no secrets, so a lost key spoils no list."""
         return super().get_queryset(request).defer("params")
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is not None else self.fields[: -len(self.readonly_fields)]
+
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.schema)
         return [path("ui/schema.json", view, name="connection_credentials_schema"), *super().get_urls()]

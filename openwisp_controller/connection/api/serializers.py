@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
+from ...config.models import Device
 from .. import commands
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
 from .secrets import restore_masked, shown_params
@@ -45,11 +47,21 @@ class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSeriali
         return {}
 
     def create(self, validated_data: dict[str, Any]) -> Any:
-        self.checked.save()
-        return self.checked
+        return self._stored()
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        self.checked.save()
+        return self._stored()
+
+    def _stored(self) -> Any:
+        try:
+            with transaction.atomic():
+                self.checked.save()
+        except IntegrityError:
+            try:
+                self.check(self.checked)  # somebody else was faster, so now it may say what is wrong
+            except ModelError as error:
+                raise serializers.ValidationError(error.message_dict) from None
+            raise
         return self.checked
 
 
@@ -170,10 +182,28 @@ class BatchCommandDetailSerializer(BatchCommandSerializer):
         read_only_fields = fields
 
 
+class DeviceKeysField(serializers.ManyRelatedField):
+    """Keys of devices, looked up together; ``child_relation`` says among which."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list | tuple):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        pk: Any = Device._meta.pk
+        keys = [pk.to_python(key) for key in data]
+        known = set(self.child_relation.get_queryset().filter(pk__in=keys).values_list("pk", flat=True))
+        for key in keys:
+            if key not in known:
+                self.child_relation.fail("does_not_exist", pk_value=key)
+        return keys
+
+
 class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
     """What is needed for a mass command."""
 
     input = serializers.JSONField(required=False, allow_null=True, default=None)
+    devices = DeviceKeysField(
+        child_relation=serializers.PrimaryKeyRelatedField(queryset=Device.objects.all()), required=False
+    )
 
     class Meta:
         model = BatchCommand

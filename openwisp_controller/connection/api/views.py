@@ -17,12 +17,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...config.models import Device
+from ...json_input import PARSERS, TOO_DEEP
 from .. import batches
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
 from . import serializers
 
 
 class CredentialsView(ProtectedAPIMixin, FilterByOrganizationManaged):  # type: ignore[misc]
+    parser_classes = PARSERS
     queryset = Credentials.objects.order_by("-created")
     pagination_class = OpenWispPagination
 
@@ -40,6 +42,7 @@ class CredentialsDetail(CredentialsView, generics.RetrieveUpdateDestroyAPIView):
 class OfDevice(ProtectedAPIMixin, FilterByParentManaged, generics.GenericAPIView):  # type: ignore[misc]
     """Something that belongs to the device in the address."""
 
+    parser_classes = PARSERS
     organization_field = "device__organization"
     pagination_class = OpenWispPagination
 
@@ -103,6 +106,7 @@ class CommandDetail(CommandView, generics.RetrieveAPIView):
 
 
 class BatchCommandView(ProtectedAPIMixin, FilterByOrganizationManaged, generics.GenericAPIView):  # type: ignore[misc]
+    parser_classes = PARSERS
     queryset = BatchCommand.objects.annotate(device_count=Count("devices")).order_by("-created")
     pagination_class = OpenWispPagination
 
@@ -165,6 +169,8 @@ def _from_query(request: Request) -> dict[str, Any]:
     if "input" in query:
         try:
             data["input"] = json.loads(query["input"])
+        except RecursionError:
+            raise ParseError(TOO_DEEP) from None
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from None
     return data

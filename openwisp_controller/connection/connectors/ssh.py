@@ -67,6 +67,8 @@ class Ssh:
         self._params = params
         self.addresses = addresses
         self.host_keys = HostKeyPolicy()
+        self.log_as = ""
+        """What is logged instead of commands that hold secrets."""
         self._connection: asyncssh.SSHClientConnection | None = None
 
     @classmethod
@@ -173,7 +175,7 @@ class Ssh:
         stdin: bytes = b"",
         on_output: Callable[[str], None] | None = None,
     ) -> tuple[str, int]:
-        logger.info("Executing command: %s", command)
+        logger.info("Executing command: %s", self.log_as or command)
         if self._connection is None:
             raise ConnectionFailed("There is no connection.")
         result = await transport.execute(

@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_utils.base import TimeStampedEditableModel
@@ -23,6 +22,8 @@ from .connection import DeviceConnection
 from .credentials import check_text
 
 DEACTIVATED = _("Device is deactivated.")
+_SHOWN = 32
+"""Characters of a command that stand for it."""
 NO_CREDENTIALS = _("Device has no credentials assigned.")
 
 
@@ -83,7 +84,9 @@ class Command(TimeStampedEditableModel, models.Model):
         text = self.input_text if self.type == "custom" else commands.label(self.type)
         sent = timezone.localtime(self.created)
         return _("«{command}» sent on {date} at {time}").format(
-            command=Truncator(text).chars(33), date=sent.strftime("%d %b %Y"), time=sent.strftime("%I:%M %p")
+            command=text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…",
+            date=sent.strftime("%d %b %Y"),
+            time=sent.strftime("%I:%M %p"),
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models, transaction
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
-from ..encryption import EncryptedJSONField, readable
+from ..encryption import EncryptedJSONField, Unreadable, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
@@ -65,6 +65,9 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         verbose_name_plural = _("Device connections")
         unique_together = ("device", "credentials")
 
+    _known: dict[str, Any]
+    """Stored values of the fields that ``is_working_changed`` tells about."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._remember()
@@ -72,15 +75,9 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
     def __str__(self) -> str:
         return f"{self.credentials.name}: {self.device}"
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
-        instance = super().from_db(db, field_names, values, **kwargs)
-        instance._remember()
-        return instance
-
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self._remember()
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
+        self._remember(fields)
 
     # validation
 
@@ -98,7 +95,8 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _("the supplied value is not a JSON object")})
         check_text("params", self.params)
-        check_params(self.connector_class, self.get_params())
+        if not any(isinstance(each, Unreadable) for each in (self.credentials.params, self.params)):
+            check_params(self.connector_class, self.get_params())
 
     def _inferred_strategy(self) -> str:
         if not self.device._has_config():
@@ -168,14 +166,14 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
     def connect(self) -> bool:
         """Connect to the device, store whether that worked and return it."""
         if self.device.is_fully_deactivated():
-            self._failed(DEACTIVATED)
-            return False
-        try:
-            self.connector_instance.connect()
-        except Exception as error:
-            self._failed(reason_of(error))
+            self.is_working, self.failure_reason = False, DEACTIVATED
         else:
-            self.is_working, self.failure_reason = True, ""
+            try:
+                self.connector_instance.connect()
+            except Exception as error:
+                self.is_working, self.failure_reason = False, reason_of(error)
+            else:
+                self.is_working, self.failure_reason = True, ""
         self._store_attempt()
         return bool(self.is_working)
 
@@ -226,38 +224,50 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store, and announce a change of ``is_working``."""
-        created = self._state.adding
         update_fields = kwargs.get("update_fields")
+        watched = "is_working" in self.__dict__ and (update_fields is None or "is_working" in update_fields)
+        before = None if self._state.adding or not watched else self._replaced()
         super().save(*args, **kwargs)
-        if not created and (update_fields is None or "is_working" in update_fields):
-            self._announce()
-        self._remember()
+        if before is not None and before["is_working"] != self.is_working:
+            self._announce(before)
+        self._remember(update_fields)
 
-    def _announce(self) -> None:
-        if self.is_working == self._old_is_working or self.device.is_fully_deactivated():
+    def _replaced(self) -> dict[str, Any]:
+        """Return what is known of the stored values; what was not loaded is looked up."""
+        if len(self._known) < len(_STATE):
+            stored = type(self)._base_manager.filter(pk=self.pk).values(*_STATE).first()
+            self._known = {**(stored or dict.fromkeys(_STATE)), **self._known}
+        return dict(self._known)
+
+    def _announce(self, before: dict[str, Any]) -> None:
+        if self.device.is_fully_deactivated():
             return
         is_working_changed.send(
             sender=type(self),
             instance=self,
             is_working=self.is_working,
-            old_is_working=self._old_is_working,
+            old_is_working=before["is_working"],
             failure_reason=self.failure_reason,
-            old_failure_reason=self._old_failure_reason,
+            old_failure_reason=before["failure_reason"] or "",
         )
 
-    def _remember(self) -> None:
-        self._old_is_working = self.__dict__.get("is_working")
-        self._old_failure_reason = self.__dict__.get("failure_reason", "")
+    def _remember(self, only: Collection[str] | None = None) -> None:
+        """Take what was loaded or stored just now as stored.
 
-    def _failed(self, reason: str) -> None:
-        self.is_working, self.failure_reason = False, reason
+        Args:
+            only: the fields that were; None = all that this instance has.
+        """
+        known: dict[str, Any] = self.__dict__.setdefault("_known", {})
+        for name in _STATE:
+            if name in self.__dict__ and (only is None or name in only):
+                known[name] = self.__dict__[name]
 
     def _store_attempt(self) -> None:
         """Store the outcome of an attempt, unless the row is gone."""
         from .. import attempts
 
         self.last_attempt = timezone.now()
-        policy = getattr(self.connector_instance, "host_keys", None)
+        policy = getattr(self.__dict__.get("connector_instance"), "host_keys", None)
         if policy is not None:
             attempts.store_host_keys([(self.device_id, policy)])
         try:
@@ -265,10 +275,12 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
                 self.save(update_fields=["is_working", "failure_reason", "last_attempt", "modified"])
         except DatabaseError:
             if type(self).objects.filter(pk=self.pk).exists():
+                logger.exception("The outcome of an attempt to connect could not be stored for connection %s", self.pk)
                 raise
             logger.info("The connection %s was deleted meanwhile", self.pk)
 
 
+_STATE = ("is_working", "failure_reason")
 #: Known to work, never tried, known to fail.
 _ORDER = {True: 0, None: 1, False: 2}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,7 +14,8 @@ from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models.base import check_json
-from ..encryption import EncryptedJSONField
+from ...json_input import INCOMPLETE, is_complete
+from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings
 from ..wakeup import wake
 
@@ -30,10 +30,8 @@ def connector_choices() -> Any:
 def check_text(field: str, value: Any) -> None:
     """Raise ``ValidationError`` keyed by ``field`` when a JSON value holds what is no text: NUL or half characters."""
     check_json(field, value, is_object=False)
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise ValidationError({field: _("Incomplete characters (surrogates) are not allowed.")}) from None
+    if not is_complete(value):
+        raise ValidationError({field: INCOMPLETE})
 
 
 def check_params(connector: Any, params: Any) -> None:
@@ -80,8 +78,9 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
         super().clean()
         if not self.connector or self.connector not in dict(settings.CONNECTORS):
             return  # the field itself says so
-        check_text("params", self.params)
-        check_params(self.connector_class, self.params)
+        if not isinstance(self.params, Unreadable):
+            check_text("params", self.params)
+            check_params(self.connector_class, self.params)
         self._check_organization()
         self._check_shared_name()
 

@@ -32,7 +32,7 @@
     params.value = JSON.stringify(result);
   }
 
-  function add(name, rule, value) {
+  function add(name, rule, value, required) {
     const label = document.createElement("label");
     label.textContent = rule.title || name;
     const input = document.createElement(rule.format === "textarea" ? "textarea" : "input");
@@ -40,12 +40,22 @@
       input.type = name === "password" ? "password" : rule.type === "integer" ? "number" : "text";
       input.autocomplete = "off";
     }
+    input.required = required;
+    for (const [attribute, limit] of [["minLength", rule.minLength], ["min", rule.minimum], ["max", rule.maximum]]) {
+      if (limit !== undefined) {
+        input[attribute] = limit;
+      }
+    }
     input.dataset.name = name;
     input.dataset.kind = rule.type;
     input.value = value === undefined ? (rule.default === undefined ? "" : rule.default) : value;
     input.addEventListener("input", store);
-    label.append(input);
-    box.append(label);
+    input.id = "credentials-" + name;
+    label.htmlFor = input.id;
+    label.className = required ? "required" : "";
+    const row = document.createElement("div");
+    row.append(label, input);
+    box.append(row);
   }
 
   function draw(index) {
@@ -66,12 +76,20 @@
       choice.addEventListener("change", () => draw(Number(choice.value)));
       box.append(choice);
     }
+    const required = shapes[index].required || [];
     for (const [name, rule] of Object.entries(shapes[index].properties)) {
-      add(name, rule, values[name]);
+      add(name, rule, values[name], required.includes(name));
     }
     store();
   }
 
+  params.form.addEventListener("submit", function (event) {
+    const wrong = box.querySelector(":invalid");
+    if (wrong) {
+      event.preventDefault();
+      wrong.reportValidity();
+    }
+  });
   connector.addEventListener("change", () => draw());
   draw();
 })();
