@@ -42,14 +42,18 @@ def test_a_push_makes_devices_look_at_once() -> None:
             running = asyncio.create_task(fleet.run())
             await until(lambda: fleet.summary().applied == 2)
             before = fleet.checksums()
+
+            def is_new(name: str) -> bool:
+                return fleet.checksums().get(name, before[name]) != before[name]  # none while it boots
+
             controller.archive = make_archive({"etc/config/system": "config system 'other'\n"})
             assert (await send(fleet, 0, options, VERSION)).stdout == "openwisp-config 1.3.0a\n"
             assert (await send(fleet, 0, options, WAKE)).exit_status == 0
             told, other = (device.name for device in fleet.devices)
-            await until(lambda: fleet.checksums()[told] != before[told])
+            await until(lambda: is_new(told))
             assert fleet.checksums()[other] == before[other]
             assert (await send(fleet, 1, options, "reboot")).exit_status is None
-            await until(lambda: fleet.checksums().get(other, before[other]) != before[other])  # none while it boots
+            await until(lambda: is_new(other))
             fleet.stop()
             await running
 

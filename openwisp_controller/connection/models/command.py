@@ -13,13 +13,13 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
+from ...config.models.base import check_json
 from .. import commands
 from ..encryption import EncryptedJSONField
 from ..schema import validate
 from ..wakeup import wake
 from .batch_command import BatchCommand
 from .connection import DeviceConnection
-from .credentials import check_text
 
 DEACTIVATED = _("Device is deactivated.")
 _SHOWN = 32
@@ -29,7 +29,7 @@ NO_CREDENTIALS = _("Device has no credentials assigned.")
 
 def check_input(type_: str, value: Any) -> None:
     """Raise ``ValidationError`` keyed by ``input`` unless ``value`` suits a type of command."""
-    check_text("input", value)
+    check_json("input", value, is_object=False)
     schema = commands.get_command_schema(type_)
     if schema is None:
         if value not in (None, {}):

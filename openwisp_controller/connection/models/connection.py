@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
+from ...config.models.base import check_json
 from ..encryption import EncryptedJSONField, Unreadable, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
 from ..signals import is_working_changed
-from .credentials import Credentials, check_params, check_text
+from .credentials import Credentials, check_params
 
 logger = logging.getLogger(__name__)
 DEACTIVATED = "Device is deactivated"
@@ -94,7 +95,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
             self.update_strategy = self._inferred_strategy()
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _("the supplied value is not a JSON object")})
-        check_text("params", self.params)
+        check_json("params", self.params, is_object=False)
         if not any(isinstance(each, Unreadable) for each in (self.credentials.params, self.params)):
             check_params(self.connector_class, self.get_params())
 

@@ -14,7 +14,6 @@ from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models.base import check_json
-from ...json_input import INCOMPLETE, is_complete
 from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings
 from ..wakeup import wake
@@ -25,13 +24,6 @@ _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must h
 def connector_choices() -> Any:
     """Return the configured connectors as choices; a function, so that the setting makes no migration."""
     return settings.CONNECTORS
-
-
-def check_text(field: str, value: Any) -> None:
-    """Raise ``ValidationError`` keyed by ``field`` when a JSON value holds what is no text: NUL or half characters."""
-    check_json(field, value, is_object=False)
-    if not is_complete(value):
-        raise ValidationError({field: INCOMPLETE})
 
 
 def check_params(connector: Any, params: Any) -> None:
@@ -79,7 +71,7 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
         if not self.connector or self.connector not in dict(settings.CONNECTORS):
             return  # the field itself says so
         if not isinstance(self.params, Unreadable):
-            check_text("params", self.params)
+            check_json("params", self.params, is_object=False)
             check_params(self.connector_class, self.params)
         self._check_organization()
         self._check_shared_name()
