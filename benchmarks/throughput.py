@@ -34,7 +34,7 @@ def server(workers: int) -> Iterator[str]:
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "ALLOWED_HOSTS": "127.0.0.1",
             "TRUSTED_PROXIES": "1",
-        },  # fmt: skip
+        },
         stdout=subprocess.DEVNULL,
     )
     try:

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from ..config.models import Config, Device
+from ..config import stragglers
+from ..config.models import Config, Device, Job
 from .models import Credentials, DeviceConnection
 from .settings import settings
 
@@ -31,7 +32,7 @@ FROM {configs} AS config
 JOIN {devices} AS device ON device.id = config.device_id
 JOIN {credentials} AS credentials
   ON credentials.organization_id IS NULL OR credentials.organization_id = device.organization_id
-WHERE credentials.auto_add AND {subject} = %s AND ({suits})
+WHERE credentials.auto_add AND {subject} = %s AND ({suits}) AND ({which})
 ON CONFLICT (device_id, credentials_id) DO NOTHING
 """
 
@@ -46,17 +47,23 @@ def attach_to_devices(credentials_id: Any) -> int:
 
     Devices whose backend has no update strategy are left out and logged.
     """
-    with transaction.atomic():
-        count = _attach("credentials.id", Credentials._meta.pk, credentials_id)
-        Credentials.objects.filter(pk=credentials_id).update(attach_since=None)
+    count = _attach("credentials.id", Credentials._meta.pk, credentials_id)
     _log_unsuitable(credentials_id)
     return count
 
 
-def attach_left_over() -> None:
-    """Add credentials whose message was lost."""
-    for pk in Credentials.objects.filter(attach_since__isnull=False).values_list("pk", flat=True):
-        attach_to_devices(pk)
+def step(job: Job) -> None:
+    """Add credentials to existing devices; the second time, to those that came while the first look was taken.
+
+    Devices from which a person took them in between do without.
+    """
+    since = job.arguments.get("since")
+    if since is None:
+        attach_to_devices(job.subject)
+    else:
+        which = "age(device.xmin) <= age(%s::xid) OR config.created >= %s"
+        values = [since, timezone.now() - stragglers.YOUNG]
+        _attach("credentials.id", Credentials._meta.pk, job.subject, which, values)
 
 
 def follow_move(device: Device) -> None:
@@ -72,7 +79,7 @@ def on_config_created(sender: type[models.Model], instance: Config, created: boo
         attach_to_device(instance.device_id)
 
 
-def _attach(subject: str, field: Any, key: Any) -> int:
+def _attach(subject: str, field: Any, key: Any, which: str = "TRUE", values: Sequence[Any] = ()) -> int:
     mapping = settings.CONFIG_UPDATE_MAPPING
     without = [path for path, _ in settings.CONNECTORS if not import_string(path).has_update_strategy]
     suits, suiting = _in("config.backend", list(mapping))
@@ -83,6 +90,7 @@ def _attach(subject: str, field: Any, key: Any) -> int:
         subject=subject,
         cases=" ".join(["WHEN %s THEN %s"] * len(mapping)) or "WHEN '' THEN ''",
         suits=f"{suits} OR {plain}",
+        which=which,
         connections=quote(DeviceConnection._meta.db_table),
         configs=quote(Config._meta.db_table),
         devices=quote(Device._meta.db_table),
@@ -93,7 +101,7 @@ def _attach(subject: str, field: Any, key: Any) -> int:
     cases = [text for pair in mapping.items() for text in pair]
     subject_key = field.get_db_prep_value(field.to_python(key), connection)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [now, now, *cases, subject_key, *suiting, *plain_values])
+        cursor.execute(statement, [now, now, *cases, subject_key, *suiting, *plain_values, *values])
         return int(cursor.rowcount)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from . import assignment, batches, execution, worker
+from . import batches, execution, worker
 
 
 def reconcile() -> None:
     """Start again whatever is left undone. Cheap when nothing is."""
-    assignment.attach_left_over()
     batches.launch_left_over()
     execution.fail_interrupted()
     if worker.is_needed():

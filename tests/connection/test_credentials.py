@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 from reversion.models import Version
 
+from openwisp_controller.config.maintenance import reconcile
 from openwisp_controller.config.models import Config
 from openwisp_controller.connection import assignment
 from openwisp_controller.connection.encryption import PREFIX, UnreadableSecret, readable
@@ -198,10 +199,10 @@ class TestAutoAdd:
         make.config(organization)
         make.credentials(organization, auto_add=True)  # nothing is committed, so no task runs
         assert not DeviceConnection.objects.exists()
-        assignment.attach_left_over()
+        reconcile()
         assert DeviceConnection.objects.count() == 1
         DeviceConnection.objects.all().delete()
-        assignment.attach_left_over()
+        reconcile()
         assert not DeviceConnection.objects.exists(), "what a person removed stays removed"
 
     def test_backends_without_strategy_are_left_out(

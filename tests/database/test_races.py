@@ -12,8 +12,9 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.signals import m2m_changed
+from django.utils import timezone
 
-from openwisp_controller.config import assignment, maintenance, wakeup
+from openwisp_controller.config import assignment, maintenance, stragglers, wakeup
 from openwisp_controller.config.models import (
     Config,
     Device,
@@ -341,3 +342,24 @@ def test_nobody_is_told_twice_of_an_edited_template(organization: Any, recorded:
     make.config(organization, templates=[template])
     work()
     assert {emission.instance.pk for emission in recorded.of(MODIFIED)} == {config.pk, other.pk}
+
+
+def test_device_that_enrols_while_credentials_add_themselves_gets_them(organization: Any) -> None:
+    known = make.config(organization)
+
+    def add_and_work() -> None:
+        make.credentials(organization, auto_add=True)
+        work()
+
+    with transaction.atomic():
+        config = make.config(organization)
+        other = Other(add_and_work)
+        other.start()
+        other.finish()
+        assert Job.objects.exists(), "nobody may believe that all devices were seen"
+    known.device.deviceconnection_set.all().delete()
+    Config.objects.filter(pk=known.pk).update(created=timezone.now() - 2 * stragglers.YOUNG)
+    work()
+    assert not Job.objects.exists()
+    assert config.device.deviceconnection_set.count() == 1
+    assert not known.device.deviceconnection_set.exists(), "what a person removed in between stays removed"

@@ -87,7 +87,6 @@ class Migration(migrations.Migration):
                 ('connector', models.CharField(choices=openwisp_controller.connection.models.credentials.connector_choices, db_index=True, max_length=128, verbose_name='connection type')),
                 ('params', openwisp_controller.connection.encryption.EncryptedJSONField(default=dict, help_text='Parameters of the connection; encrypted in the database.', verbose_name='parameters')),
                 ('auto_add', models.BooleanField(default=False, help_text='Add these credentials to all devices of the organization that have a configuration.', verbose_name='auto add')),
-                ('attach_since', models.DateTimeField(editable=False, null=True)),
                 ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='openwisp_users.organization', verbose_name='organization')),
             ],
             options={

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.utils import timezone
+from django.db import models, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...config import jobs
 from ...config.models.base import check_json
 from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings
-from ..wakeup import wake
 
+#: The job of adding credentials to existing devices; its subject are the credentials.
+AUTO_ADD = "connection_auto_add"
 _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must have unique names to avoid confusion.")
 
 
@@ -49,8 +50,6 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
         default=False,
         help_text=_("Add these credentials to all devices of the organization that have a configuration."),
     )
-    attach_since = models.DateTimeField(null=True, editable=False)
-    """Since when existing devices wait for these credentials to be added to them."""
 
     class Meta:
         verbose_name = _("Access credentials")
@@ -78,11 +77,10 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store; credentials that add themselves are added to existing devices in the background."""
-        if self.auto_add and kwargs.get("update_fields") is None:
-            self.attach_since = timezone.now()
-        super().save(*args, **kwargs)
-        if self.attach_since is not None:
-            wake("auto_add_credentials_to_devices", str(self.pk), _text(self.organization_id))
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if self.auto_add and kwargs.get("update_fields") is None:
+                jobs.hand_out(AUTO_ADD, self.pk)
 
     def _check_organization(self) -> None:
         if self._state.adding or self.organization_id is None:
@@ -110,7 +108,3 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
         else:
             return
         raise ValidationError({"name": f"{text} {_AVOID_CONFUSION}"})
-
-
-def _text(key: Any) -> str | None:
-    return None if key is None else str(key)
