@@ -1,0 +1,56 @@
+"""Prepared queries answer as the ORM does, whatever values they run with."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from openwisp_controller.config.models import Config, Device
+from openwisp_controller.config.prepared import OneOf, Parameter, Prepared
+
+from .. import factories as make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_list_of_values(organization: Any, count: int) -> None:
+    configs = [make.config(organization) for _ in range(3)]
+    query = Prepared[Config](lambda: Config.objects.filter(OneOf("pk", Parameter("ids", Config))).order_by("pk"))
+    wanted = [config.pk for config in configs[:count]]
+    for ids in (wanted, [*wanted, uuid.uuid4()], (key for key in wanted)):
+        assert [config.pk for config in query(ids=ids)] == sorted(wanted)
+
+
+def test_other_values_each_time(organization: Any) -> None:
+    query = Prepared[Device](lambda: Device.objects.filter(notes=Parameter("notes", Device, "notes")))
+    first, second = make.device(organization, notes="first"), make.device(organization, notes="it's % a \\ %s")
+    assert [query.first(notes=notes) for notes in ("first", "none", "it's % a \\ %s")] == [first, None, second]
+    assert query.row(notes="none") is None
+
+
+def test_objects_are_whole(organization: Any, django_assert_num_queries: Any) -> None:
+    stored = make.config(organization, context={"a": [1, None]}, config={"general": {"description": "é"}})
+    query = Prepared[Any](
+        lambda: (
+            Config.objects.filter(device=Parameter("device", Config, "device"))
+            .select_related("device__organization__config_settings", "device__group")
+            .annotate(called=F("device__name"))
+        )
+    )
+    assert query.first(device=stored.device) == stored
+    with django_assert_num_queries(1):
+        (config,) = query(device=stored.device_id)
+        assert (config.context, config.config, config.called) == (stored.context, stored.config, stored.device.name)
+        assert config.device == stored.device
+        assert config.device.organization == organization
+        assert config.device.organization.config_settings is not None
+        assert config.device.group is None
+    config.context = {"b": 1}
+    config.full_clean()
+    config.save()
+    stored.refresh_from_db()
+    assert stored.context == {"b": 1}
