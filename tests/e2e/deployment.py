@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,17 @@ class Deployment:
     def edit_template(self, value: str) -> None:
         self.shell(EDIT.format(value=value))
 
+    @contextmanager
+    def template_being_edited(self, value: str) -> Iterator[None]:
+        """Edit the template in the background, for those who act as soon as the edit has an effect.
+
+        On a busy machine the editing process may end long after its transaction.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            edit = pool.submit(self.edit_template, value)
+            yield
+            edit.result()
+
     def query(self, statement: str) -> tuple[int, ...]:
         with psycopg.connect(self.database.url) as connection:
             row = connection.execute(statement).fetchone()
@@ -86,6 +98,10 @@ class Deployment:
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.database.url) as connection:
             connection.execute(statement)
+
+    def let_claims_lapse(self) -> None:
+        """Make announcements as old as the reconciler finds them a while after a crash."""
+        self.execute("UPDATE config_announcement SET created = created - interval '1 hour'")
 
     def state(self) -> State:
         return State(*self.query(STATE))

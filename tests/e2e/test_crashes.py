@@ -16,6 +16,11 @@ from .processes import running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 500
+#: Storing takes so long that a worker can be killed in the middle: two seconds for 200 devices.
+SLOW_REVISIONS = """
+CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
+CREATE TRIGGER take_time BEFORE INSERT ON config_revision FOR EACH ROW EXECUTE FUNCTION take_time();
+"""
 
 
 @pytest.fixture
@@ -30,10 +35,12 @@ def test_a_worker_killed_in_the_middle_of_a_template_change(deployed: Deployment
     successor = deployed.process("worker", "--concurrency", "1")
     with running(worker, successor, deployed.process("scheduler")):
         successor.stop()
-        deployed.edit_template("1")
-        wait_until(lambda: deployed.state().followed > 0, "the first chunk")
-        worker.stop(signal.SIGKILL)
+        deployed.execute(SLOW_REVISIONS)
+        with deployed.template_being_edited("1"):
+            wait_until(lambda: deployed.state().followed > 0, "the first chunk")
+            worker.stop(signal.SIGKILL)
         assert deployed.state().stale > 0, "the worker was killed too late for this test to mean anything"
+        deployed.let_claims_lapse()
         successor.start()
         state = deployed.wait_until_all_followed(DEVICES)
     assert state.revisions == DEVICES, "a device was compiled twice, or not at all"

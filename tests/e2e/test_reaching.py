@@ -86,9 +86,9 @@ def test_a_worker_killed_in_the_middle_of_pushes(deployed: Deployment, faces: li
     successor = deployed.process("worker", "--concurrency", "1")
     with running(worker, successor, deployed.process("scheduler")):
         successor.stop()
-        deployed.edit_template("1")
-        wait_until(lambda: any(face.commands for face in faces[: DEVICES // 2]), "the first session", 90)
-        worker.stop(signal.SIGKILL)
+        with deployed.template_being_edited("1"):
+            wait_until(lambda: any(face.commands for face in faces[: DEVICES // 2]), "the first session", 90)
+            worker.stop(signal.SIGKILL)
         assert pushes_left(deployed) > 0, "the worker was killed too late for this test to mean anything"
         successor.start()
         wait_until(lambda: pushes_left(deployed) == 0 and all(told(faces)), "that every device is told", 90)

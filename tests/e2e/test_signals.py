@@ -40,8 +40,6 @@ EDITED_ONCE = {
     "device_name_changed": 1, "device_group_changed": 1, "management_ip_changed": 1,
     "device_deactivated": 1, "device_activated": 1, "config_deactivating": 1,
 }  # fmt: skip
-#: The rows of announcements, as the reconciler finds them a while after a crash.
-TIME_PASSES = "UPDATE config_announcement SET created = created - interval '1 hour'"
 
 
 @pytest.fixture
@@ -68,14 +66,14 @@ def test_signals_across_a_crash(deployed: Deployment, witness: Path) -> None:
     worker = deployed.process("worker", "--concurrency", "1")
     successor = deployed.process("worker", "--concurrency", "1")
     with running(worker, deployed.process("scheduler")):
-        deployed.edit_template("1")
-        wait_until(lambda: len(received(witness)) > 50, "that a chunk is being announced")
-        worker.stop(signal.SIGKILL)
+        with deployed.template_being_edited("1"):
+            wait_until(lambda: len(received(witness)) > 50, "that a chunk is being announced")
+            worker.stop(signal.SIGKILL)
         before = received(witness)
         owed = deployed.state().owed
         assert 0 < len(before) < 2 * CHUNK, "the worker was killed too late for this test to mean anything"
         assert owed == CHUNK, "what is not announced completely must still be owed"
-        deployed.execute(TIME_PASSES)
+        deployed.let_claims_lapse()
         with running(successor):
             deployed.wait_until_all_followed(DEVICES)
             _check_at_least_once(before, received(witness))
