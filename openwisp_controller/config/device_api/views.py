@@ -15,6 +15,7 @@ from ..batch import batch
 from ..models import Cause, Config, Device, Vpn
 from ..prepared import Parameter, Prepared
 from ..settings import settings
+from ..sql import forget_replaced
 from ..vpn import servers
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
@@ -211,6 +212,7 @@ def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device:
     config = _config_of.first(device=device_id)
     _check_key(request.POST, config.device.key if config is not None else None)
     assert config is not None
+    forget_replaced(config, "released", "downloaded")
     return config.device
 
 
@@ -220,7 +222,7 @@ _config_of = Prepared[Config](
         .filter(device=Parameter("device", Device))
         .select_related("device", "device__organization", "released", "downloaded")
         .defer("released__archive", "downloaded__archive")
-        .select_for_update(of=("device", "self"))
+        .select_for_update(of=("device", "self"), no_key=True)
         .order_by()
     )
 )
