@@ -27,7 +27,7 @@ from openwisp_controller.config.models import (
 )
 
 from .. import factories as make
-from ..http.protocol import KEY, MAC, download, register, report
+from ..http.protocol import KEY, MAC, download, poll, register, report
 from ..recorder import SignalRecorder
 from .scenarios import MODIFIED, fresh, interface, save, using
 
@@ -413,3 +413,18 @@ def test_device_joins_a_group_while_it_enrols(organization: Any) -> None:
     other.finish()
     assert answers[0].status_code == 201
     assert names(Config.objects.get(device=device)) == {"of the group"}
+
+
+def test_first_poll_of_a_configuration_that_is_just_edited(organization: Any) -> None:
+    config = make.config(organization)
+    Config.objects.update(released=None, compiled=None)
+    answers: list[Any] = []
+    other = _request(lambda: poll(Client(), config.device), answers)
+    with transaction.atomic():
+        save(fresh(config), config=interface("eth9"))
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert "eth9" in fresh(config).render()
+    assert answers[0].content.decode() == fresh(config).checksum
+    check(config)

@@ -187,7 +187,8 @@ def _check_key(parameters: QueryDict, key: str | None) -> None:
 def _compile(device_id: uuid.UUID) -> None:
     """Compile a configuration that was stored by other means than our own code."""
     with batch() as current:
-        for config in lookup.served_configs().filter(device_id=device_id):
+        without = lookup.served_configs().filter(device_id=device_id, released=None)
+        for config in without.select_for_update(of=("self",), no_key=True):
             # one that is marked, or failed before, is announced as it would be by a worker
             cause = Cause(config.stale_cause) if config.stale_cause else Cause.INPUTS if config.compile_error else None
             current.compile_claimed(config.pk, compiler.Why(cause or Cause.CREATED, config.stale_detail))
