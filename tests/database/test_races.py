@@ -428,3 +428,32 @@ def test_first_poll_of_a_configuration_that_is_just_edited(organization: Any) ->
     assert "eth9" in fresh(config).render()
     assert answers[0].content.decode() == fresh(config).checksum
     check(config)
+
+
+def test_template_becomes_a_default_while_the_device_is_deactivated(organization: Any) -> None:
+    config = make.config(organization)
+    template = make.template(organization)
+    save(template, default=True)
+    other = Other(maintenance.run_jobs)
+    with transaction.atomic():
+        Device.objects.get(pk=config.device_id).deactivate()
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert names(config) == set()
+    check(config)
+
+
+def test_template_becomes_a_default_while_the_device_moves(organization: Any) -> None:
+    config = make.config(organization)
+    template = make.template(organization)
+    save(template, default=True)
+    elsewhere = make.organization("elsewhere")
+    other = Other(maintenance.run_jobs)
+    with transaction.atomic():
+        save(Device.objects.get(pk=config.device_id), organization=elsewhere)
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert names(config) == set()
+    check(config)
