@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.signals import m2m_changed
@@ -457,3 +458,18 @@ def test_template_becomes_a_default_while_the_device_moves(organization: Any) ->
     other.finish()
     assert names(config) == set()
     check(config)
+
+
+def test_template_added_while_the_device_moves(organization: Any) -> None:
+    config = make.config(organization)
+    template = make.template(organization)
+    assert config.device.organization == organization
+    elsewhere = make.organization("elsewhere")
+    other = Other(lambda: config.templates.add(template))
+    with transaction.atomic():
+        save(Device.objects.get(pk=config.device_id), organization=elsewhere)
+        other.start()
+        other.join(A_MOMENT)
+    with pytest.raises(ValidationError, match="do not match the organization"):
+        other.finish()
+    assert names(config) == set()
