@@ -11,7 +11,7 @@ from django.db.models import signals
 from django.utils.translation import gettext_lazy as _
 
 from .batch import batch
-from .models import Cause, Config, DeviceGroup, Template
+from .models import Cause, Config, Device, DeviceGroup, Template
 from .prepared import Parameter, Prepared
 from .sql import delete_rows
 from .vpn import clients
@@ -50,8 +50,12 @@ def initial_templates(config: Config) -> list[Template]:
 
 def check_organizations(config: Config, templates: Iterable[Template]) -> None:
     """Raise ``ValidationError`` naming the templates that belong to another organization than the device."""
-    organization = config.device.organization_id
-    foreign = [t.name for t in templates if t.organization_id is not None and t.organization_id != organization]
+    check_owners(templates, config.device.organization_id)
+
+
+def check_owners(templates: Iterable[Template], organization: uuid.UUID | None) -> None:
+    """Raise ``ValidationError`` naming the templates that are neither shared nor of ``organization``."""
+    foreign = [t.name for t in templates if t.organization_id not in (None, organization)]
     if foreign:
         raise ValidationError(
             _(
@@ -232,7 +236,12 @@ def on_config_templates(
 
 def _before_adding(config: Config, templates: Iterable[Template]) -> None:
     with batch() as current:
-        check_assignable(config, config.ordered_templates(), current.in_order_of_addition(config, templates))
+        added = current.in_order_of_addition(config, templates)
+        if any(template.organization_id is not None for template in added):
+            # while we waited for the lock, the device may have moved
+            row = Device.objects.filter(pk=config.device_id).values_list("organization_id", flat=True)
+            check_owners(added, row.first())
+        check_assignable(config, config.ordered_templates(), added)
 
 
 def _before_removing(config: Config, templates: Iterable[Template]) -> None:

@@ -149,7 +149,7 @@ def _group_templates(job: Job) -> uuid.UUID | None:
     if "since" in job.arguments:
         came = Q(pk__in=stragglers.devices_since(job.arguments["since"]))
         devices = devices.filter(came & _lacking(added, removed))
-    chunk = _next(devices, job.cursor)
+    chunk, cursor = _next(devices, job.cursor)
     configs = []
     for device in chunk:
         device.group = group
@@ -165,7 +165,7 @@ def _group_templates(job: Job) -> uuid.UUID | None:
         ),
         detail=f'group "{group.name}"',
     )
-    return _cursor(chunk)
+    return cursor
 
 
 def _lacking(added: Iterable[Template], removed: Iterable[uuid.UUID]) -> Q:
@@ -184,7 +184,7 @@ def _automatic_template(job: Job) -> uuid.UUID | None:
     configs = Config.objects.filter(backend=template.backend, device___is_deactivated=False)
     if template.organization_id is not None:
         configs = configs.filter(device__organization_id=template.organization_id)
-    chunk = _next(configs.exclude(templates=template).select_related("device"), job.cursor)
+    chunk, cursor = _next(configs.exclude(templates=template).select_related("device"), job.cursor)
     required: set[uuid.UUID] = set()
     if template.required:
         required = set(Template.objects.filter(required=True).values_list("pk", flat=True))
@@ -197,7 +197,7 @@ def _automatic_template(job: Job) -> uuid.UUID | None:
         return [*present, template.pk]
 
     assignment.reassign(chunk, rule, detail=f'template "{template.name}"')
-    return _cursor(chunk)
+    return cursor
 
 
 def _vpn_template(job: Job) -> uuid.UUID | None:
@@ -206,24 +206,25 @@ def _vpn_template(job: Job) -> uuid.UUID | None:
     if template is None:
         return None
     configs = Config.objects.filter(templates=template, device___is_deactivated=False).select_related("device")
-    chunk = _next(configs, job.cursor)
+    chunk, cursor = _next(configs, job.cursor)
     with batch() as current:
         for config in chunk:
             current.vpn_clients_follow(config.pk)
             current.compile(config, Cause.TEMPLATE_DEFAULTS, f'template "{template.name}"')
-    return _cursor(chunk)
+    return cursor
 
 
-def _next(queryset: Any, cursor: uuid.UUID | None) -> list[Any]:
-    if cursor is not None:
-        queryset = queryset.filter(pk__gt=cursor)
-    return list(queryset.order_by("pk").select_for_update(of=("self",), no_key=True)[:CHUNK])
+def _next(queryset: Any, cursor: uuid.UUID | None) -> tuple[list[Any], uuid.UUID | None]:
+    """Lock the next rows; return them and where to go on, None when they are the last ones.
 
-
-def _cursor(chunk: Iterable[Any]) -> uuid.UUID | None:
-    """Return how far the job has come; None when the chunk was the last one."""
-    chunk = list(chunk)
-    return chunk[-1].pk if len(chunk) == CHUNK else None
+    They are read again once they are locked, with what they refer to: some may have been edited while we waited, such
+    that the job does not concern them any more.
+    """
+    following = queryset if cursor is None else queryset.filter(pk__gt=cursor)
+    locked = following.select_related(None).only("pk").order_by("pk").select_for_update(of=("self",), no_key=True)
+    keys = [row.pk for row in locked[:CHUNK]]
+    rows = list(queryset.filter(pk__in=keys).order_by("pk")) if keys else []
+    return rows, keys[-1] if len(keys) == CHUNK else None
 
 
 _STEPS: dict[str, Callable[[Job], uuid.UUID | None]] = {

@@ -16,6 +16,7 @@ from .models import Config, Device, OrganizationConfigSettings, OrganizationLimi
 from .models.base import check_json
 from .prepared import Parameter, Prepared
 from .settings import settings
+from .sql import forget_replaced
 from .validators import plain_mac, validate_no_nul
 from .wakeup import wake
 
@@ -90,7 +91,7 @@ _device_by_key = Prepared[Device](
     lambda: (
         Device.objects.select_related("config", "organization__config_settings", "group")
         .filter(key=Parameter("key", Device, "key"))
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .order_by()
     )
 )
@@ -155,8 +156,11 @@ def check_inventory(device: Device, names: Collection[str]) -> None:
 
 def _find(key: str) -> Device | None:
     device = _device_by_key.first(key=key)
-    if device is not None and device.is_deactivated():
+    if device is None:
+        return None
+    if device.is_deactivated():
         raise Refused(403, "error: device deactivated")
+    forget_replaced(device, "group")
     return device
 
 
@@ -218,6 +222,8 @@ def _configure(device: Device, request: Request, organization_id: object) -> Non
 
 def _add_tagged(config: Config, tags: Sequence[str], organization_id: object) -> None:
     """Append the templates that carry one of the tags; a template that cannot be used is left out and logged."""
+    with batch() as current:
+        current.lock([config.pk])
     candidates = Template.objects.usable_by(organization_id, config.backend).filter(tags__name__in=tags).distinct()
     present = config.ordered_templates()
     for template in candidates.order_by("name"):

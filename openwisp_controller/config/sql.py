@@ -56,6 +56,22 @@ def delete_rows(rows: models.QuerySet[Any]) -> int:
     return rows._raw_delete(rows.db)
 
 
+def forget_replaced(row: models.Model, *relations: str) -> None:
+    """Forget related objects that ``row`` does not refer to any more.
+
+    A query that waits for a lock gets the new version of the locked row, yet joined to what the old one referred to.
+
+    Args:
+        row: as a query that locks it and joins others gave it.
+        relations: names of the foreign keys whose objects were joined.
+    """
+    for name in relations:
+        field: Any = row._meta.get_field(name)
+        joined = field.get_cached_value(row)
+        if getattr(joined, "pk", None) != getattr(row, field.attname):
+            field.delete_cached_value(row)
+
+
 def take_turns(about: str) -> None:
     """Let transactions that decide ``about`` the same thing come one after the other; until the end of this one.
 

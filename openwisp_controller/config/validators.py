@@ -8,12 +8,19 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
+from openwisp_utils.validators import key_validator as library_key_validator
 
 _MAC = r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 mac_address_validator = RegexValidator(rf"\A{_MAC}\Z", _("Must be a valid mac address."), code="invalid")
+key_validator = RegexValidator(
+    # the library's own lets a line break through at the end
+    r"\A[^\s/.]+\Z",
+    library_key_validator.message,
+    code="invalid",
+)
 device_name_validator = RegexValidator(
     # a single character is no hostname for the configuration generators
     rf"\A(?=.{{2,}})(?:{_LABEL}(?:\.{_LABEL})*|{_MAC})\Z",

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.signals import m2m_changed
+from django.test import Client
 from django.utils import timezone
 
 from openwisp_controller.config import assignment, maintenance, stragglers, wakeup
@@ -26,6 +28,7 @@ from openwisp_controller.config.models import (
 )
 
 from .. import factories as make
+from ..http.protocol import KEY, MAC, download, poll, register, report
 from ..recorder import SignalRecorder
 from .scenarios import MODIFIED, fresh, interface, save, using
 
@@ -363,3 +366,110 @@ def test_device_that_enrols_while_credentials_add_themselves_gets_them(organizat
     assert not Job.objects.exists()
     assert config.device.deviceconnection_set.count() == 1
     assert not known.device.deviceconnection_set.exists(), "what a person removed in between stays removed"
+
+
+def _request(send: Callable[[], Any], answers: list[Any]) -> Other:
+    return Other(lambda: answers.append(send()))
+
+
+def test_device_reports_while_its_configuration_is_edited(organization: Any) -> None:
+    config = make.config(organization)
+    assert download(Client(), config.device).status_code == 200
+    answers: list[Any] = []
+    other = _request(lambda: report(Client(), config.device, "applied"), answers)
+    with transaction.atomic():
+        save(fresh(config), config=interface("eth9"))
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert answers[0].content == b"report-result: success\ncurrent-status: modified\n"
+    assert fresh(config).status == "modified"
+
+
+def test_template_removed_while_the_device_enrols_again(organization: Any) -> None:
+    old, tagged = make.template(organization, "old"), make.template(organization, "tagged")
+    tagged.tags.add("mesh")
+    config = make.config(make.device(organization, name="router", mac_address=MAC, key=KEY), templates=[old])
+    answers: list[Any] = []
+    other = _request(lambda: register(Client(), tags="mesh"), answers)
+    with transaction.atomic():
+        fresh(config).templates.remove(old)
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert answers[0].status_code == 201
+    assert names(config) == {"tagged"}
+    check(config)
+
+
+def test_device_joins_a_group_while_it_enrols(organization: Any) -> None:
+    device = make.device(organization, name="router", mac_address=MAC, key=KEY)
+    group = make.group(organization, templates=[make.template(organization, "of the group")])
+    answers: list[Any] = []
+    other = _request(lambda: register(Client()), answers)
+    with transaction.atomic():
+        Device.objects.filter(pk=device.pk).update(group=group)
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert answers[0].status_code == 201
+    assert names(Config.objects.get(device=device)) == {"of the group"}
+
+
+def test_first_poll_of_a_configuration_that_is_just_edited(organization: Any) -> None:
+    config = make.config(organization)
+    Config.objects.update(released=None, compiled=None)
+    answers: list[Any] = []
+    other = _request(lambda: poll(Client(), config.device), answers)
+    with transaction.atomic():
+        save(fresh(config), config=interface("eth9"))
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert "eth9" in fresh(config).render()
+    assert answers[0].content.decode() == fresh(config).checksum
+    check(config)
+
+
+def test_template_becomes_a_default_while_the_device_is_deactivated(organization: Any) -> None:
+    config = make.config(organization)
+    template = make.template(organization)
+    save(template, default=True)
+    other = Other(maintenance.run_jobs)
+    with transaction.atomic():
+        Device.objects.get(pk=config.device_id).deactivate()
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert names(config) == set()
+    check(config)
+
+
+def test_template_becomes_a_default_while_the_device_moves(organization: Any) -> None:
+    config = make.config(organization)
+    template = make.template(organization)
+    save(template, default=True)
+    elsewhere = make.organization("elsewhere")
+    other = Other(maintenance.run_jobs)
+    with transaction.atomic():
+        save(Device.objects.get(pk=config.device_id), organization=elsewhere)
+        other.start()
+        other.join(A_MOMENT)
+    other.finish()
+    assert names(config) == set()
+    check(config)
+
+
+def test_template_added_while_the_device_moves(organization: Any) -> None:
+    config = make.config(organization)
+    template = make.template(organization)
+    assert config.device.organization == organization
+    elsewhere = make.organization("elsewhere")
+    other = Other(lambda: config.templates.add(template))
+    with transaction.atomic():
+        save(Device.objects.get(pk=config.device_id), organization=elsewhere)
+        other.start()
+        other.join(A_MOMENT)
+    with pytest.raises(ValidationError, match="do not match the organization"):
+        other.finish()
+    assert names(config) == set()

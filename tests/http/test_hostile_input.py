@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -15,7 +16,7 @@ from django.db import OperationalError, connection
 from openwisp_controller.config.models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template
 
 from .. import factories as make
-from .protocol import HEADER, download, files, path, poll, register
+from .protocol import HEADER, download, enrolment, files, path, poll, register
 
 pytestmark = pytest.mark.django_db
 MEBIBYTE = 1024 * 1024
@@ -110,6 +111,50 @@ class TestConfigurations:
         with pytest.raises(ValidationError) as error:
             config.full_clean()
         assert error.value.message_dict == {"context": ["Null characters are not allowed."]}
+
+
+#: What Python knows as encodings, among them some that fail on everything and some that leave half characters behind.
+ENCODINGS = ("utf-16", "utf-7", "unicode_escape", "raw_unicode_escape", "hex", "rot13", "undefined", "idna", "nonsense")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("text", [r"\ud800", "+2AA-", "\xff"])
+class TestEncodings:
+    """Devices send UTF-8; whoever announces something else gets no server error."""
+
+    def test_query(self, client: Any, organization: Any, encoding: str, text: str) -> None:
+        device = make.config(organization).device
+        for action in ("checksum", "download-config"):
+            for query in ({"key": text}, {"key": device.key, "management_ip": text}):
+                url = f"{path(action, device.pk)}?{urlencode(query)}"
+                response = client.generic("GET", url, content_type=f"text/plain; charset={encoding}")
+                assert response.status_code in (200, 400, 403)
+                assert response[HEADER] == "true"
+
+    def test_form(self, client: Any, organization: Any, encoding: str, text: str) -> None:
+        device = make.config(organization).device
+        forms = [(path("register"), {**enrolment(), field: text}) for field in enrolment()]
+        for field in ("key", "model"):
+            forms.append((path("update-info", device.pk), {"key": device.key, field: text}))
+        for field in ("key", "status", "error_reason"):
+            forms.append((path("report-status", device.pk), {"key": device.key, "status": "error", field: text}))
+        for url, form in forms:
+            lines = [
+                f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                for name, value in form.items()
+            ]
+            kind = f"multipart/form-data; boundary=B; charset={encoding}"
+            response = client.generic("POST", url, ("".join(lines) + "--B--\r\n").encode("latin-1"), content_type=kind)
+            assert response.status_code in (200, 201, 400, 403)
+            assert response[HEADER] == "true"
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "us-ascii", "ISO-8859-1"])
+def test_usual_encodings(client: Any, organization: Any, encoding: str) -> None:
+    config = make.config(organization)
+    url = f"{path('checksum', config.device.pk)}?key={config.device.key}"
+    response = client.generic("GET", url, content_type=f"text/plain; charset={encoding}")
+    assert response.content.decode() == config.checksum
 
 
 class TestForms:

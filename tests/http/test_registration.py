@@ -175,6 +175,7 @@ class TestRefused:
             ({"management_ip": "foobar"}, NO_ADDRESS),
             ({"key": "a b"}, NO_SPACES),
             ({"key": "a/b"}, NO_SPACES),
+            ({"key": "abcdefgh\n"}, NO_SPACES),
             ({"key": "k" * 65}, "Ensure this value has at most 64 characters (it has 65)."),
             ({"model": "m" * 65}, "Ensure this value has at most 64 characters (it has 65)."),
             ({"os": "o" * 129}, "Ensure this value has at most 128 characters (it has 129)."),

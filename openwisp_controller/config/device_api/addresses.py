@@ -83,7 +83,7 @@ def update(device_id: uuid.UUID, request: HttpRequest, signal: Signal, rank: Ran
     """
     last_ip, management_ip = peer(request), claimed_management_ip(request)
     with batch() as current:
-        devices = Device.objects.select_for_update(of=("self",)).select_related("organization")
+        devices = Device.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
         device = devices.filter(pk=device_id).first()
         if device is None:
             return False

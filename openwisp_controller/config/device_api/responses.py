@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import logging
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 logger = logging.getLogger(__name__)
 HEADER = "X-Openwisp-Controller"
+#: Encodings of what devices send. Python has stranger ones, which fail or leave half characters behind.
+_ENCODINGS = frozenset({"utf-8", "ascii", "iso8859-1"})
 #: The framework's page for an address that does not exist, so that an identifier tells nothing by its form.
 _NOT_FOUND = (
     b'\n<!doctype html>\n<html lang="en">\n<head>\n  <title>Not Found</title>\n</head>\n<body>\n'
@@ -124,6 +127,8 @@ def _answer(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any,
     # only what devices post is answered with texts that could be translated
     language = translation.override(settings.LANGUAGE_CODE) if request.method == "POST" else nullcontext()
     try:
+        if request.encoding is not None and codecs.lookup(request.encoding).name not in _ENCODINGS:
+            raise BadRequest("texts are expected in UTF-8")
         with language:
             return _with_fresh_connection(view, request, *args, **kwargs)
     except Answer as answer:

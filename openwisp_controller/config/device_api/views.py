@@ -15,6 +15,7 @@ from ..batch import batch
 from ..models import Cause, Config, Device, Vpn
 from ..prepared import Parameter, Prepared
 from ..settings import settings
+from ..sql import forget_replaced
 from ..vpn import servers
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
@@ -186,7 +187,8 @@ def _check_key(parameters: QueryDict, key: str | None) -> None:
 def _compile(device_id: uuid.UUID) -> None:
     """Compile a configuration that was stored by other means than our own code."""
     with batch() as current:
-        for config in lookup.served_configs().filter(device_id=device_id):
+        without = lookup.served_configs().filter(device_id=device_id, released=None)
+        for config in without.select_for_update(of=("self",), no_key=True):
             # one that is marked, or failed before, is announced as it would be by a worker
             cause = Cause(config.stale_cause) if config.stale_cause else Cause.INPUTS if config.compile_error else None
             current.compile_claimed(config.pk, compiler.Why(cause or Cause.CREATED, config.stale_detail))
@@ -211,6 +213,7 @@ def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device:
     config = _config_of.first(device=device_id)
     _check_key(request.POST, config.device.key if config is not None else None)
     assert config is not None
+    forget_replaced(config, "released", "downloaded")
     return config.device
 
 
@@ -220,7 +223,7 @@ _config_of = Prepared[Config](
         .filter(device=Parameter("device", Device))
         .select_related("device", "device__organization", "released", "downloaded")
         .defer("released__archive", "downloaded__archive")
-        .select_for_update(of=("device", "self"))
+        .select_for_update(of=("device", "self"), no_key=True)
         .order_by()
     )
 )

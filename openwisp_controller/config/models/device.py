@@ -16,12 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 from openwisp_utils.utils import get_random_key
-from openwisp_utils.validators import key_validator
 
 from ..prepared import OneOf, Parameter, Prepared
 from ..settings import settings
 from ..sql import take_turns
-from ..validators import device_name_validator, mac_address_validator
+from ..validators import device_name_validator, key_validator, mac_address_validator
 from .group import DeviceGroup
 from .observed import Observed
 from .organization import OrganizationConfigSettings, OrganizationLimits
