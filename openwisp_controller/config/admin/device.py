@@ -17,7 +17,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 
 from ..models import Device
 from ..settings import settings
-from .base import ControllerAdmin
+from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigInline
 from .tools import DeviceTools
@@ -101,6 +101,19 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
             fields.insert(1, "hardware_id")
         return fields
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        hidden = {"backend_label"} if is_backend_hidden() else set()
+        names = [name for name in super().get_list_display(request) if name not in hidden]
+        return [names[0], "hardware_id", *names[1:]] if settings.HARDWARE_ID_ENABLED else names
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        return [name for name in filters if name != "config__backend" or not is_backend_hidden()]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        added = ("hardware_id",) if settings.HARDWARE_ID_ENABLED else ()
+        return (*super().get_search_fields(request), *added)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
         return bool(allowed) and not (obj is not None and obj.is_deactivated())
@@ -127,8 +140,8 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         return device.backend or "-"
 
     @admin.display(description=_("config status"), ordering="config__status")
-    def status_label(self, device: Device) -> str:
-        return device.status or "-"
+    def status_label(self, device: Device) -> Any:
+        return device.status or (_("deactivated") if device.is_deactivated() else _("unknown"))
 
     @admin.display(description=_("IP address"))
     def ip(self, device: Device) -> str:
