@@ -8,6 +8,8 @@ from typing import Any
 
 import reversion
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -75,7 +77,7 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     readonly_fields = ("id", "last_ip", "created", "modified")
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = (ConfigInline,)
     extensions: tuple[DevicePageExtension, ...] = ()
-    actions = ("activate_devices", "deactivate_devices", "change_group")
+    actions = ("activate_devices", "deactivate_devices", "change_group", "delete_selected")
     multitenant_shared_relations = ["group"]
     fields = (
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
@@ -120,20 +122,33 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
-        return bool(allowed) and (obj is None or obj.is_fully_deactivated())
+        return bool(allowed) and (obj is None or obj.is_deactivated())
+
+    def delete_model(self, request: HttpRequest, obj: Device) -> None:
+        obj.delete(check_deactivated=False)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         for device in queryset:
-            device.delete()
+            device.delete(check_deactivated=False)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        result = super().get_deleted_objects(objs, request)
-        running = [str(device) for device in objs if not device.is_fully_deactivated()]
-        if running:
+        """Refuse active devices, and those being deactivated unless the person acknowledged what that means."""
+        acknowledged = "force_delete" in request.POST or "post" not in request.POST
+        refused = [
+            str(device)
+            for device in objs
+            if not device.is_deactivated() or not (acknowledged or device.is_fully_deactivated())
+        ]
+        if refused:
             raise PermissionDenied(
-                _("The device must be deactivated prior to deletion") + f": {', '.join(running[:10])}"
+                _("The device must be deactivated prior to deletion") + f": {', '.join(refused[:10])}"
             )
-        return result
+        return super().get_deleted_objects(objs, request)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        device = self.get_object(request, unquote(object_id))
+        running = [device] if device is not None and not device.is_fully_deactivated() else []
+        return super().delete_view(request, object_id, {**(extra_context or {}), "running": running})
 
     @admin.display(description=_("backend"))
     def backend_label(self, device: Device) -> str:
@@ -147,6 +162,13 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     def ip(self, device: Device) -> str:
         address = device.management_ip if settings.MANAGEMENT_IP_DEVICE_LIST else None
         return address or device.last_ip or "-"
+
+    @admin.action(description=_("Delete selected devices"), permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Device]) -> Any:
+        answer: Any = delete_selected(self, request, queryset)
+        if answer is not None:
+            answer.context_data["running"] = [device for device in queryset if not device.is_fully_deactivated()]
+        return answer
 
     @admin.action(description=_("Activate selected devices"), permissions=["view"])
     def activate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
