@@ -185,3 +185,12 @@ class TestMoves:
         assert "Take the templates of the former organization out of the group first: mesh" in errors(answer)
         group.templates.remove(Template.objects.get(name="mesh"))
         assert root.post(url("devicegroup_change", group), group_form(group, organization=other.pk)).status_code == 302
+
+
+@pytest.mark.parametrize("model", ["device", "template", "devicegroup"])
+def test_pages_of_new_objects_show_no_key_that_they_do_not_get(root: Client, config: Config, model: str) -> None:
+    instances = {"device": config.device, "template": config.templates.get(), "devicegroup": config.device.group}
+    assert b"field-created" not in root.get(url(f"{model}_add")).content
+    page = root.get(url(f"{model}_change", instances[model])).content
+    assert b"field-created" in page
+    assert b"field-id" in page

@@ -68,6 +68,13 @@ class ReadableJson(admin.options.BaseModelAdmin):
 class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
     """A page limited to the organizations a person manages; what it saves is one change, evaluated once."""
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what a new object does not have yet; the key it would show is not the one it gets."""
+        fields = super().get_fields(request, obj)
+        if obj is not None:
+            return fields
+        return [name for name in fields if name not in ("id", "last_ip", "created", "modified")]
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
