@@ -14,6 +14,7 @@ from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 
 INCOMPLETE = _("Incomplete characters (surrogates) are not allowed.")
 TOO_DEEP = _("The JSON is nested too deeply.")
+TOO_LONG = _("A number in the JSON has too many digits.")
 
 
 def is_complete(value: Any) -> bool:
@@ -50,14 +51,20 @@ class JSONFormField(forms.JSONField):
 
     def to_python(self, value: Any) -> Any:
         try:
-            return super().to_python(value)
+            value = super().to_python(value)
+            complete = is_complete(value)
         except RecursionError:
             raise FormError(TOO_DEEP, code="invalid") from None
+        except ValueError:  # of int(), for thousands of digits
+            raise FormError(TOO_LONG, code="invalid") from None
+        if not complete:
+            raise FormError(INCOMPLETE, code="invalid")
+        return value
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Show again as it was typed what cannot be shown in another way."""
         try:
             value = super().bound_data(data, initial)
-        except RecursionError:
+        except (RecursionError, ValueError):
             return InvalidJSONInput(data)
         return value if isinstance(value, InvalidJSONInput) or is_complete(value) else InvalidJSONInput(data)

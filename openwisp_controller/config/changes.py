@@ -217,6 +217,9 @@ TABLE: tuple[Change, ...] = (
         when="background", also=_template_content,
     ),
     Change("template became default or required", Template, ("default", "required"), also=_template_automatic),
+    Change(
+        "template offered to other devices", Template, ("organization_id", "backend"), also=_template_automatic,
+    ),
     Change("template created", Template, (), also=_template_automatic),
     Change("server or provisioning of a VPN template", Template, ("vpn_id", "auto_cert"), also=_template_of_vpn),
     Change("VPN server created", Vpn, (), also=_vpn_created),

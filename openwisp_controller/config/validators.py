@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -41,12 +42,15 @@ def validate_json_object(value: Any) -> None:
 
 
 def validate_no_nul(value: Any) -> None:
-    """Raise ``ValidationError`` when a text in a JSON value holds what databases refuse: NUL, half characters."""
+    """Raise ``ValidationError`` when a JSON value holds what databases refuse: NUL, half characters, no numbers."""
     if isinstance(value, str):
         if "\x00" in value:
             raise ValidationError(_("Null characters are not allowed."), code="null_characters_not_allowed")
         if not value.isascii() and _SURROGATE.search(value):
             raise ValidationError(_("Incomplete characters (surrogates) are not allowed."), code="surrogate")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValidationError(_("NaN and infinite numbers are not allowed."), code="not_finite")
     elif isinstance(value, dict):
         for name, item in value.items():
             validate_no_nul(name)

@@ -10,7 +10,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from openwisp_controller.config.models import Config, Template
 
 from .. import factories as make
-from .scenarios import OTHER_BACKEND, interface, using
+from .scenarios import OTHER_BACKEND, interface, save, using
 
 pytestmark = pytest.mark.django_db
 CONFUSION = "Shared objects are visible to all organizations and must have unique names to avoid confusion."
@@ -171,3 +171,25 @@ def test_tags_tell_cases_apart(organization: Any) -> None:
     template.tags.add("mesh")
     assert list(Template.objects.filter(tags__name__in=["mesh"])) == [template]
     assert not Template.objects.filter(tags__name__in=["Mesh"])
+
+
+class TestAutomaticTemplatesForOthers:
+    """A template given to all devices that it suits is given to those that it comes to suit."""
+
+    def test_shared_with_other_organizations(self, organization: Any, committing: Any) -> None:
+        config = make.config(make.organization("other"))
+        with committing():
+            template = make.template(organization, "firewall", required=True)
+        assert not config.templates.exists()
+        with committing():
+            save(template, organization=None)
+        assert list(config.templates.all()) == [template]
+
+    def test_made_for_another_backend(self, organization: Any, committing: Any) -> None:
+        config = make.config(organization)
+        with committing():
+            template = make.template(organization, "firewall", default=True, backend="netjsonconfig.OpenWisp")
+        assert not config.templates.exists()
+        with committing():
+            save(template, backend=make.BACKEND)
+        assert list(config.templates.all()) == [template]

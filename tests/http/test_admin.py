@@ -113,7 +113,6 @@ def test_other_pages_open(root: Client, config: Config, page: str) -> None:
     if page == "device":
         config.device.deactivate()
         assert root.get(url("device_change", config.device)).status_code == 200
-        assert root.get(url("device_delete", config.device)).status_code == 403
         assert root.get(url("device_recoverlist")).status_code == 200
     else:
         address = reverse("admin:openwisp_users_organization_change", args=[config.device.organization_id])
@@ -473,6 +472,25 @@ class TestDeactivatedDevice:
         response = operator.post(url("device_delete", config.device), {"post": "yes"})
         assert response.status_code == (302 if fully else 403)
         assert Device.objects.exists() is not fully
+
+    @pytest.mark.parametrize("many", [False, True])
+    def test_deletion_of_what_will_never_be_wiped(self, operator: Client, config: Config, many: bool) -> None:
+        page = url("device_changelist") if many else url("device_delete", config.device)
+        chosen = {"action": "delete_selected", "_selected_action": [str(config.device_id)]} if many else {}
+        confirmed = {**chosen, "post": "yes", "force_delete": "true"}
+        assert operator.post(page, confirmed).status_code == 403, "it is active"
+        config.device.deactivate()
+        response = operator.post(page, chosen) if many else operator.get(page)
+        assert b"Not wiped yet: router." in response.content
+        assert b'name="force_delete"' in response.content
+        assert operator.post(page, {**chosen, "post": "yes"}).status_code == 403
+        assert operator.post(page, confirmed).status_code == 302
+        assert not Device.objects.exists()
+
+    def test_nothing_is_to_be_acknowledged_when_it_is_wiped(self, operator: Client, config: Config) -> None:
+        config.device.deactivate()
+        fresh(config).set_status_deactivated()
+        assert b"force_delete" not in operator.get(url("device_delete", config.device)).content
 
 
 class TestSecrets:

@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
+from ...json_input import JSONFormField
 from ...versions import GuardedVersions
 from ..batch import batch
 from ..models import Template
+from ..settings import settings
 
 
 def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) -> QuerySet[Template]:
@@ -23,6 +25,19 @@ def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) ->
     if user.is_superuser:
         return templates
     return templates.filter(Q(organization__in=user.organizations_managed) | Q(organization=None))
+
+
+def is_backend_hidden() -> bool:
+    """Tell whether backends are neither shown nor asked for: new objects get the default one, if there is any."""
+    return not settings.CONFIG_BACKEND_FIELD_SHOWN and settings.DEFAULT_BACKEND is not None
+
+
+def preselect_backend(form: forms.ModelForm[Any]) -> None:
+    """Let the form of a new object begin with the default backend, also where the form does not ask for it."""
+    if "backend" in form.fields:
+        form.fields["backend"].initial = settings.DEFAULT_BACKEND
+    elif is_backend_hidden():
+        form.instance.backend = settings.DEFAULT_BACKEND
 
 
 class Secret(forms.PasswordInput):
@@ -46,12 +61,19 @@ class ReadableJson(admin.options.BaseModelAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, JSONField):
             size = {"rows": 16, "cols": 90, "spellcheck": "false", "class": "controller-json"}
-            kwargs = {"encoder": IndentedJson, "widget": forms.Textarea(size), **kwargs}
+            kwargs = {"form_class": JSONFormField, "encoder": IndentedJson, "widget": forms.Textarea(size), **kwargs}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
     """A page limited to the organizations a person manages; what it saves is one change, evaluated once."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what a new object does not have yet; the key it would show is not the one it gets."""
+        fields = super().get_fields(request, obj)
+        if obj is not None:
+            return fields
+        return [name for name in fields if name not in ("id", "last_ip", "created", "modified")]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":

@@ -18,6 +18,7 @@ from openwisp_users.models import Organization
 from .. import assignment, context, rendering
 from ..models import Config, DeviceGroup, Template
 from ..settings import settings
+from .base import is_backend_hidden
 
 Row = TypeVar("Row", bound=Model)
 _STARTED = http_date(now().timestamp())
@@ -43,6 +44,8 @@ def relevant_templates(request: HttpRequest, organization: str) -> JsonResponse:
     if not all(_manages(request, owner) for owner in owners):
         raise PermissionDenied
     backend = request.GET.get("backend", "")
+    if is_backend_hidden():
+        backend = config.backend if config is not None else settings.DEFAULT_BACKEND or ""
     usable = Template.objects.usable_by(key, backend)
     if key is None:
         usable = usable.none()
@@ -62,9 +65,15 @@ def default_values(request: HttpRequest) -> JsonResponse:
     """Answer with what templates, in order, define by default, as group and organization override it."""
     try:
         keys = [uuid.UUID(text) for text in request.GET.get("pks", "").split(",") if text]
-        group_key, organization_key = _key(request.GET.get("group")), _key(request.GET.get("organization"))
-    except (ValueError, BadRequest):
+    except ValueError:
         return JsonResponse({"error": "invalid template pks were received"}, status=400)
+    owners = {}
+    for name in ("group", "organization"):
+        try:
+            owners[name] = _key(request.GET.get(name))
+        except BadRequest:
+            return JsonResponse({"error": f"invalid {name} pk was received"}, status=400)
+    group_key, organization_key = owners["group"], owners["organization"]
     found = {template.pk: template for template in Template.objects.filter(pk__in=keys)}
     organizations = {template.organization_id for template in found.values()} - {None}
     group = _found(DeviceGroup.objects.all(), group_key)

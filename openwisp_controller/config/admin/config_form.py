@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import assignment, compiler, context, history
 from ..models import Config
-from ..settings import settings
-from .base import ReadableJson, selectable_templates
+from .base import ReadableJson, is_backend_hidden, preselect_backend, selectable_templates
 
 
 class ConfigForm(forms.ModelForm):
@@ -28,15 +27,15 @@ class ConfigForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.adding = self.instance._state.adding
         if self.adding:
-            self.fields["backend"].initial = settings.DEFAULT_BACKEND
+            preselect_backend(self)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         templates = list(cleaned.get("templates") or ())
         if not self.instance._has_device() or self.instance.device.organization_id is None or self.errors:
             return cleaned
-        for name in ("backend", "config", "context"):
-            setattr(self.instance, name, cleaned.get(name))
+        for name in {"backend", "config", "context"} & cleaned.keys():
+            setattr(self.instance, name, cleaned[name])
         self.instance.normalise()
         if not isinstance(self.instance.config, dict):
             return cleaned  # the model says so
@@ -98,7 +97,7 @@ class ConfigInline(ReadableJson, admin.StackedInline):
             hidden |= {"status", "released_revision", "system_variables", "release_policy"}
         if not super().has_change_permission(request, obj):
             hidden |= {"system_variables", "context"}
-        if not settings.CONFIG_BACKEND_FIELD_SHOWN:
+        if is_backend_hidden():
             hidden.add("backend")
         return [name for name in fields if name not in hidden]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import reversion
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +19,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 
 from ..models import Device
 from ..settings import settings
-from .base import ControllerAdmin
+from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigInline
 from .tools import DeviceTools
@@ -75,7 +77,7 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     readonly_fields = ("id", "last_ip", "created", "modified")
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = (ConfigInline,)
     extensions: tuple[DevicePageExtension, ...] = ()
-    actions = ("activate_devices", "deactivate_devices", "change_group")
+    actions = ("activate_devices", "deactivate_devices", "change_group", "delete_selected")
     multitenant_shared_relations = ["group"]
     fields = (
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
@@ -101,39 +103,72 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
             fields.insert(1, "hardware_id")
         return fields
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        hidden = {"backend_label"} if is_backend_hidden() else set()
+        names = [name for name in super().get_list_display(request) if name not in hidden]
+        return [names[0], "hardware_id", *names[1:]] if settings.HARDWARE_ID_ENABLED else names
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        return [name for name in filters if name != "config__backend" or not is_backend_hidden()]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        added = ("hardware_id",) if settings.HARDWARE_ID_ENABLED else ()
+        return (*super().get_search_fields(request), *added)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
         return bool(allowed) and not (obj is not None and obj.is_deactivated())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
-        return bool(allowed) and (obj is None or obj.is_fully_deactivated())
+        return bool(allowed) and (obj is None or obj.is_deactivated())
+
+    def delete_model(self, request: HttpRequest, obj: Device) -> None:
+        obj.delete(check_deactivated=False)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         for device in queryset:
-            device.delete()
+            device.delete(check_deactivated=False)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        result = super().get_deleted_objects(objs, request)
-        running = [str(device) for device in objs if not device.is_fully_deactivated()]
-        if running:
+        """Refuse active devices, and those being deactivated unless the person acknowledged what that means."""
+        acknowledged = "force_delete" in request.POST or "post" not in request.POST
+        refused = [
+            str(device)
+            for device in objs
+            if not device.is_deactivated() or not (acknowledged or device.is_fully_deactivated())
+        ]
+        if refused:
             raise PermissionDenied(
-                _("The device must be deactivated prior to deletion") + f": {', '.join(running[:10])}"
+                _("The device must be deactivated prior to deletion") + f": {', '.join(refused[:10])}"
             )
-        return result
+        return super().get_deleted_objects(objs, request)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        device = self.get_object(request, unquote(object_id))
+        running = [device] if device is not None and not device.is_fully_deactivated() else []
+        return super().delete_view(request, object_id, {**(extra_context or {}), "running": running})
 
     @admin.display(description=_("backend"))
     def backend_label(self, device: Device) -> str:
         return device.backend or "-"
 
     @admin.display(description=_("config status"), ordering="config__status")
-    def status_label(self, device: Device) -> str:
-        return device.status or "-"
+    def status_label(self, device: Device) -> Any:
+        return device.status or (_("deactivated") if device.is_deactivated() else _("unknown"))
 
     @admin.display(description=_("IP address"))
     def ip(self, device: Device) -> str:
         address = device.management_ip if settings.MANAGEMENT_IP_DEVICE_LIST else None
         return address or device.last_ip or "-"
+
+    @admin.action(description=_("Delete selected devices"), permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Device]) -> Any:
+        answer: Any = delete_selected(self, request, queryset)
+        if answer is not None:
+            answer.context_data["running"] = [device for device in queryset if not device.is_fully_deactivated()]
+        return answer
 
     @admin.action(description=_("Activate selected devices"), permissions=["view"])
     def activate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:

@@ -46,7 +46,7 @@ class DeviceGroupAdmin(ControllerAdmin):
     list_display = ("name", "organization", "created", "modified")
     list_filter = (MultitenantOrgFilter, "created")
     list_select_related = ("organization",)
-    search_fields = ("name", "description")
+    search_fields = ("name", "description", "meta_data")
     readonly_fields = ("id", "created", "modified")
     multitenant_shared_relations = ["templates"]
     fields = ("name", "organization", "description", "templates", "context", "meta_data", "id", "created", "modified")

@@ -12,13 +12,14 @@ from openwisp_utils.admin import AlwaysHasChangedMixin
 
 from ..models import OrganizationConfigSettings, OrganizationLimits
 from ..settings import settings
+from .base import ReadableJson
 
 
 class ConfigSettingsForm(AlwaysHasChangedMixin, forms.ModelForm):
     """Saved with the organization even when nothing was typed, so that devices can enrol."""
 
 
-class ConfigSettingsInline(admin.StackedInline):
+class ConfigSettingsInline(ReadableJson, admin.StackedInline):
     model = OrganizationConfigSettings
     form = ConfigSettingsForm
     extra = 1

@@ -65,6 +65,8 @@ class DeviceTools:
         if not self.may_manage(request) and not (device is None and self._may_add(request)):
             raise PermissionDenied
         form, config_form = self._forms(request, device)
+        if config_form is None:
+            return JsonResponse({"errors": {"__all__": [_("No configuration available")]}}, status=400)
         if form.errors or config_form.errors:
             return JsonResponse({"errors": {**_errors(form), **_errors(config_form)}}, status=400)
         config: Config = config_form.instance
@@ -139,9 +141,7 @@ class DeviceTools:
         formset_class = inline.get_formset(request, device)
         formset = formset_class(request.POST, instance=form.instance, prefix=formset_class.get_default_prefix())
         formset.is_valid()
-        if not formset.forms:
-            raise Http404(_("There is no configuration to preview."))
-        return form, formset.forms[0]
+        return form, formset.forms[0] if formset.forms else None
 
     def _done(self, request: HttpRequest, device: Device, message: str) -> HttpResponse:
         self.message_user(request, message, messages.SUCCESS)

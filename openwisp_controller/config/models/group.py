@@ -56,9 +56,20 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
         super().clean()
         self.normalise()
         self._validate_org_reverse_relation("device_set")
+        self._check_templates()
         check_json("context", self.context)
         check_json("meta_data", self.meta_data, is_object=False)
         try:
             jsonschema.Draft4Validator(settings.DEVICE_GROUP_SCHEMA).validate(self.meta_data)
         except jsonschema.ValidationError as error:
             raise ValidationError({"meta_data": error.message}) from None
+
+    def _check_templates(self) -> None:
+        """Templates of the former organization would stay behind when the group is moved to another one."""
+        if self._state.adding or not self._differs("organization_id"):
+            return
+        foreign = self.templates.exclude(organization=None).exclude(organization_id=self.organization_id)
+        names = list(foreign.values_list("name", flat=True))
+        if names:
+            text = _("Take the templates of the former organization out of the group first: {}")
+            raise ValidationError({"organization": text.format(", ".join(names))})

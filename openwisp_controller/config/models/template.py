@@ -115,7 +115,9 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
     )
     notes = models.TextField(_("notes"), blank=True)
 
-    observed_fields = ("backend", "config", "default_values", "default", "required", "vpn_id", "auto_cert")
+    observed_fields = (
+        "organization_id", "backend", "config", "default_values", "default", "required", "vpn_id", "auto_cert",
+    )  # fmt: skip
     objects = TemplateQuerySet.as_manager()
 
     class Meta:
@@ -200,15 +202,12 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
                 {"backend": _("The backend cannot be changed while devices use this template; clone it instead.")}
             )
         if "organization_id" in replaced and self.organization_id is not None:
-            foreign = self.config_relations.exclude(device__organization_id=self.organization_id)
-            if foreign.exists():
-                raise ValidationError(
-                    {
-                        "organization": _(
-                            "The organization cannot be changed while devices of other organizations use this template."
-                        )
-                    }
-                )
+            if self.config_relations.exclude(device__organization_id=self.organization_id).exists():
+                text = _("The organization cannot be changed while devices of other organizations use this template.")
+                raise ValidationError({"organization": text})
+            if self.device_group_relations.exclude(organization_id=self.organization_id).exists():
+                text = _("The organization cannot be changed while groups of other organizations have this template.")
+                raise ValidationError({"organization": text})
 
     def clone(self, organization_id: uuid.UUID | None = None) -> Template:
         """Save and return a copy that is neither default nor required, named "<name> (Clone)", "(Clone 2)" and so on.
