@@ -191,7 +191,7 @@ async def watch(address: str, session: str, deployed: Deployment) -> list[Any]:
                 await socket.receive(timeout=6)
             await asyncio.to_thread(deployed.shell, COMMANDS.format(text="count 6 every 0.4"))
             while not messages or messages[-1]["data"]["status"] == "in-progress":
-                messages.append(json.loads((await socket.receive(timeout=60)).data))
+                messages.append(json.loads((await socket.receive(timeout=180)).data))
     return messages
 
 
