@@ -10,6 +10,8 @@ import pytest
 from .recorder import SignalRecorder
 from .ssh import SshServers, servers
 
+pytest.register_assert_rewrite("tests.http.protocol")  # before any test imports it, from whichever folder
+
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:

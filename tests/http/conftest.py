@@ -13,8 +13,6 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.http import HttpResponse
 
-pytest.register_assert_rewrite("tests.http.protocol")
-
 
 class ShortPath:
     """Calls the server's WSGI application, with the interface of Django's test client."""
