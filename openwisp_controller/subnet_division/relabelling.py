@@ -22,8 +22,8 @@ def step(job: Job) -> uuid.UUID | None:
     rule = SubnetDivisionRule.objects.filter(pk=job.subject).first()
     if rule is None:
         return None
-    outdated = SubnetDivisionIndex.objects.filter(rule=rule, config__isnull=False)
-    outdated = outdated.exclude(keyword__startswith=f"{rule.label}_subnet")
+    outdated = SubnetDivisionIndex.objects.filter(rule=rule, config__isnull=False, ip_number=None)
+    outdated = outdated.exclude(keyword=_keyword(rule))
     configs = Config.objects.filter(pk__in=outdated.values("config")).select_related("device").order_by("pk")
     chunk = list(configs[: jobs.CHUNK])
     with batch() as current:
@@ -35,10 +35,14 @@ def step(job: Job) -> uuid.UUID | None:
 
 def _rename(rule: SubnetDivisionRule, configs: list[uuid.UUID]) -> None:
     rows = SubnetDivisionIndex.objects.filter(rule=rule, config__in=configs)
-    base = (Value(f"{rule.label}_subnet"), Cast(F("subnet_number"), CharField()))
-    rows.filter(ip_number=None).update(keyword=Concat(*base))
-    rows.filter(ip_number__isnull=False).update(keyword=Concat(*base, Value("_ip"), Cast(F("ip_number"), CharField())))
+    base = _keyword(rule)
+    rows.filter(ip_number=None).update(keyword=base)
+    rows.filter(ip_number__isnull=False).update(keyword=Concat(base, Value("_ip"), Cast(F("ip_number"), CharField())))
     own = SubnetDivisionIndex.objects.filter(subnet=OuterRef("pk"), ip=None, rule=rule)
     Subnet.objects.filter(pk__in=rows.filter(ip=None).values("subnet")).update(
         name=Subquery(own.values("keyword")[:1]), description=f"Automatically generated using {rule.label} rule."
     )
+
+
+def _keyword(rule: SubnetDivisionRule) -> Concat:
+    return Concat(Value(f"{rule.label}_subnet"), Cast(F("subnet_number"), CharField()))

@@ -52,8 +52,13 @@ def step(job: Job) -> uuid.UUID | None:
     from .vpn_addresses import fall_back
 
     rows = SubnetDivisionIndex.objects.filter(rule=None)
-    configs = Config.objects.filter(pk__in=rows.filter(config__isnull=False).values("config"))
-    chunk = list(configs.select_related("device").order_by("pk")[: jobs.CHUNK])
+    # A client whose subnet was deleted by hand before this job ran has no row any more, and no address either.
+    lacking = VpnClient.objects.filter(ip=None, auto_cert=True, vpn__subnet__isnull=False)
+    served = rows.filter(config__isnull=False).values("config").union(lacking.values("config"))
+    configs = Config.objects.filter(pk__in=served).select_related("device").order_by("pk")
+    if job.cursor is not None:
+        configs = configs.filter(pk__gt=job.cursor)
+    chunk = list(configs[: jobs.CHUNK])
     with batch() as current:
         current.lock(config.pk for config in chunk)
         _delete(rows.filter(Q(config__in=chunk) | _ORPHANS))

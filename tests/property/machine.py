@@ -59,11 +59,16 @@ class ControllerMachine(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self.atomic.__exit__(None, None, None)
 
-    @initialize()
-    def world(self) -> None:
+    @initialize(target=devices)
+    def world(self) -> Any:
         self.organizations = [make.organization(secret=f"secret-{n}", context={"x": f"org {n}"}) for n in range(2)]
         self.subnet = make.subnet(None)
         self.servers = [make.vpn(None, kind, subnet=self.subnet).pk for kind in ("Wireguard", "VxlanWireguard")]
+        return multiple(*self.prepare())
+
+    def prepare(self) -> list[Any]:
+        """Create what more there is in the world of a subclass, and return the devices."""
+        return []
 
     # operators
 
@@ -236,6 +241,7 @@ class ControllerMachine(RuleBasedStateMachine):
             assert peers == set(expected)
         for client in VpnClient.objects.select_related("template"):
             assert client.auto_cert == client.template.auto_cert
+        self.check_addresses()
 
     @rule()
     def work_again(self) -> None:
@@ -275,12 +281,10 @@ class ControllerMachine(RuleBasedStateMachine):
             )
             if suits
         }
-        clients = list(VpnClient.objects.select_related("ip"))
+        clients = list(VpnClient.objects.all())
         pending = set(Job.objects.filter(kind=Job.Kind.VPN_TEMPLATE).values_list("subject", flat=True))
         assert {(client.config_id, client.vpn_id) for client in clients} == wanted or pending
-        addresses = [client.ip.ip_address for client in clients if client.ip is not None]
-        assert len(set(addresses)) == len(addresses) == sum(client.auto_cert for client in clients)
-        assert IpAddress.objects.count() == len(addresses) + len(self.servers)
+        self.check_addresses()
 
     @invariant()
     def signals_tell_what_happened(self) -> None:
@@ -304,6 +308,13 @@ class ControllerMachine(RuleBasedStateMachine):
         self.recorder.clear()
 
     # helpers
+
+    def check_addresses(self) -> None:
+        """Clients have one address each, as soon as they are there, and no address belongs to nobody."""
+        clients = VpnClient.objects.select_related("ip")
+        addresses = [client.ip.ip_address for client in clients if client.ip is not None]
+        assert len(set(addresses)) == len(addresses) == sum(client.auto_cert for client in clients)
+        assert IpAddress.objects.count() == len(addresses) + len(self.servers)
 
     def _save(self, model: Any, key: Any, **values: Any) -> None:
         instance = model.objects.filter(pk=key).first()

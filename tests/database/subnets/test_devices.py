@@ -269,8 +269,11 @@ class TestRuleChanges:
         }  # fmt: skip
         assert len(emitted) == 3
 
-    def test_label(self, organization: Any, master: Subnet, committing: Any, recorded: SignalRecorder) -> None:
-        rule = make.division_rule(master, label="MY_LAN")
+    @pytest.mark.parametrize("former", ["MY_LAN", "NEW_subnet2"])
+    def test_label(
+        self, organization: Any, master: Subnet, committing: Any, recorded: SignalRecorder, former: str
+    ) -> None:
+        rule = make.division_rule(master, label=former)
         config = enrol(committing, organization, config=using("NEW_subnet1_ip2"))
         Config.objects.update(status="applied")
         recorded.clear()
@@ -278,7 +281,7 @@ class TestRuleChanges:
             rule.label = "NEW"
             rule.full_clean()
             rule.save()
-        assert not variables(config, "MY_LAN")
+        assert f"{former}_subnet1" not in variables(config, former)
         assert variables(config, "NEW")["NEW_subnet2_ip1"] == "10.0.0.33"
         assert variables(config, "NEW")["NEW_prefixlen"] == "28"
         names = {subnet.name: subnet.description for subnet in Subnet.objects.filter(name__startswith="NEW")}

@@ -139,6 +139,17 @@ def test_deleted_by_hand(master: Subnet, template: Template, committing: Any) ->
     assert address(config) == variables(config)["OW_subnet1_ip1"]
 
 
+def test_deleted_by_hand_before_the_deletion_of_the_rule_was_worked_off(
+    vpn: Vpn, master: Subnet, template: Template, committing: Any
+) -> None:
+    rule = make.division_rule(master, "vpn", number_of_subnets=1)
+    config = enrol(committing, template)
+    with committing():
+        rule.delete()
+        Subnet.objects.get(name="OW_subnet1").delete()
+    assert f"AllowedIPs = {address(config)}/32" in files(vpn)["wg0.conf"]
+
+
 def test_device_moved(committing: Any, organization: Any) -> None:
     """A shared server: the rule of the organization that it joins takes over; without one, the server's subnet."""
     other, third = make.organization(), make.organization()
