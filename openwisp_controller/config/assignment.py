@@ -45,7 +45,8 @@ def initial_templates(config: Config) -> list[Template]:
     device = config.device
     templates = automatic_templates(device.organization_id, config.backend)
     present = {template.pk for template in templates}
-    return templates + [t for t in group_templates(device.group, config.backend) if t.pk not in present]
+    templates += [t for t in group_templates(device.group, config.backend) if t.pk not in present]
+    return _one_per_server(templates)
 
 
 def check_organizations(config: Config, templates: Iterable[Template]) -> None:
@@ -98,6 +99,18 @@ def check_vpn_servers(templates: Iterable[Template]) -> None:
     if lines:
         first_line = _("You cannot select multiple VPN client templates related to the same VPN server.")
         raise ValidationError("\n".join([str(first_line), *lines]))
+
+
+def _one_per_server(templates: Iterable[Template]) -> list[Template]:
+    """Leave out templates of a VPN server of which one before makes the device a client already."""
+    servers: set[uuid.UUID] = set()
+    result = []
+    for template in templates:
+        if template.vpn_id is None or template.vpn_id not in servers:
+            result.append(template)
+        if template.vpn_id is not None:
+            servers.add(template.vpn_id)
+    return result
 
 
 def check_assignable(config: Config, present: Sequence[Template], added: Sequence[Template]) -> None:
@@ -160,10 +173,26 @@ def _apply(configs: Sequence[Config], rule: Rule) -> list[Config]:
     for config_id, template_id in rows.values_list("config_id", "template_id"):
         links[config_id].append(template_id)
     wanted = {config.pk: list(dict.fromkeys(rule(config, list(links[config.pk])))) for config in configs}
+    _drop_rivals(links, wanted)
     changed = [config for config in configs if wanted[config.pk] != links[config.pk]]
     if changed:
         _store(changed, links, wanted)
     return changed
+
+
+def _drop_rivals(before: Mapping[uuid.UUID, list[uuid.UUID]], wanted: dict[uuid.UUID, list[uuid.UUID]]) -> None:
+    """Keep one template for each VPN server: a required one, else the one that was there, else the first."""
+    added = {template for config, keys in wanted.items() for template in keys if template not in before[config]}
+    if not added:
+        return
+    servers = Template.objects.filter(pk__in=added, vpn__isnull=False).values("vpn")
+    clients_of = {each.pk: each for each in Template.objects.filter(vpn__in=servers).only("vpn", "required")}
+    for config, keys in wanted.items():
+        rivals = [clients_of[key] for key in keys if key in clients_of]
+        rivals.sort(key=lambda each: (not each.required, each.pk not in before[config]))
+        dropped = {each.pk for each in rivals} - {each.pk for each in _one_per_server(rivals)}
+        if dropped:
+            wanted[config] = [key for key in keys if key not in dropped]
 
 
 def assign_initially(config: Config, templates: Sequence[Template]) -> None:
@@ -262,7 +291,7 @@ def _after_clearing(config: Config, templates: Iterable[Template]) -> None:
     with batch() as current:
         if not config.is_deactivating_or_deactivated():
             usable = Template.objects.usable_by(config.device.organization_id, config.backend)
-            assign_initially(config, list(usable.filter(required=True).order_by("name")))
+            assign_initially(config, _one_per_server(usable.filter(required=True).order_by("name")))
         current.vpn_clients_follow(config.pk)
         if current.is_set(config):
             current.compile(config, Cause.TEMPLATES)

@@ -54,6 +54,10 @@ class Pending:
         cause = min(self.causes, key=_STRENGTH.index)
         return Why(cause, self.causes[cause], self.author)
 
+    def about_status(self) -> Pending:
+        """The same, with nothing to announce but a new status."""
+        return Pending(self.config, previous_status=self.previous_status)
+
     @property
     def silent(self) -> bool:
         """Nothing about it is announced: it was created in this batch, or got templates from what created it."""
@@ -257,7 +261,8 @@ class Batch:
             if pending.config is not None:
                 _bring_up_to_date(pending.config, outcome.config)
             if not pending.silent:
-                results.append((pending, outcome))
+                quiet = outcome.postponed and not pending.announced_anyway
+                results.append((pending.about_status() if quiet else pending, outcome))
         return results
 
 

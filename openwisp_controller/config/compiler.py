@@ -71,6 +71,8 @@ class Outcome:
     released: bool = False
     """A new revision became available to the device."""
     error: str = ""
+    postponed: bool = False
+    """It lacks a key that is still being made; once that exists, the background compiles it."""
 
     @property
     def status_changed(self) -> bool:
@@ -170,7 +172,7 @@ def compile_configs(
     """
     assigned = assigned or {}
     configs = load(reasons, new=assigned.keys() >= reasons.keys())
-    configs = _without_waiting(configs, reasons)
+    configs, postponed = _postpone_waiting(configs, reasons)
     templates = templates_of(configs, assigned)
     extra = context.provided(configs)
     stacks = Stacks()
@@ -192,17 +194,20 @@ def compile_configs(
         if config.stale_cause != Cause.TEMPLATE or reasons[config.pk].cause == Cause.TEMPLATE:
             config.stale_since, config.stale_cause, config.stale_detail, config.stale_author_id = None, "", "", None
     update_many(Config, _COLUMNS, [[getattr(o.config, name) for name in _COLUMNS] for o, _ in outcomes])
-    return [outcome for outcome, _ in outcomes]
+    return [outcome for outcome, _ in outcomes] + postponed
 
 
-def _without_waiting(configs: list[Loaded], reasons: Mapping[uuid.UUID, Why]) -> list[Loaded]:
-    """Leave out configurations that lack a key which is still being made: marked, they are compiled when it exists."""
+def _postpone_waiting(configs: list[Loaded], reasons: Mapping[uuid.UUID, Why]) -> tuple[list[Loaded], list[Outcome]]:
+    """Mark configurations that lack a key which is still being made; return the others, and what became of these."""
     known = clients.of_configs(configs)
     waiting = [c for c in configs if any(map(credentials.is_waiting, known.get(c.pk, ())))]
+    if not waiting:
+        return configs, []
     for config in waiting:
         why = reasons[config.pk]
         Config.mark_stale(Config.objects.filter(pk=config.pk), why.cause, why.detail)
-    return [config for config in configs if config not in waiting] if waiting else configs
+    postponed = [Outcome(config, previous_status=config.status, postponed=True) for config in waiting]
+    return [config for config in configs if config not in waiting], postponed
 
 
 def release_held(config_id: uuid.UUID, revision: Revision) -> Outcome:

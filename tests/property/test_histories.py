@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from .certifying import CertifyingMachine
 from .dividing import DividingMachine
 from .machine import ControllerMachine
 
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
 STEPS = int(os.environ.get("STEPS", "30"))
-WORLDS = (ControllerMachine, DividingMachine)
+WORLDS = (ControllerMachine, DividingMachine, CertifyingMachine)
 #: The same histories in every run, so that a change fails for what it does; ``make soak`` plays others each time.
 SEED = int(os.environ["SEED"]) if "SEED" in os.environ else None if "HISTORIES" in os.environ else 1
 

@@ -170,8 +170,27 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         if self.vpn is None:
             raise ValidationError({"vpn": _('A VPN must be selected when template type is "VPN"')})
         self._validate_org_relation("vpn")
-        if not self.config:
+        replaced = {} if self._state.adding else self._differs("vpn_id", "auto_cert", "config")
+        if "vpn_id" in replaced:
+            self._check_only_one_of_server()
+        if not self.config or (replaced and "config" not in replaced and self._is_automatic(**replaced)):
             self.config = auto_client.of_server(self.vpn, auto_cert=self.auto_cert, device_backend=self.backend)
+
+    def _check_only_one_of_server(self) -> None:
+        users = type(self)._base_manager.filter(config_relations__templates=self.pk, vpn=self.vpn_id)
+        if users.exclude(pk=self.pk).exists():
+            text = _("Devices that use this template have another template of this VPN server.")
+            raise ValidationError({"vpn": text})
+
+    def _is_automatic(self, vpn_id: Any = None, auto_cert: bool | None = None) -> bool:
+        """Tell whether the configuration is the automatic one for former values, unedited."""
+        from .vpn import Vpn
+
+        former = Vpn.objects.filter(pk=vpn_id).first() if vpn_id is not None else self.vpn
+        if former is None:
+            return False
+        auto_cert = self.auto_cert if auto_cert is None else auto_cert
+        return self.config == auto_client.of_server(former, auto_cert=auto_cert, device_backend=self.backend)
 
     def get_context(self, system: bool = False) -> dict[str, Any]:
         """Return the variables known to the template itself: system-wide ones over its VPN server's over its defaults.

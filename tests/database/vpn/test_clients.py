@@ -275,6 +275,93 @@ class TestAddresses:
         assert files(config)[f"etc/x509/client-{vpn.pk.hex}.pem"] == cert.certificate
 
 
+class TestOneTemplatePerServer:
+    """A device is a client of a server once, in whichever way it comes to a second template."""
+
+    @pytest.fixture
+    def mine(self, vpn: Vpn) -> Template:
+        return make.vpn_template(vpn, name="mine", auto_cert=False)
+
+    def templates_of(self, config: Config) -> list[str]:
+        return [template.name for template in config.ordered_templates()]
+
+    def test_default_template(self, organization: Any, vpn: Vpn, mine: Template) -> None:
+        config, other = make.config(organization, templates=[mine]), make.config(organization)
+        make.vpn_template(vpn, name="everybody", default=True)
+        maintenance.run_jobs()
+        assert self.templates_of(config) == ["mine"]
+        assert not client_of(config, vpn).auto_cert
+        assert self.templates_of(other) == ["everybody"]
+
+    def test_required_template_replaces_others(self, organization: Any, vpn: Vpn, mine: Template) -> None:
+        config = make.config(organization, templates=[make.template(organization, "wifi"), mine])
+        make.vpn_template(vpn, name="everybody", required=True)
+        maintenance.run_jobs()
+        assert self.templates_of(config) == ["everybody", "wifi"]
+        assert client_of(config, vpn).auto_cert
+
+    def test_new_device(self, organization: Any, vpn: Vpn, mine: Template) -> None:
+        for name in ("first", "second"):
+            make.vpn_template(vpn, name=name, default=True)
+        device = make.device(organization, group=make.group(organization, templates=[mine]))
+        assert self.templates_of(device.config) == ["first"]
+
+    def test_template_gets_another_server(self, organization: Any, vpn: Vpn, mine: Template) -> None:
+        second = make.vpn_template(make.vpn(organization, subnet=make.subnet(organization, "10.1.0.0/16")))
+        make.config(organization, templates=[mine, second])
+        second.vpn = vpn
+        with pytest.raises(ValidationError) as caught:
+            second.full_clean()
+        assert caught.value.message_dict == {
+            "vpn": ["Devices that use this template have another template of this VPN server."]
+        }
+
+    def test_group_and_activation(self, organization: Any, vpn: Vpn, mine: Template) -> None:
+        config = make.config(organization, templates=[mine])
+        config.device.group = make.group(organization, templates=[make.vpn_template(vpn, name="group's")])
+        config.device.save()
+        assert self.templates_of(config) == ["mine"]
+        config.device.deactivate()
+        config.templates.add(mine)
+        config.device.activate()
+        assert self.templates_of(config) == ["mine"]
+
+
+class TestTemplateConfiguration:
+    """What nobody edited follows the server and the kind of provisioning that the template is given."""
+
+    def test_another_server(self, organization: Any, template: Template, config: Config, committing: Any) -> None:
+        other = make.vpn(organization, "VxlanWireguard", subnet=make.subnet(organization, "10.1.0.0/16"))
+        with committing():
+            template.vpn = other
+            template.full_clean()
+            template.save()
+        assert f"{{{{ip_address_{other.pk.hex}}}}}" in str(template.config)
+        assert "vxlan0" in files(config)["etc/config/network"]
+        assert not fresh(config).compile_error
+
+    def test_another_kind_of_provisioning(self, organization: Any, committing: Any) -> None:
+        vpn = make.vpn(organization, "OpenVpn")
+        template = make.vpn_template(vpn, auto_cert=False)
+        config = make.config(organization, templates=[template])
+        for auto_cert in (True, False):
+            with committing():
+                template.auto_cert = auto_cert
+                template.full_clean()
+                template.save()
+            assert (f"etc/x509/key-{vpn.pk.hex}.pem" in files(config)) == auto_cert
+
+    def test_an_edited_one_stays(self, organization: Any) -> None:
+        template = make.vpn_template(make.vpn(organization, "OpenVpn"), auto_cert=False)
+        template.config["openvpn"][0]["verb"] = 5
+        template.full_clean()
+        template.save()
+        edited = dict(template.config)
+        template.auto_cert = True
+        template.full_clean()
+        assert template.config == edited
+
+
 class TestManyAtOnce:
     COUNT = 60
 

@@ -12,7 +12,7 @@ from openwisp_controller.config.models import Config, Template, Vpn, VpnClient
 
 from ... import factories as make
 from ...recorder import SignalRecorder
-from ..scenarios import fresh, save
+from ..scenarios import fresh, interface, save
 from .helpers import client_of, files
 
 pytestmark = pytest.mark.django_db
@@ -255,6 +255,28 @@ class TestCertificates:
         assert len(announced(recorded)) == 4
         for config in configs:
             assert client_of(config, vpn).cert.certificate in files(config).values()
+
+    def test_activated_while_the_ca_is_renewed(
+        self, vpn: Vpn, template: Template, recorded: SignalRecorder, committing: Any, monkeypatch: Any
+    ) -> None:
+        """The new status is announced at once, the configuration when the device has its certificate."""
+        with committing():
+            configs = [make.config(vpn.organization, config=interface("eth0")) for _ in range(4)]
+            configs[0].device.deactivate()
+            for config in configs:
+                fresh(config).templates.add(template)
+        with monkeypatch.context() as interrupted, committing():
+            interrupted.setattr("openwisp_controller.pki.tasks.renew_outdated.delay", lambda *args: None)
+            vpn.ca.renew()
+        recorded.clear()
+        with committing():
+            fresh(configs[0]).device.activate()
+        assert recorded.names == ["config_status_changed", "device_activated"]
+        assert recorded.only("config_status_changed").instance.status == "modified"
+        with committing():
+            wakeup.import_string("openwisp_controller.pki.tasks.renew_outdated").delay()
+        assert configs[0].pk in {each.instance.pk for each in recorded.of("config_modified")}
+        assert len(recorded.of("config_status_changed")) == 1
 
     def test_server_gets_another_ca(self, vpn: Vpn, config: Config, recorded: SignalRecorder, committing: Any) -> None:
         former = client_of(config, vpn).cert
