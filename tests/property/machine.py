@@ -53,6 +53,7 @@ class ControllerMachine(RuleBasedStateMachine):
         self.recorder = SignalRecorder().__enter__()
         self.client = Client()
         self.before: dict[Any, tuple[Any, ...]] = {}
+        self.enrolled = 0
 
     def teardown(self) -> None:
         self.recorder.__exit__()
@@ -213,6 +214,17 @@ class ControllerMachine(RuleBasedStateMachine):
         answer = self.client.post(f"/controller/report-status/{device.hex}/", data)
         if status not in ("applied", "error"):
             assert answer.status_code in (403, 404)
+
+    @rule(target=devices, name=NAMES, org=st.integers(0, 1))
+    def enrol(self, name: str, org: int) -> Any:
+        self.enrolled += 1
+        mac = f"02:00:00:00:00:{self.enrolled:02X}"
+        data = {"secret": f"secret-{org}", "name": name, "mac_address": mac, "backend": make.BACKEND}
+        answer = self.client.post("/controller/register/", data)
+        assert answer.status_code in (201, 400)  # the name may be taken
+        if answer.status_code == 400:
+            return multiple()
+        return Device.objects.values_list("pk", flat=True).get(mac_address=mac)
 
     @rule(device=devices, name=NAMES, org=st.integers(0, 1))
     def register_again(self, device: Any, name: str, org: int) -> None:
