@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -67,6 +67,13 @@ class ReadableJson(admin.options.BaseModelAdmin):
 
 class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
     """A page limited to the organizations a person manages; what it saves is one change, evaluated once."""
+
+    labels: ClassVar[dict[str, Any]] = {"id": _("UUID")}
+    """Names of fields on the page, where they differ from those in messages to devices and programs."""
+    save_on_top = True
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, **{"labels": self.labels, **kwargs})
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what a new object does not have yet; the key it would show is not the one it gets."""

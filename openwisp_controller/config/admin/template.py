@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ..models import Template, TemplateTag
 from .base import ControllerAdmin, is_backend_hidden, preselect_backend
+from .clone import clone_templates
 
 _TAG_LIMIT = TemplateTag._meta.get_field("name").max_length or 0
 
@@ -61,19 +62,10 @@ class TemplateAdmin(ControllerAdmin):
         return _without_backend(super().get_list_filter(request))
 
     @admin.action(description=_("Clone selected templates"))
-    def clone_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+    def clone_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> HttpResponse | None:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        for template in queryset:
-            try:
-                template.clone()
-            except ValidationError as error:
-                text = _('"%(template)s" could not be cloned: %(reason)s')
-                reason = "; ".join(error.messages)
-                self.message_user(request, text % {"template": template.name, "reason": reason}, messages.ERROR)
-            else:
-                text = _('"%(template)s" was cloned.')
-                self.message_user(request, text % {"template": template.name}, messages.SUCCESS)
+        return clone_templates(self, request, queryset)
 
 
 def _without_backend(names: Iterable[Any]) -> list[Any]:

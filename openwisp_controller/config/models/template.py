@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from types import EllipsisType
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -209,13 +210,13 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
                 text = _("The organization cannot be changed while groups of other organizations have this template.")
                 raise ValidationError({"organization": text})
 
-    def clone(self, organization_id: uuid.UUID | None = None) -> Template:
+    def clone(self, organization_id: uuid.UUID | EllipsisType | None = ...) -> Template:
         """Save and return a copy that is neither default nor required, named "<name> (Clone)", "(Clone 2)" and so on.
 
         Args:
-            organization_id: the organization that gets the copy; None = the one of the original.
+            organization_id: the organization that gets the copy; None = all share it, left out = the original's.
         """
-        target = organization_id or self.organization_id
+        target = self.organization_id if organization_id is ... else organization_id
         visible = Q(organization_id=target) | Q(organization=None) if target else Q()
         taken = set(Template.objects.filter(visible).values_list("name", flat=True))
         number = 1
