@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     temporary = options.data_dir is None
     directory = Path(tempfile.mkdtemp(prefix="openwisp-controller-demo-")) if temporary else options.data_dir
     os.environ["OPENWISP_DATA_DIR"] = str(directory)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no server behind
     try:
         _show(options)
     except Failed as failure:
@@ -75,9 +77,9 @@ def _show(options: argparse.Namespace) -> None:
             _wait(devices, server, _can_be_reached, "tell their management addresses")
             say("They told where they can be reached over SSH")
             before = fleet.checksums()
-            say(f"Editing the template “{demo_data.WIFI}”: another SSID, channel 11")
             edited = time.monotonic()
-            demo_data.edit_wifi()
+            channel = demo_data.edit_wifi()
+            say(f"Edited the template “{demo_data.WIFI}”: another SSID, channel {channel}")
             _wait(
                 devices,
                 server,

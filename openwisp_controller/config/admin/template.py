@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import taggit.admin
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -34,6 +35,9 @@ class TemplateForm(forms.ModelForm):
             if len(tag) > _TAG_LIMIT:
                 raise ValidationError(_("Tags have at most %(limit)d characters.") % {"limit": _TAG_LIMIT})
         return tags
+
+
+admin.site.unregister(taggit.admin.Tag)  # templates have tags of their own, and nothing else has any
 
 
 @admin.register(Template)
