@@ -21,6 +21,8 @@ from pathlib import Path
 from ..fleet import Fleet, FleetThread, SshOptions
 
 _POLL_INTERVAL = 8.0
+_SEED = 25
+"""Not the one of the command ``fleet``, whose devices would else be taken for those of the demo."""
 _READY_WITHIN = 120.0
 _FOLLOWED_WITHIN = 120.0
 
@@ -66,7 +68,9 @@ def _show(options: argparse.Namespace) -> None:
     with _server(options.host, port) as server:
         _wait_until_ready(url, server)
         say(f"The controller serves at {url}/admin/ (user {scene.username}, password {scene.password})")
-        fleet = Fleet(url, scene.secret, options.devices, interval=_POLL_INTERVAL, name_prefix="router", ssh=ssh)
+        fleet = Fleet(
+            url, scene.secret, options.devices, interval=_POLL_INTERVAL, seed=_SEED, name_prefix="router", ssh=ssh
+        )
         with FleetThread(fleet) as devices:
             say(f"{options.devices} virtual routers enrol and fetch their configuration")
             _wait(
