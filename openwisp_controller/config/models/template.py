@@ -156,8 +156,7 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
-            examples = variables.examples(self.vpn) if self.vpn is not None else {}
-            self.stack().validate(self.config, {**examples, **self.get_context()})
+            self.stack().validate(self.config, self._known())
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
 
@@ -186,6 +185,18 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
     def get_system_context(self) -> dict[str, Any]:
         """Return the variables that the template gets without defining them."""
         return self.get_context(system=True)
+
+    def _known(self) -> dict[str, Any]:
+        examples = variables.examples(self.vpn) if self.vpn is not None else {}
+        return {**examples, **self.get_context()}
+
+    def text(self) -> str:
+        """Return the template rendered on its own, as one text for people; raise ``RenderingError``."""
+        return self.stack().text(self.config, self._known())
+
+    def archive(self) -> bytes:
+        """Return the archive of the template rendered on its own; raise ``RenderingError``."""
+        return self.stack().render(self.config, self._known()).data
 
     def content(self) -> bytes | None:
         """Return the template rendered on its own, or None when it cannot be rendered."""
