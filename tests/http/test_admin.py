@@ -505,6 +505,18 @@ class TestDeactivatedDevice:
             assert "Nothing was deleted, for these devices are active: router. Deactivate them first." in page_after
         assert Device.objects.count() == 2
 
+    @pytest.mark.parametrize("many", [False, True])
+    def test_their_organization_is_kept(self, root: Client, config: Config, many: bool) -> None:
+        owner = config.device.organization
+        name = "admin:openwisp_users_organization_"
+        page = reverse(f"{name}changelist") if many else reverse(f"{name}delete", args=[owner.pk])
+        chosen = {"action": "delete_selected", "_selected_action": [str(owner.pk)]} if many else {}
+        refused = root.post(page, chosen) if many else root.get(page)
+        assert b"Active devices can be deleted by nobody: deactivate them first." in refused.content
+        config.device.deactivate()
+        assert root.post(page, {**chosen, "post": "yes"}).status_code == 302
+        assert not Organization.objects.filter(pk=owner.pk).exists()
+
     def test_nothing_is_to_be_acknowledged_when_it_is_wiped(self, operator: Client, config: Config) -> None:
         config.device.deactivate()
         fresh(config).set_status_deactivated()
