@@ -355,6 +355,13 @@ class TestTenancy:
         operator.post(url("device_changelist"), data)
         assert Device.objects.get(pk=foreign.device_id).is_deactivated() is before
 
+    @pytest.mark.parametrize("model", ["openwisp_users_user", "openwisp_users_organization", "pki_ca"])
+    def test_recovering_other_things_is_too(self, administrator: Client, root: Client, model: str) -> None:
+        assert administrator.get(reverse(f"admin:{model}_recoverlist")).status_code == 403
+        assert b"recoverlink" not in administrator.get(reverse(f"admin:{model}_changelist")).content
+        assert root.get(reverse(f"admin:{model}_recoverlist")).status_code == 200
+        assert b"recoverlink" in root.get(reverse(f"admin:{model}_changelist")).content
+
     def test_recovering_is_for_superusers(self, operator: Client, root: Client, foreign: Config) -> None:
         with reversion.create_revision():
             foreign.device.save()

@@ -70,7 +70,6 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
 
     labels: ClassVar[dict[str, Any]] = {"id": _("UUID")}
     """Names of fields on the page, where they differ from those in messages to devices and programs."""
-    save_on_top = True
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return super().get_form(request, obj, **{"labels": self.labels, **kwargs})
@@ -81,6 +80,13 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
         if obj is not None:
             return fields
         return [name for name in fields if name not in ("id", "last_ip", "created", "modified")]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """Put buttons above the form where there is something to save."""
+        response = super().render_change_form(request, context, *args, **kwargs)
+        shown = response.context_data
+        shown["save_on_top"] = shown["has_change_permission"] or (shown["add"] and shown["has_add_permission"])
+        return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":
