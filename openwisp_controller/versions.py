@@ -18,6 +18,8 @@ _OWNERS = {"device": "device__organization", "organization": "organization", "su
 class GuardedVersions(VersionAdmin):
     """Earlier versions within the organizations that a person manages; deleted objects are for superusers."""
 
+    history_latest_first = True
+
     def recoverlist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self._superusers_only(request)
         return super().recoverlist_view(request, *args, **kwargs)

@@ -11,11 +11,13 @@ class ConfigConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from . import dashboard
         from .settings import settings
 
         settings.verify()
         self._connect()
         self._register_menu()
+        dashboard.register()
         self._register_notifications()
 
     def _connect(self) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 from ..fleet import Fleet, FleetThread, SshOptions
 
 _POLL_INTERVAL = 8.0
+_SEED = 25
+"""Not the one of the command ``fleet``, whose devices would else be taken for those of the demo."""
 _READY_WITHIN = 120.0
 _FOLLOWED_WITHIN = 120.0
 
@@ -36,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     temporary = options.data_dir is None
     directory = Path(tempfile.mkdtemp(prefix="openwisp-controller-demo-")) if temporary else options.data_dir
     os.environ["OPENWISP_DATA_DIR"] = str(directory)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no server behind
     try:
         _show(options)
     except Failed as failure:
@@ -64,7 +68,9 @@ def _show(options: argparse.Namespace) -> None:
     with _server(options.host, port) as server:
         _wait_until_ready(url, server)
         say(f"The controller serves at {url}/admin/ (user {scene.username}, password {scene.password})")
-        fleet = Fleet(url, scene.secret, options.devices, interval=_POLL_INTERVAL, name_prefix="router", ssh=ssh)
+        fleet = Fleet(
+            url, scene.secret, options.devices, interval=_POLL_INTERVAL, seed=_SEED, name_prefix="router", ssh=ssh
+        )
         with FleetThread(fleet) as devices:
             say(f"{options.devices} virtual routers enrol and fetch their configuration")
             _wait(
@@ -75,9 +81,9 @@ def _show(options: argparse.Namespace) -> None:
             _wait(devices, server, _can_be_reached, "tell their management addresses")
             say("They told where they can be reached over SSH")
             before = fleet.checksums()
-            say(f"Editing the template “{demo_data.WIFI}”: another SSID, channel 11")
             edited = time.monotonic()
-            demo_data.edit_wifi()
+            channel = demo_data.edit_wifi()
+            say(f"Edited the template “{demo_data.WIFI}”: another SSID, channel {channel}")
             _wait(
                 devices,
                 server,

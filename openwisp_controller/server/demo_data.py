@@ -12,7 +12,7 @@ from openwisp_users.models import Organization
 
 from ..config.batch import batch
 from ..config.models import DeviceGroup, OrganizationConfigSettings, Template, Vpn
-from ..connection.models import Credentials
+from ..connection.models import Credentials, HostKey
 from ..fleet import SshOptions
 from ..pki.models import Ca
 from ..subnet_division.models import SubnetDivisionRule
@@ -144,10 +144,12 @@ def create(ssh: SshOptions) -> Scene:
     )
     user.set_password(password)
     user.save()
-    organization, created = Organization.objects.get_or_create(slug="city", defaults={"name": "City network"})
+    organization, created = Organization.objects.get_or_create(name="City network")
     if created:
         with batch():
             _populate(organization)
+    else:
+        HostKey.objects.filter(device__organization=organization).delete()  # virtual devices make new ones
     credentials = Credentials.objects.filter(organization=organization).first() or Credentials(
         organization=organization, name="Routers", connector=SSH, auto_add=True
     )
@@ -210,10 +212,12 @@ def _divide_subnet(organization: Organization) -> None:
     rule.save()
 
 
-def edit_wifi() -> None:
-    """Change the Wi-Fi template, as an operator would."""
+def edit_wifi() -> int:
+    """Change name and channel of the Wi-Fi template, as an operator would; return the new channel."""
     template = Template.objects.get(name=WIFI)
-    template.default_values = {**template.default_values, "ssid": "Free City Wi-Fi"}
-    template.config["radios"][0]["channel"] = 11
+    radio = template.config["radios"][0]
+    radio["channel"], ssid = (11, "Free City Wi-Fi") if radio["channel"] == 6 else (6, "City Wi-Fi")
+    template.default_values = {**template.default_values, "ssid": ssid}
     template.full_clean()
     template.save()
+    return int(radio["channel"])

@@ -101,9 +101,10 @@ def prepare_embedded() -> None:
     from django.contrib.auth import get_user_model
 
     if not get_user_model().objects.filter(is_superuser=True).exists():
+        command = sys.argv[0] if sys.argv[0].endswith("openwisp-controller") else "openwisp-controller"
         print(
             "There is no administrator yet. Create one with:\n"
-            f"  OPENWISP_DATA_DIR={environment.data_directory()} openwisp-controller manage createsuperuser",
+            f"  OPENWISP_DATA_DIR={environment.data_directory()} {command} manage createsuperuser",
             flush=True,
         )
 

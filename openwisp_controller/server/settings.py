@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.sites",
     "django.contrib.humanize",
-    "openwisp_utils.admin_theme",
     "openwisp_users.accounts",
     "allauth",
     "allauth.account",
@@ -56,6 +55,7 @@ INSTALLED_APPS = [
     "openwisp_controller.connection",
     "openwisp_controller.subnet_division",
     "openwisp_notifications",
+    "openwisp_utils.admin_theme",  # after all whose pages stand on its own
     "django.contrib.admin",
     "django.forms",
     "sortedm2m",
@@ -120,6 +120,7 @@ TEMPLATES = [
                 "openwisp_utils.admin_theme.context_processor.menu_groups",
                 "openwisp_utils.admin_theme.context_processor.admin_theme_settings",
                 "openwisp_notifications.context_processors.notification_api_settings",
+                "openwisp_controller.server.pages.site_name",
             ],
         },
     }

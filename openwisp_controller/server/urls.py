@@ -23,4 +23,6 @@ urlpatterns = [
     path("", include("openwisp_notifications.urls")),
     path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),
 ]
+handler403 = "openwisp_controller.server.pages.permission_denied"
+handler404 = "openwisp_controller.server.pages.page_not_found"
 handler500 = "openwisp_controller.server.middleware.server_error"

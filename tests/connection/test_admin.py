@@ -187,6 +187,11 @@ class TestMassCommands:
             "input": json.dumps({"command": "uptime"}), "stop_after_failures": "", "notes": "", "device_names": "",
         }  # fmt: skip
 
+    def test_a_new_one_is_empty(self, operator: Client) -> None:
+        page = operator.get(f"{ADMIN}/batchcommand/add/").content
+        assert b'name="input"' in page
+        assert b"null</textarea>" not in page
+
     def test_foreign_devices_cannot_be_named(
         self, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
     ) -> None:

@@ -299,6 +299,13 @@ class TestTenancy:
         response = operator.get(url(f"{page}_changelist"), query, follow=True)
         assert "foreign-" not in response.content.decode().replace('value="foreign"', "")
 
+    def test_devices_with_a_template(self, operator: Client, config: Config, foreign: Config) -> None:
+        make.config(config.device.organization)
+        for template, found in ((config.templates.get(), [config.device]), (foreign.templates.get(), [])):
+            page = operator.get(url("device_changelist"), {"config__templates": str(template.pk)})
+            assert list(page.context["cl"].queryset) == found
+            assert "foreign" not in page.content.decode()
+
     def test_revisions_of_one_device(self, operator: Client, config: Config) -> None:
         another = make.config(config.device.organization)
         page = operator.get(url("revision_changelist"), {"config__id__exact": str(config.pk)})
@@ -347,6 +354,13 @@ class TestTenancy:
         data = {"action": action, "_selected_action": [str(foreign.device_id)], "post": "yes"}
         operator.post(url("device_changelist"), data)
         assert Device.objects.get(pk=foreign.device_id).is_deactivated() is before
+
+    @pytest.mark.parametrize("model", ["openwisp_users_user", "openwisp_users_organization", "pki_ca"])
+    def test_recovering_other_things_is_too(self, administrator: Client, root: Client, model: str) -> None:
+        assert administrator.get(reverse(f"admin:{model}_recoverlist")).status_code == 403
+        assert b"recoverlink" not in administrator.get(reverse(f"admin:{model}_changelist")).content
+        assert root.get(reverse(f"admin:{model}_recoverlist")).status_code == 200
+        assert b"recoverlink" in root.get(reverse(f"admin:{model}_changelist")).content
 
     def test_recovering_is_for_superusers(self, operator: Client, root: Client, foreign: Config) -> None:
         with reversion.create_revision():
@@ -478,7 +492,6 @@ class TestDeactivatedDevice:
         page = url("device_changelist") if many else url("device_delete", config.device)
         chosen = {"action": "delete_selected", "_selected_action": [str(config.device_id)]} if many else {}
         confirmed = {**chosen, "post": "yes", "force_delete": "true"}
-        assert operator.post(page, confirmed).status_code == 403, "it is active"
         config.device.deactivate()
         response = operator.post(page, chosen) if many else operator.get(page)
         assert b"Not wiped yet: router." in response.content
@@ -486,6 +499,30 @@ class TestDeactivatedDevice:
         assert operator.post(page, {**chosen, "post": "yes"}).status_code == 403
         assert operator.post(page, confirmed).status_code == 302
         assert not Device.objects.exists()
+
+    @pytest.mark.parametrize("many", [False, True])
+    def test_active_ones_are_named_and_kept(self, operator: Client, config: Config, many: bool) -> None:
+        idle = make.device(config.device.organization, "idle")
+        idle.deactivate()
+        page = url("device_changelist") if many else url("device_delete", config.device)
+        chosen = {"action": "delete_selected", "_selected_action": [str(config.device_id), str(idle.pk)]}
+        confirmed = {**(chosen if many else {}), "post": "yes", "force_delete": "true"}
+        for form in (chosen if many else {}, confirmed):
+            page_after = operator.post(page, form, follow=True).content.decode()
+            assert "Nothing was deleted, for these devices are active: router. Deactivate them first." in page_after
+        assert Device.objects.count() == 2
+
+    @pytest.mark.parametrize("many", [False, True])
+    def test_their_organization_is_kept(self, root: Client, config: Config, many: bool) -> None:
+        owner = config.device.organization
+        name = "admin:openwisp_users_organization_"
+        page = reverse(f"{name}changelist") if many else reverse(f"{name}delete", args=[owner.pk])
+        chosen = {"action": "delete_selected", "_selected_action": [str(owner.pk)]} if many else {}
+        refused = root.post(page, chosen) if many else root.get(page)
+        assert b"Active devices can be deleted by nobody: deactivate them first." in refused.content
+        config.device.deactivate()
+        assert root.post(page, {**chosen, "post": "yes"}).status_code == 302
+        assert not Organization.objects.filter(pk=owner.pk).exists()
 
     def test_nothing_is_to_be_acknowledged_when_it_is_wiped(self, operator: Client, config: Config) -> None:
         config.device.deactivate()
@@ -524,8 +561,33 @@ class TestOtherActions:
         template = config.templates.get()
         data = {"action": "clone_templates", "_selected_action": [str(template.pk)]}
         response = operator.post(url("template_changelist"), data, follow=True)
-        assert b"&quot;wifi&quot; was cloned." in response.content
+        assert b"&quot;wifi&quot; was cloned: &quot;wifi (Clone)&quot;." in response.content
         assert Template.objects.filter(name="wifi (Clone)", organization=template.organization).exists()
+
+    def test_cloning_into_another_organization(self, operator: Client, config: Config, other: Organization) -> None:
+        template = config.templates.get()
+        Template.objects.filter(pk=template.pk).update(required=True, default=True)
+        OrganizationUser.objects.create(user=User.objects.get(username="operator"), organization=other, is_admin=True)
+        stranger = make.organization("stranger")
+        data = {"action": "clone_templates", "_selected_action": [str(template.pk)]}
+        page = operator.post(url("template_changelist"), data)
+        assert page.status_code == 200
+        offered = page.context["form"].fields["organization"]
+        assert (set(offered.queryset), offered.empty_label) == ({template.organization, other}, None)
+        for chosen in ("", str(stranger.pk), "x"):
+            answer = operator.post(url("template_changelist"), {**data, "apply": "1", "organization": chosen})
+            assert answer.status_code == 200
+        assert Template.objects.count() == 1
+        done = operator.post(url("template_changelist"), {**data, "apply": "1", "organization": str(other.pk)})
+        assert done.status_code == 302
+        clone = Template.objects.get(organization=other)
+        assert (clone.name, clone.default, clone.required) == ("wifi (Clone)", False, False)
+
+    def test_superusers_clone_into_shared_ones(self, root: Client, config: Config) -> None:
+        data = {"action": "clone_templates", "_selected_action": [str(config.templates.get().pk)]}
+        assert b"Shared systemwide" in root.post(url("template_changelist"), data).content
+        assert root.post(url("template_changelist"), {**data, "apply": "1", "organization": ""}).status_code == 302
+        assert Template.objects.get(name="wifi (Clone)").organization is None
 
     def test_cloning_what_is_broken(self, operator: Client, config: Config) -> None:
         Template.objects.update(config={"interfaces": 1})

@@ -91,6 +91,14 @@ def test_the_form_of_an_organization_is_complete(root: Client, config: Config) -
     assert owner.config_settings.context == {"a": "b"}
 
 
+def test_every_error_is_told_once(root: Client, config: Config) -> None:
+    owner = config.device.organization
+    form = organization_form(root, owner, **{"config_settings-0-shared_secret": "a b"})
+    assert errors(root.post(organization_page(owner), form)).count("must not contain spaces") == 1
+    text = errors(post_device(root, config.device, name="no hostname!"))
+    assert text.strip() == "Must be either a valid hostname or mac address."
+
+
 def test_tags_that_are_too_long(root: Client, config: Config) -> None:
     template = config.templates.get()
     answer = root.post(url("template_change", template), template_form(template, tags=f"mesh, {'x' * 101}"))

@@ -213,3 +213,21 @@ class TestChangeGroup:
 def test_pages_cannot_be_framed_by_others(operator: Client) -> None:
     policy = operator.get("/admin/")["Content-Security-Policy"]
     assert policy == "frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+
+
+def test_pages_that_are_not_for_somebody_say_why(operator: Client, config: Config) -> None:
+    page = operator.get(reverse("admin:config_revision_delete", args=[config.released.pk]))  # type: ignore[union-attr]
+    assert page.status_code == 403
+    assert b"the permission that this page needs" in page.content
+    assert b"Network Controller" in page.content
+    missing = operator.get("/admin/config/nothing/")
+    assert (missing.status_code, b"There is no such page." in missing.content) == (404, True)
+    assert b"Network Controller" not in operator.get("/api/v1/nothing/").content
+
+
+def test_notifications_are_on_every_page(operator: Client, config: Config) -> None:
+    for page in (reverse("admin:index"), url("device_change", config.device), "/notifications/preferences/"):
+        content = operator.get(page).content
+        assert b'id="openwisp_notifications"' in content
+        assert b"Network Controller" in content
+    assert b"object-notifications.js" in operator.get(url("device_change", config.device)).content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -68,12 +68,25 @@ class ReadableJson(admin.options.BaseModelAdmin):
 class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
     """A page limited to the organizations a person manages; what it saves is one change, evaluated once."""
 
+    labels: ClassVar[dict[str, Any]] = {"id": _("UUID")}
+    """Names of fields on the page, where they differ from those in messages to devices and programs."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, **{"labels": self.labels, **kwargs})
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what a new object does not have yet; the key it would show is not the one it gets."""
         fields = super().get_fields(request, obj)
         if obj is not None:
             return fields
         return [name for name in fields if name not in ("id", "last_ip", "created", "modified")]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """Put buttons above the form where there is something to save."""
+        response = super().render_change_form(request, context, *args, **kwargs)
+        shown = response.context_data
+        shown["save_on_top"] = shown["has_change_permission"] or (shown["add"] and shown["has_add_permission"])
+        return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from .. import assignment, compiler, context, history
-from ..models import Config
+from ..models import Config, Device
 from .base import ReadableJson, is_backend_hidden, preselect_backend, selectable_templates
 
 
@@ -45,7 +45,7 @@ class ConfigForm(forms.ModelForm):
         except ValidationError as error:
             self.add_error("templates", error)
             return cleaned
-        problem = compiler.check(self.instance, templates)
+        problem = compiler.check(self.instance, templates) if _is_sound(self.instance.device) else None
         if problem is not None:
             self.add_error("config", problem.message)
         return cleaned
@@ -64,6 +64,15 @@ class ConfigForm(forms.ModelForm):
             super()._post_clean()  # type: ignore[misc]
         finally:
             self.instance.check_result = check
+
+
+def _is_sound(device: Device) -> bool:
+    """Tell whether a device's own values are valid; where they are not, its form says so, once."""
+    try:
+        device.clean_fields(exclude={"organization", "group"})
+    except ValidationError:
+        return False
+    return True
 
 
 class ConfigFormSet(forms.BaseInlineFormSet):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
-from ..models import Device
+from ..models import Config, Device
 from ..settings import settings
 from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
@@ -25,12 +26,8 @@ from .config_form import ConfigInline
 from .tools import DeviceTools
 
 
-class GroupFilter(MultitenantRelatedOrgFilter):
-    """Offers the groups of the organizations that a person manages."""
-
-    field_name = "group"
-    parameter_name = "group_id"
-    title = _("group")
+class ManagedFilter(MultitenantRelatedOrgFilter):
+    """Offers objects of the organizations that a person manages."""
 
     def __init__(self, request: HttpRequest, params: Any, *args: Any) -> None:
         self.user: Any = request.user
@@ -38,9 +35,26 @@ class GroupFilter(MultitenantRelatedOrgFilter):
 
     def get_queryset_for_field(self, model: Any, name: str) -> Any:
         """The one that is chosen is shown by name, even when it was chosen by typing its address."""
-        groups = super().get_queryset_for_field(model, name)
-        managed = groups.filter(organization__in=self.user.organizations_managed)
-        return groups if self.user.is_superuser else managed
+        objects = super().get_queryset_for_field(model, name)
+        managed = objects.filter(organization__in=self.user.organizations_managed)
+        return objects if self.user.is_superuser else managed
+
+
+class GroupFilter(ManagedFilter):
+    """Finds the devices of a group."""
+
+    field_name = "group"
+    parameter_name = "group_id"
+    title = _("group")
+
+
+class TemplateFilter(ManagedFilter):
+    """Finds the devices that have a template."""
+
+    field_name = "templates"
+    parameter_name = "config__templates"
+    rel_model = Config
+    title = _("template")
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,16 @@ def extend_device_page(extension: DevicePageExtension) -> None:
 @admin.register(Device)
 class DeviceAdmin(DeviceTools, ControllerAdmin):
     change_form_template = "admin/config/device/change_form.html"
-    list_display = ("name", "organization", "backend_label", "group", "status_label", "ip", "mac_address", "created")
-    list_filter = (MultitenantOrgFilter, "config__status", "config__backend", GroupFilter, "created")
+    labels = {
+        **ControllerAdmin.labels,
+        "mac_address": _("MAC address"), "last_ip": _("Last IP"), "management_ip": _("Management IP"),
+    }  # fmt: skip
+    list_display = (
+        "name", "organization", "backend_label", "group", "status_label", "mac_address", "ip", "created", "modified",
+    )  # fmt: skip
+    list_filter = (
+        "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter, "created",
+    )  # fmt: skip
     list_select_related = ("organization", "group", "config")
     search_fields = ("id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip")
     readonly_fields = ("id", "last_ip", "created", "modified")
@@ -132,21 +154,28 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
             device.delete(check_deactivated=False)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Refuse active devices, and those being deactivated unless the person acknowledged what that means."""
+        """Refuse devices that are being deactivated unless the person acknowledged what that means."""
         acknowledged = "force_delete" in request.POST or "post" not in request.POST
-        refused = [
-            str(device)
-            for device in objs
-            if not device.is_deactivated() or not (acknowledged or device.is_fully_deactivated())
-        ]
+        refused = [str(device) for device in objs if not (acknowledged or device.is_fully_deactivated())]
         if refused:
             raise PermissionDenied(
                 _("The device must be deactivated prior to deletion") + f": {', '.join(refused[:10])}"
             )
         return super().get_deleted_objects(objs, request)
 
+    def _refuses_active(self, request: HttpRequest, devices: Iterable[Device]) -> bool:
+        """Tell the person which of the devices that they want to delete are active, if any."""
+        active = [str(device) for device in devices if not device.is_deactivated()]
+        if active:
+            names = ", ".join(active[:10]) + (" …" if len(active) > 10 else "")
+            text = _("Nothing was deleted, for these devices are active: %s. Deactivate them first.") % names
+            self.message_user(request, text, messages.ERROR)
+        return bool(active)
+
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         device = self.get_object(request, unquote(object_id))
+        if device is not None and self.has_delete_permission(request) and self._refuses_active(request, [device]):
+            return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
         running = [device] if device is not None and not device.is_fully_deactivated() else []
         return super().delete_view(request, object_id, {**(extra_context or {}), "running": running})
 
@@ -165,6 +194,8 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
 
     @admin.action(description=_("Delete selected devices"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Device]) -> Any:
+        if self._refuses_active(request, queryset):
+            return None
         answer: Any = delete_selected(self, request, queryset)
         if answer is not None:
             answer.context_data["running"] = [device for device in queryset if not device.is_fully_deactivated()]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from openwisp_users.admin import OrganizationAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from openwisp_users.admin import OrganizationAdmin, UserAdmin
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
 from ..models import OrganizationConfigSettings, OrganizationLimits
@@ -42,4 +45,16 @@ class LimitsInline(admin.StackedInline):
         return False
 
 
+def _superusers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def guarded(page: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        return view(page, request, *args, **kwargs)
+
+    return guarded
+
+
+for _name in ("recoverlist_view", "recover_view"):  # deleted people of all organizations stand in one list
+    setattr(UserAdmin, _name, _superusers_only(getattr(UserAdmin, _name)))
 OrganizationAdmin.inlines = [*OrganizationAdmin.inlines, ConfigSettingsInline, LimitsInline]  # type: ignore[list-item]

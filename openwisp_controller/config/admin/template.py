@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import taggit.admin
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
+from .. import rendering
 from ..models import Template, TemplateTag
-from .base import ControllerAdmin, is_backend_hidden, preselect_backend
+from .base import is_backend_hidden, preselect_backend
+from .clone import clone_templates
+from .rendered import RenderedAdmin
 
 _TAG_LIMIT = TemplateTag._meta.get_field("name").max_length or 0
 
@@ -35,8 +40,11 @@ class TemplateForm(forms.ModelForm):
         return tags
 
 
+admin.site.unregister(taggit.admin.Tag)  # templates have tags of their own, and nothing else has any
+
+
 @admin.register(Template)
-class TemplateAdmin(ControllerAdmin):
+class TemplateAdmin(RenderedAdmin):
     form = TemplateForm
     change_form_template = "admin/config/template/change_form.html"
     list_display = ("name", "organization", "type", "backend", "default", "required", "created", "modified")
@@ -44,15 +52,35 @@ class TemplateAdmin(ControllerAdmin):
     multitenant_shared_relations = ["vpn"]
     list_select_related = ("organization",)
     search_fields = ("name", "notes")
-    readonly_fields = ("id", "created", "modified")
+    readonly_fields = ("id", "system_variables", "created", "modified")
     actions = ("clone_templates",)
     fields = (
         "name", "organization", "type", "backend", "vpn", "auto_cert", "default", "required", "tags", "default_values",
-        "config", "notes", "id", "created", "modified",
+        "system_variables", "config", "notes", "id", "created", "modified",
     )  # fmt: skip
 
+    def text_of(self, instance: Template) -> str:
+        return instance.text()
+
+    def archive_of(self, instance: Template) -> bytes | None:
+        try:
+            return instance.archive()
+        except rendering.RenderingError as error:
+            raise Http404(error.message) from None
+
+    def may_download(self, request: HttpRequest, instance: Template) -> bool:
+        """Templates have nothing that their pages do not show."""
+        return bool(self.has_view_permission(request, instance))
+
+    @admin.display(description=_("System defined variables"))
+    def system_variables(self, template: Template) -> str:
+        """Show what the template gets without defining it."""
+        shown = {"values": template.get_system_context(), "summary": _("Show")}
+        return render_to_string("admin/config/secrets.html", shown) if shown["values"] else "-"
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return _without_backend(super().get_fields(request, obj))
+        names = super().get_fields(request, obj)
+        return _without_backend(name for name in names if obj is not None or name != "system_variables")
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return _without_backend(super().get_list_display(request))
@@ -61,19 +89,10 @@ class TemplateAdmin(ControllerAdmin):
         return _without_backend(super().get_list_filter(request))
 
     @admin.action(description=_("Clone selected templates"))
-    def clone_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+    def clone_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> HttpResponse | None:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        for template in queryset:
-            try:
-                template.clone()
-            except ValidationError as error:
-                text = _('"%(template)s" could not be cloned: %(reason)s')
-                reason = "; ".join(error.messages)
-                self.message_user(request, text % {"template": template.name, "reason": reason}, messages.ERROR)
-            else:
-                text = _('"%(template)s" was cloned.')
-                self.message_user(request, text % {"template": template.name}, messages.SUCCESS)
+        return clone_templates(self, request, queryset)
 
 
 def _without_backend(names: Iterable[Any]) -> list[Any]:

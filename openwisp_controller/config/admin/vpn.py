@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import path
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
-from .. import rendering
 from ..models import Vpn
 from ..settings import settings
 from ..vpn import servers, zerotier
 from ..vpn.family import Family
-from .base import ControllerAdmin, Secret
+from .base import Secret
+from .rendered import RenderedAdmin
 
 
 class SubnetFilter(MultitenantRelatedOrgFilter):
@@ -63,7 +59,7 @@ class VpnForm(forms.ModelForm):
 
 
 @admin.register(Vpn)
-class VpnAdmin(ControllerAdmin):
+class VpnAdmin(RenderedAdmin):
     form = VpnForm
     change_form_template = "admin/config/vpn/change_form.html"
     list_display = ("name", "organization", "backend", "subnet", "ip", "created", "modified")
@@ -86,15 +82,6 @@ class VpnAdmin(ControllerAdmin):
             return [name for name in fields if name not in self.secrets]
         return [name for name in fields if obj is not None or name not in ("public_key", "state", "system_context")]
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("preview/", view(require_POST(self.preview)), name="config_vpn_preview"),
-            path("download/<uuid:pk>/", view(self.download), name="config_vpn_download"),
-            path("<uuid:pk>/context.json", view(self.variables), name="config_vpn_context"),
-            *super().get_urls(),
-        ]
-
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in ("key", "auth_token"):
             kwargs["widget"] = Secret
@@ -106,46 +93,19 @@ class VpnAdmin(ControllerAdmin):
         reason = _("%(vpn)s is used by devices: unassign its templates from them first")
         return deleted, counts, missing, [*protected, *(reason % {"vpn": vpn} for vpn in used)]
 
-    def preview(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the files that saving the posted form would give, or with the errors of the form, by field."""
-        key = request.POST.get("id")
-        vpn = self._manageable(request, key) if key else None
-        if vpn is None and not self.has_add_permission(request):
-            raise PermissionDenied
-        form = self.get_form(request, vpn, change=vpn is not None)(request.POST, instance=vpn)
+    def text_of(self, instance: Vpn) -> str:
+        return servers.render_text(instance)
+
+    def archive_of(self, instance: Vpn) -> bytes | None:
+        """The archive that the server may fetch."""
+        return bytes(instance.released.archive) if instance.released is not None else None
+
+    def variables_of(self, instance: Vpn) -> dict[str, Any]:
+        """What templates of the server know."""
+        return instance.get_vpn_server_context()
+
+    def before_preview(self, form: VpnForm) -> None:
         form.creates_networks = False
-        if not form.is_valid():
-            errors = {field: [str(message) for message in found] for field, found in form.errors.items()}
-            return JsonResponse({"errors": errors}, status=400)
-        try:
-            text = servers.render_text(form.instance)
-        except rendering.RenderingError as error:
-            return JsonResponse({"errors": {"config": [error.message]}}, status=400)
-        return JsonResponse({"text": text})
-
-    def download(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        """Answer with the archive that the server may fetch."""
-        vpn = self._manageable(request, pk)
-        if vpn.released is None:
-            raise Http404(_("This server has no configuration yet."))
-        return HttpResponse(
-            bytes(vpn.released.archive),
-            content_type="application/octet-stream",
-            headers={"Content-Disposition": content_disposition_header(True, f"{vpn.name}.tar.gz") or "attachment"},
-        )
-
-    def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        """Answer with the variables that templates of the server know."""
-        context = self._manageable(request, pk).get_vpn_server_context()
-        return HttpResponse(json.dumps(context, default=str, ensure_ascii=False), content_type="application/json")
-
-    def _manageable(self, request: HttpRequest, pk: Any) -> Vpn:
-        vpn = self.get_object(request, str(pk))
-        if vpn is None:
-            raise Http404(_("There is no such VPN server, or it belongs to an organization that you do not manage."))
-        if not self.has_change_permission(request, vpn):
-            raise PermissionDenied
-        return vpn
 
     @admin.display(description=_("System defined variables"))
     def system_context(self, vpn: Vpn) -> str:

@@ -30,6 +30,7 @@ class OrganizationConfigSettings(Observed, UUIDModel):
         max_length=32,
         verbose_name=_("shared secret"),
         unique=True,
+        validators=[],  # the field brings its own
         help_text=_("Used by devices of this organization to enrol themselves."),
     )
     context = models.JSONField(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from types import EllipsisType
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -155,8 +156,7 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
-            examples = variables.examples(self.vpn) if self.vpn is not None else {}
-            self.stack().validate(self.config, {**examples, **self.get_context()})
+            self.stack().validate(self.config, self._known())
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
 
@@ -205,6 +205,18 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         """Return the variables that the template gets without defining them."""
         return self.get_context(system=True)
 
+    def _known(self) -> dict[str, Any]:
+        examples = variables.examples(self.vpn) if self.vpn is not None else {}
+        return {**examples, **self.get_context()}
+
+    def text(self) -> str:
+        """Return the template rendered on its own, as one text for people; raise ``RenderingError``."""
+        return self.stack().text(self.config, self._known())
+
+    def archive(self) -> bytes:
+        """Return the archive of the template rendered on its own; raise ``RenderingError``."""
+        return self.stack().render(self.config, self._known()).data
+
     def content(self) -> bytes | None:
         """Return the template rendered on its own, or None when it cannot be rendered."""
         try:
@@ -228,13 +240,13 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
                 text = _("The organization cannot be changed while groups of other organizations have this template.")
                 raise ValidationError({"organization": text})
 
-    def clone(self, organization_id: uuid.UUID | None = None) -> Template:
+    def clone(self, organization_id: uuid.UUID | EllipsisType | None = ...) -> Template:
         """Save and return a copy that is neither default nor required, named "<name> (Clone)", "(Clone 2)" and so on.
 
         Args:
-            organization_id: the organization that gets the copy; None = the one of the original.
+            organization_id: the organization that gets the copy; None = all share it, left out = the original's.
         """
-        target = organization_id or self.organization_id
+        target = self.organization_id if organization_id is ... else organization_id
         visible = Q(organization_id=target) | Q(organization=None) if target else Q()
         taken = set(Template.objects.filter(visible).values_list("name", flat=True))
         number = 1

@@ -78,9 +78,9 @@
     const defaults = (await ask(page.dataset.defaults, parameters)).default_values;
     let shown = row.querySelector(".controller-defaults");
     if (!shown) {
-      shown = document.createElement("pre");
+      shown = document.createElement("div");
       shown.className = "controller-defaults help";
-      row.append(shown);
+      (row.querySelector("div") || row).append(shown);
     }
     const lines = Object.entries(defaults).map(([name, text]) => name + ": " + JSON.stringify(text));
     shown.textContent = lines.length ? [page.dataset.title].concat(lines).join("\n") : "";

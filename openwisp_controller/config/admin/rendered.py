@@ -1,0 +1,105 @@
+"""Pages of what renders on its own, templates and VPN servers: preview before saving, download, variables."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from .. import rendering
+from .base import ControllerAdmin
+
+
+class RenderedAdmin(ControllerAdmin):
+    """Views beside the form. Each looks its object up inside the organizations that the person manages."""
+
+    change_form_template = "admin/config/rendered_form.html"
+
+    def text_of(self, instance: Any) -> str:
+        """Return the files of an object, which may be unsaved, as one text; raise ``RenderingError``."""
+        raise NotImplementedError
+
+    def archive_of(self, instance: Any) -> bytes | None:
+        """Return the archive of a stored object, or None when there is none."""
+        raise NotImplementedError
+
+    def variables_of(self, instance: Any) -> dict[str, Any]:
+        """Return the variables that people may look up."""
+        variables: dict[str, Any] = instance.get_context()
+        return variables
+
+    def may_download(self, request: HttpRequest, instance: Any) -> bool:
+        """Tell whether a person may have the archive and the variables of an object."""
+        return bool(self.has_change_permission(request, instance))
+
+    def before_preview(self, form: Any) -> None:
+        """Keep a form that is only looked at from doing what cannot be undone."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("preview/", view(require_POST(self.preview)), name=self._name("preview")),
+            path("download/<uuid:pk>/", view(self.download), name=self._name("download")),
+            path("<uuid:pk>/context.json", view(self.variables), name=self._name("context")),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        instance = kwargs.get("obj")
+        may_save = self.has_change_permission(request, instance) if instance else self.has_add_permission(request)
+        context["preview_url"] = reverse(f"admin:{self._name('preview')}") if may_save else ""
+        if instance is not None and self.may_download(request, instance):
+            context["download_url"] = reverse(f"admin:{self._name('download')}", args=[instance.pk])
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the files that saving the posted form would give, or with the errors of the form, by field."""
+        key = request.POST.get("id")
+        instance = self._found(request, key) if key else None
+        if not (self.has_change_permission(request, instance) if instance else self.has_add_permission(request)):
+            raise PermissionDenied
+        form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
+        self.before_preview(form)
+        if not form.is_valid():
+            errors = {field: [str(message) for message in found] for field, found in form.errors.items()}
+            return JsonResponse({"errors": errors}, status=400)
+        try:
+            text = self.text_of(form.instance)
+        except rendering.RenderingError as error:
+            return JsonResponse({"errors": {"config": [error.message]}}, status=400)
+        return JsonResponse({"text": text})
+
+    def download(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Answer with the archive."""
+        instance = self._downloadable(request, pk)
+        archive = self.archive_of(instance)
+        if archive is None:
+            raise Http404(_("There is no configuration to download yet."))
+        name = content_disposition_header(True, f"{instance.name}.tar.gz") or "attachment"
+        return HttpResponse(archive, content_type="application/octet-stream", headers={"Content-Disposition": name})
+
+    def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Answer with the variables."""
+        context = self.variables_of(self._downloadable(request, pk))
+        return HttpResponse(json.dumps(context, default=str, ensure_ascii=False), content_type="application/json")
+
+    def _found(self, request: HttpRequest, pk: Any) -> Any:
+        instance = self.get_object(request, str(pk))
+        if instance is None:
+            raise Http404(_("There is no such object, or it belongs to an organization that you do not manage."))
+        return instance
+
+    def _downloadable(self, request: HttpRequest, pk: Any) -> Any:
+        instance = self._found(request, pk)
+        if not self.may_download(request, instance):
+            raise PermissionDenied
+        return instance
+
+    def _name(self, view: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{view}"

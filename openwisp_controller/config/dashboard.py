@@ -1,0 +1,42 @@
+"""What the first page of the administration shows of the devices, each slice leading to the list of its devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from openwisp_utils.admin_theme import register_dashboard_chart
+
+
+def register() -> None:
+    """Register the charts; those of organizations that a person does not manage are not counted."""
+    register_dashboard_chart(
+        1,
+        {
+            **_devices_by(_("Configuration Status"), "config__status"),
+            "colors": {
+                "applied": "#267126",
+                "modified": "#ffb442",
+                "error": "#a72d1d",
+                "deactivating": "#353c44",
+                "deactivated": "#000",
+            },
+            "labels": {
+                "applied": _("applied"),
+                "modified": _("modified"),
+                "error": _("error"),
+                "deactivating": _("deactivating"),
+                "deactivated": _("deactivated"),
+            },
+        },
+    )
+    for position, name, field in (
+        (10, _("Device Models"), "model"),
+        (11, _("Firmware version"), "os"),
+        (12, _("System type"), "system"),
+    ):
+        register_dashboard_chart(position, {**_devices_by(name, field), "labels": {"": _("undefined")}})
+
+
+def _devices_by(name: Any, field: str) -> dict[str, Any]:
+    return {"name": name, "query_params": {"app_label": "config", "model": "device", "group_by": field}}
