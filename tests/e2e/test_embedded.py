@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from ..ssh import PASSWORD, SshServers
 from .processes import Process, environment, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
+
+
+PRODUCTION = {
+    "DATABASE_URL": "postgresql://x@127.0.0.1:1/y",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "SECRET_KEY": "only-for-tests",
+    "ENCRYPTION_KEYS": "only-for-tests-only-for-tests-only-for-tests",
+}
 
 
 @pytest.fixture
@@ -70,11 +79,15 @@ def test_check_names_what_is_missing(env: dict[str, str]) -> None:
         (("web",), {}, "DATABASE_URL is not set"),
         (("check",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "SECRET_KEY is not set"),
         (("manage", "check"), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "SECRET_KEY is not set"),
-        (("serve",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "run `web`, `worker` and `scheduler`"),
+        (("serve",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "run `web`, `live`, `worker` and `scheduler`"),
         (("manage", "check"), {"DATABASE_URL": "mysql://x/y", "SECRET_KEY": "x", "REDIS_URL": "redis://x"}, "'mysql'"),
         (("manage", "check"), {"DATABASE_URL": "postgresql://x/y", "SECRET_KEY": "x"}, "production needs Redis"),
         (("manage", "check"), {"TRUSTED_PROXIES": "two"}, "TRUSTED_PROXIES"),
         (("manage", "check"), {"DEBUG": "perhaps"}, "DEBUG"),
+        (("serve",), {"DJANGO_SETTINGS_MODULE": "not_there"}, "DJANGO_SETTINGS_MODULE is 'not_there'"),
+        (("serve", "--data-dir", "/dev/null/x"), {}, "The data directory /dev/null/x cannot be used"),
+        (("serve", "--host", "no-such-host.invalid"), {}, "cannot listen at no-such-host.invalid"),
+        (("manage", "migrate"), PRODUCTION, "the database is not available: connection"),
     ],
 )
 def test_wrong_settings_are_explained(
@@ -84,6 +97,41 @@ def test_wrong_settings_are_explained(
     assert result.returncode in (1, 2)
     assert message in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_secrets_are_never_made_anew_in_silence(env: dict[str, str], tmp_path: Path) -> None:
+    assert run("manage", "check", env=env).returncode == 0
+    (tmp_path / "data" / "encryption-keys").write_text("")
+    result = run("serve", env=env)
+    assert result.returncode == 2
+    assert "encryption-keys is empty: bring back a copy of it" in result.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_stops_when_told(env: dict[str, str], tmp_path: Path, how: signal.Signals) -> None:
+    port = free_port()
+    server = Process(("serve", "--host", "localhost", "--port", str(port)), env, tmp_path / "log")
+    with running(server):
+        wait_until(lambda: status_of(f"http://localhost:{port}/readyz") == 200, "readiness")
+        assert server.process is not None
+        server.process.send_signal(how)  # to the parent alone, as a supervisor does
+        assert server.process.wait(30) == 0
+        assert status_of(f"http://localhost:{port}/healthz") == 0
+    assert "Traceback" not in server.output
+
+
+def test_a_demo_that_is_stopped_leaves_nothing_behind(env: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    kept = tmp_path / "temporary"
+    kept.mkdir()
+    demo = Process(("demo", "--devices", "1", "--port", str(port)), {**env, "TMPDIR": str(kept)}, tmp_path / "log")
+    with running(demo):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
+        assert demo.process is not None
+        demo.process.send_signal(signal.SIGTERM)
+        assert demo.process.wait(60) == 0
+        assert status_of(f"http://127.0.0.1:{port}/healthz") == 0
+    assert list(kept.iterdir()) == []
 
 
 def test_the_server_survives_a_port_in_use(env: dict[str, str], tmp_path: Path) -> None:
