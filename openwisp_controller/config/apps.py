@@ -10,10 +10,16 @@ class ConfigConfig(AppConfig):
     verbose_name = _("Network Configuration")
     default_auto_field = "django.db.models.BigAutoField"
 
-    def ready(self) -> None:
+    def import_models(self) -> None:
         from .settings import settings
 
-        settings.verify()
+        settings.verify()  # models are made from some of them
+        super().import_models()
+
+    def ready(self) -> None:
+        from . import checks
+
+        checks.register()
         self._connect()
         self._register_menu()
         self._register_notifications()

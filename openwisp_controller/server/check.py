@@ -33,7 +33,7 @@ def findings() -> list[Finding]:
         from .health import CHECKS
     except Exception as error:
         return [*result, Finding("settings", str(error))]
-    return result + [_run(name, check) for name, check in CHECKS.items()]
+    return [*result, *_settings(), *(_run(name, check) for name, check in CHECKS.items())]
 
 
 def report() -> int:
@@ -76,6 +76,18 @@ def _keys() -> Finding:
         if mode & 0o077:
             return Finding("secret key", f"its file can be read by others (mode {mode:o}): chmod 600 it")
     return Finding("secret key")
+
+
+def _settings() -> list[Finding]:
+    """Return what Django's system checks find wrong, and what keeps everybody out."""
+    from django.conf import settings
+
+    from .processes import problems
+
+    wrong = problems()
+    if not settings.ALLOWED_HOSTS and not settings.DEBUG:
+        wrong.append("ALLOWED_HOSTS is not set, so every request of a person is refused: name the server's hosts in it")
+    return [Finding("settings", problem) for problem in wrong] or [Finding("settings")]
 
 
 def _has_key_file() -> bool:

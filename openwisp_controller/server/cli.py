@@ -186,14 +186,14 @@ def _worker(options: argparse.Namespace) -> int:
     from . import processes
 
     _require_production()
-    processes.celery("worker", "--concurrency", str(options.concurrency), "--loglevel", "INFO")
+    processes.celery("worker", "--concurrency", str(options.concurrency))
 
 
 def _scheduler(options: argparse.Namespace) -> int:
     from . import processes
 
     _require_production()
-    processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "INFO", "--pidfile", "")
+    processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "")
 
 
 def _require_production() -> None:
@@ -207,7 +207,10 @@ def _require_production() -> None:
         )
     import django
 
+    from . import processes
+
     django.setup()
+    processes.require_sound_settings()
 
 
 def _manage(arguments: list[str]) -> int:

@@ -105,12 +105,28 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def problems() -> list[str]:
+    """Return the errors that Django's system checks find in the settings."""
+    from django.core import checks
+
+    errors = [message for message in checks.run_checks() if message.is_serious() and not message.is_silenced()]
+    return [f"{error.msg} {error.hint or ''}".strip() for error in errors]
+
+
+def require_sound_settings() -> None:
+    """Raise ``ImproperlyConfigured`` for what would fail later, at some request."""
+    wrong = problems()
+    if wrong:
+        raise ImproperlyConfigured("\n".join(wrong))
+
+
 def prepare_embedded() -> None:
     """Bring the embedded database up to date, and say how to create the first administrator."""
     import django
     from django.core.management import call_command
 
     django.setup()
+    require_sound_settings()
     print(f"Data directory: {environment.data_directory()}", flush=True)
     call_command("migrate", interactive=False, verbosity=0)
     from django.contrib.auth import get_user_model
@@ -124,6 +140,7 @@ def prepare_embedded() -> None:
 
 
 def celery(*arguments: str) -> NoReturn:
-    """Become a Celery process."""
-    command = [sys.executable, "-m", "celery", "-A", "openwisp_controller.server.celery", *arguments]
+    """Become a Celery process, which logs at the level of the others."""
+    level = ("--loglevel", environment.log_level())
+    command = [sys.executable, "-m", "celery", "-A", "openwisp_controller.server.celery", *arguments, *level]
     os.execv(sys.executable, command)

@@ -159,6 +159,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long the broker is away
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION else 2, minimum=1)
@@ -188,6 +189,7 @@ OPENWISP_ADMIN_THEME_LINKS = [
 OPENWISP_ADMIN_SITE_TITLE = OPENWISP_ADMIN_SITE_HEADER = "Network Controller"
 
 LOG_LEVEL = environment.log_level()
+_LIBRARIES = LOG_LEVEL if LOG_LEVEL in ("ERROR", "CRITICAL") else "WARNING"
 LOG_FORMAT = environment.choice("LOG_FORMAT", "json" if PRODUCTION else "text", ("text", "json"))
 LOGGING = {
     "version": 1,
@@ -202,8 +204,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "celery": {"level": "INFO" if PRODUCTION else "WARNING"},
-        "asyncssh": {"level": "WARNING"},
+        "celery": {"level": LOG_LEVEL if PRODUCTION else _LIBRARIES},
+        "asyncssh": {"level": _LIBRARIES},
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
     },
 }

@@ -99,6 +99,22 @@ def test_wrong_settings_are_explained(
     assert "Traceback" not in result.stderr
 
 
+def test_wrong_settings_of_a_module_are_explained(env: dict[str, str], tmp_path: Path) -> None:
+    module = "from openwisp_controller.server.settings import *\n{} = {}\n"
+    (tmp_path / "lost.py").write_text(module.format("OPENWISP_CONNECTORS", "[('no.Such', 'x')]"))
+    (tmp_path / "names.py").write_text(module.format("OPENWISP_CONTROLLER_DEVICE_VERBOSE_NAME", "'Router'"))
+    env["PYTHONPATH"] = str(tmp_path)
+    checked = run("check", env={**env, "DJANGO_SETTINGS_MODULE": "lost"})
+    assert checked.returncode == 1
+    assert "MISSING settings: OPENWISP_CONNECTORS names 'no.Such'" in checked.stdout
+    for name, message in (("lost", "OPENWISP_CONNECTORS names 'no.Such'"), ("names", "must be a pair")):
+        started = run("serve", "--port", str(free_port()), env={**env, "DJANGO_SETTINGS_MODULE": name})
+        assert started.returncode == 2
+        assert started.stderr.startswith("openwisp-controller: OPENWISP_")
+        assert message in started.stderr
+        assert "Traceback" not in started.stderr
+
+
 def test_secrets_are_never_made_anew_in_silence(env: dict[str, str], tmp_path: Path) -> None:
     assert run("manage", "check", env=env).returncode == 0
     (tmp_path / "data" / "encryption-keys").write_text("")

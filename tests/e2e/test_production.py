@@ -39,6 +39,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
         ENCRYPTION_KEYS="only-for-tests-only-for-tests-only-for-tests",
         ALLOWED_HOSTS="127.0.0.1",
         RECONCILE_INTERVAL="3",
+        LOG_LEVEL="WARNING",
         STATIC_ROOT=str(tmp_path / "static"),
         MEDIA_ROOT=str(tmp_path / "media"),
     )
@@ -85,6 +86,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
         wait_until(lambda: f"state {DEVICES} {DEVICES}" in shell(STATE, env), "all devices applied in the database")
     for process in (web, worker, scheduler):
         assert SECRET not in process.output
+        assert '"level": "info"' not in process.output, "LOG_LEVEL is WARNING"
 
 
 def test_a_check_names_a_broker_that_is_away(env: dict[str, str], tmp_path: Path) -> None:
@@ -92,6 +94,9 @@ def test_a_check_names_a_broker_that_is_away(env: dict[str, str], tmp_path: Path
     result = run("check", env={**env, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
     assert result.returncode == 1
     assert "MISSING broker" in result.stdout
+    result = run("check", env={**env, "ALLOWED_HOSTS": ""})
+    assert result.returncode == 1
+    assert "MISSING settings: ALLOWED_HOSTS is not set" in result.stdout
     result = run("check", env={**env, "DATABASE_URL": env["DATABASE_URL"].replace("/e2e_", "/nothing_")})
     assert result.returncode == 1
     assert "MISSING database" in result.stdout
