@@ -6,6 +6,7 @@ import ctypes.util
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import environment
 
@@ -71,10 +72,10 @@ def _keys() -> Finding:
         environment.secret_key()
     except Exception as error:
         return Finding("secret key", str(error))
-    if not environment.is_production():
-        mode = (environment.data_directory() / "secret-key").stat().st_mode & 0o777 if _has_key_file() else 0o600
+    for path in _private_files():
+        mode = path.stat().st_mode & 0o777
         if mode & 0o077:
-            return Finding("secret key", f"its file can be read by others (mode {mode:o}): chmod 600 it")
+            return Finding("secret key", f"{path} can be read by others (mode {mode:o}): chmod 600 it")
     return Finding("secret key")
 
 
@@ -90,8 +91,12 @@ def _settings() -> list[Finding]:
     return [Finding("settings", problem) for problem in wrong] or [Finding("settings")]
 
 
-def _has_key_file() -> bool:
-    return (environment.data_directory() / "secret-key").exists()
+def _private_files() -> list[Path]:
+    """Return what there is of the files of the embedded mode that only the server may read."""
+    if environment.is_production():
+        return []
+    paths = (environment.data_directory() / name for name in ("secret-key", "encryption-keys", "controller.sqlite3"))
+    return [path for path in paths if path.exists()]
 
 
 def _run(name: str, check: Callable[[], None]) -> Finding:

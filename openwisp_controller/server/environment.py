@@ -156,6 +156,16 @@ def generated_secret(name: str) -> str:
     return value
 
 
+def _private_file(name: str) -> str:
+    """Return the path of a file in the data directory, made with mode 0600: it will hold keys of devices."""
+    directory = data_directory()
+    try:
+        os.close(os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise _unusable(directory, error) from None
+    return str(directory / name)
+
+
 def _make_secret(path: Path) -> str:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -224,7 +234,7 @@ def embedded_database() -> dict[str, Any]:
     spatial = spatialite_is_usable()
     return {
         "ENGINE": "django.contrib.gis.db.backends.spatialite" if spatial else "django.db.backends.sqlite3",
-        "NAME": str(data_directory() / "controller.sqlite3"),
+        "NAME": _private_file("controller.sqlite3"),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             # Writers queue up instead of failing half way: what a transaction read cannot change under it.

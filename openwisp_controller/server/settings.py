@@ -71,12 +71,13 @@ INSTALLED_APPS = [
 EXTENDED_APPS = ("django_x509",)
 AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
-LOGIN_PATHS = ("/admin/login/", "/accounts/login/")
+LOGIN_PATHS = ("/admin/login/", "/accounts/login/", "/api/v1/users/token/")
 LOGIN_FAILURES_PER_MINUTE = environment.number("LOGIN_FAILURES_PER_MINUTE", 10, minimum=1)
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 
 MIDDLEWARE = [
+    "openwisp_controller.server.middleware.PeerAddress",
     "openwisp_controller.server.middleware.DatabaseMiddleware",
     "openwisp_controller.server.middleware.BadInputMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -204,6 +205,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        # without the handlers of its own, whose output and mails would hold what devices and people send
+        "django": {"handlers": []},
         "celery": {"level": LOG_LEVEL if PRODUCTION else _LIBRARIES},
         "asyncssh": {"level": _LIBRARIES},
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},

@@ -57,11 +57,11 @@ def test_first_start_prepares_everything(env: dict[str, str], tmp_path: Path) ->
         assert status_of(f"http://127.0.0.1:{port}/controller/checksum/{'0' * 32}/?key={secret}") == 404
     assert "manage createsuperuser" in server.output
     assert secret not in server.output
-    key = tmp_path / "data" / "secret-key"
-    assert key.stat().st_mode & 0o777 == 0o600
+    for name in ("secret-key", "encryption-keys", "controller.sqlite3"):
+        assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_check_names_what_is_missing(env: dict[str, str]) -> None:
+def test_check_names_what_is_missing(env: dict[str, str], tmp_path: Path) -> None:
     before = run("check", env=env)
     assert before.returncode == 1
     assert "MISSING migrations" in before.stdout
@@ -70,6 +70,10 @@ def test_check_names_what_is_missing(env: dict[str, str]) -> None:
     after = run("check", env=env)
     assert after.returncode == 0, after.stdout
     assert "MISSING" not in after.stdout
+    (tmp_path / "data" / "controller.sqlite3").chmod(0o644)
+    exposed = run("check", env=env)
+    assert exposed.returncode == 1
+    assert "controller.sqlite3 can be read by others (mode 644): chmod 600 it" in exposed.stdout
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,8 @@ def test_messages_arguments_tracebacks_and_extras_are_masked() -> None:
     assert entry["message"] == "failed: {'secret': '***'}"
     assert "LookupError: no device with key=***" in entry["error"]
     assert HIDDEN not in logging.Formatter("%(message)s").format(record)
+
+
+def test_nothing_of_django_goes_another_way() -> None:
+    assert all(not logging.getLogger(name).handlers for name in ("django", "django.request", "django.security"))
+    assert logging.getLogger("django.request").propagate
