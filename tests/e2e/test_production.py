@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -58,6 +59,18 @@ def all_applied(fleet: Fleet) -> bool:
     return fleet.summary().applied == DEVICES == len(fleet.checksums())
 
 
+def check_what_browsers_are_told(url: str) -> None:
+    """Cookies go over HTTPS alone and to this site alone; pages are not shown in frames of others."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        (cookie,) = answer.headers.get_all("Set-Cookie")
+        assert cookie.startswith("csrftoken=")
+        assert "; Secure" in cookie
+        assert "; SameSite=Lax" in cookie
+        assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
     assert run("manage", "migrate", "-v0", env=env).returncode == 0
     shell(prepare(SECRET), env)
@@ -68,6 +81,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
     scheduler = Process(("scheduler",), env, tmp_path / "scheduler.log")
     with running(web, worker, scheduler):
         wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness")
+        check_what_browsers_are_told(f"{url}/admin/login/")
         fleet = Fleet(url, SECRET, DEVICES, interval=1.0)
         with FleetThread(fleet) as devices:
             assert devices.wait_for(all_applied, 60), fleet.problems()
