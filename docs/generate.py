@@ -23,7 +23,8 @@ def settings_page() -> str:
         "Django settings of the apps; read each time they are used, except the hardware id field's.",
         "The ready-made server takes its own options from the [environment](environment.md); to set these, write a",
         "module that starts with `from openwisp_controller.server.settings import *` and name it in",
-        "`DJANGO_SETTINGS_MODULE`.",
+        "`DJANGO_SETTINGS_MODULE`. Values that cannot be used are refused at the start, by name;",
+        "`openwisp-controller check` and `openwisp-controller manage check` tell them, too.",
     ]
     for title, group in (
         ("Devices, templates, registration", config_settings),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from typing import Any, Generic, TypeVar, overload
 
+import jsonschema
 from django.conf import settings as django_settings
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 T = TypeVar("T")
 
@@ -19,14 +22,20 @@ class Setting(Generic[T]):
         default: the value when the project does not set it, or a function of the settings group that computes it.
         purpose: one line for the reference page.
         check: returns the reason why a value is unusable, or an empty text.
+        paths: returns the dotted paths in a value, each of which must lead somewhere.
     """
 
     def __init__(
-        self, default: T | Callable[[Any], T], purpose: str, check: Callable[[Any], str] | None = None
+        self,
+        default: T | Callable[[Any], T],
+        purpose: str,
+        check: Callable[[Any], str] | None = None,
+        paths: Callable[[Any], Iterable[str]] = lambda value: (),
     ) -> None:
         self._default = default
         self.purpose = purpose
         self._check = check
+        self._paths = paths
         self.name = ""
 
     def __set_name__(self, owner: type[SettingsGroup], name: str) -> None:
@@ -54,6 +63,17 @@ class Setting(Generic[T]):
         if reason:
             raise ImproperlyConfigured(f"{self.name} {reason}")
 
+    def lost_paths(self, group: SettingsGroup) -> list[checks.CheckMessage]:
+        """Return an error for each dotted path in the value that leads nowhere."""
+        errors: list[checks.CheckMessage] = []
+        for path in self._paths(self.__get__(group, type(group))):
+            try:
+                import_string(path)
+            except Exception as error:
+                text = f"{self.name} names {path!r}, which cannot be imported: {error}"
+                errors.append(checks.Error(text, id="openwisp_controller.E001"))
+        return errors
+
 
 class SettingsGroup:
     """The settings of one app. Subclasses declare ``prefix`` and ``Setting`` attributes."""
@@ -67,6 +87,10 @@ class SettingsGroup:
         """Check every setting of the group; called once when the app starts."""
         for setting in self:
             setting.verify(self)
+
+    def lost_paths(self) -> list[checks.CheckMessage]:
+        """Return an error, for Django's system checks, for each dotted path that leads nowhere."""
+        return [error for setting in self for error in setting.lost_paths(self)]
 
 
 def must_be(kind: type, name: str) -> Callable[[Any], str]:
@@ -89,8 +113,31 @@ def positive(value: Any) -> str:
     return "" if type(value) is int and value > 0 else "must be a whole number above zero."
 
 
+def whole(value: Any) -> str:
+    """Check that ``value`` is a whole number, zero included."""
+    return "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more."
+
+
 def pairs(value: Any) -> str:
     """Check that ``value`` is a non-empty list of (path, label) pairs."""
-    if value and all(isinstance(item, list | tuple) and len(item) == 2 for item in value):
+    if isinstance(value, list | tuple) and value and all(_is_pair(item) for item in value):
         return ""
     return "must be a list of (path, label) pairs."
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str)
+
+
+def paths_of_pairs(value: Any) -> list[str]:
+    """Return the paths of (path, label) pairs."""
+    return [path for path, _label in value]
+
+
+def json_schema(value: Any) -> str:
+    """Check that ``value`` is a JSON schema."""
+    try:
+        jsonschema.Draft4Validator.check_schema(value)
+    except jsonschema.SchemaError as error:
+        return f"is no JSON schema: {error.message}."
+    return ""

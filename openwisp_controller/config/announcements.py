@@ -84,7 +84,7 @@ class Emission:
 
 
 class _Status:
-    """Shows receivers the configuration in the status that the signal speaks of."""
+    """Shows receivers the configuration in the status that the signal speaks of, which is not the stored one."""
 
     def __init__(self, emission: Emission) -> None:
         self.emission = emission
@@ -92,11 +92,16 @@ class _Status:
     def __enter__(self) -> None:
         if self.emission.status is not None:
             self.final: str = self.emission.subject.status  # type: ignore[attr-defined]
-            self.emission.subject.status = self.emission.status  # type: ignore[attr-defined]
+            self._show(self.emission.status)
 
     def __exit__(self, *error: Any) -> None:
         if self.emission.status is not None:
-            self.emission.subject.status = self.final  # type: ignore[attr-defined]
+            self._show(self.final)
+
+    def _show(self, status: str) -> None:
+        config: Any = self.emission.subject
+        config.status = status
+        config._remember(["status"])  # a receiver that saves the configuration leaves the stored status alone
 
 
 def in_order(emissions: Iterable[Emission]) -> list[Emission]:

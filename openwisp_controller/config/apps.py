@@ -10,11 +10,16 @@ class ConfigConfig(AppConfig):
     verbose_name = _("Network Configuration")
     default_auto_field = "django.db.models.BigAutoField"
 
-    def ready(self) -> None:
-        from . import dashboard
+    def import_models(self) -> None:
         from .settings import settings
 
-        settings.verify()
+        settings.verify()  # models are made from some of them
+        super().import_models()
+
+    def ready(self) -> None:
+        from . import checks, dashboard
+
+        checks.register()
         self._connect()
         self._register_menu()
         dashboard.register()

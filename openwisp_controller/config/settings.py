@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..conf import Setting, SettingsGroup, must_be, networks, pairs, positive
+from ..conf import Setting, SettingsGroup, json_schema, must_be, networks, pairs, paths_of_pairs, positive, whole
 
 
 def _first_path(choices: Any) -> str:
@@ -23,6 +27,63 @@ def _hardware_id_defaults(group: ConfigSettings) -> dict[str, Any]:
     }
 
 
+def _names(value: Any) -> str:
+    usable = isinstance(value, list | tuple) and len(value) == 2
+    return "" if usable else "must be a pair: (singular, plural)."
+
+
+def _variables(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"must be a dictionary, not {type(value).__name__}."
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        return f"must hold what JSON knows: {error}."
+    return ""
+
+
+def _field_options(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"must be a dictionary, not {type(value).__name__}."
+    try:
+        models.CharField(**value)
+    except (TypeError, ValueError) as error:
+        return f"holds what is no option of a text field: {error}."
+    return ""
+
+
+def _os_mapping(value: Any) -> str:
+    form = "must have the form {backend: {'>=21.02': [patterns], '<21.02': [patterns]}}"
+    if not isinstance(value, dict) or not all(isinstance(patterns, dict) for patterns in value.values()):
+        return f"{form}."
+    for constraint, patterns in (item for mapping in value.values() for item in mapping.items()):
+        if constraint not in (">=21.02", "<21.02") or not isinstance(patterns, list | tuple):
+            return f"{form}."
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except (TypeError, re.error) as error:
+                return f"holds {pattern!r}, which is no regular expression: {error}."
+    return ""
+
+
+_RETRY_OPTIONS = {
+    "max_retries": lambda value: type(value) is int and value >= 0,
+    "retry_backoff": lambda value: type(value) in (bool, int) and value >= 0,
+    "retry_backoff_max": lambda value: type(value) in (int, float) and value > 0,
+    "retry_jitter": lambda value: type(value) is bool,
+}
+
+
+def _retry_options(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"must be a dictionary, not {type(value).__name__}."
+    for name, given in value.items():
+        if name in _RETRY_OPTIONS and not _RETRY_OPTIONS[name](given):
+            return f"holds {name} = {given!r}, which makes no sense."
+    return ""
+
+
 class ConfigSettings(SettingsGroup):
     """Everything a project may change about devices, templates and registration."""
 
@@ -32,6 +93,7 @@ class ConfigSettings(SettingsGroup):
         (("netjsonconfig.OpenWrt", "OpenWRT"), ("netjsonconfig.OpenWisp", "OpenWISP Firmware 1.x")),
         "Configuration backends offered for devices and templates, as (path, label) pairs.",
         pairs,
+        paths_of_pairs,
     )
     DEFAULT_BACKEND: Setting[str | None] = Setting(
         lambda group: _first_path(group.BACKENDS),
@@ -46,6 +108,7 @@ class ConfigSettings(SettingsGroup):
         ),
         "Backends offered for VPN servers, as (path, label) pairs; the family of a backend is told by its path.",
         pairs,
+        paths_of_pairs,
     )
     DEFAULT_VPN_BACKEND: Setting[str | None] = Setting(
         lambda group: _first_path(group.VPN_BACKENDS), "Backend preselected in forms of VPN servers; None = no choice."
@@ -66,7 +129,7 @@ class ConfigSettings(SettingsGroup):
     API_TASK_RETRY_OPTIONS: Setting[dict[str, Any]] = Setting(
         {"max_retries": 5, "retry_backoff": True, "retry_backoff_max": 600, "retry_jitter": True},
         "How often and how long after each other calls to VPN servers are tried again (times in seconds).",
-        must_be(dict, "a dictionary"),
+        _retry_options,
     )
     OUTGOING_ALLOWED_NETWORKS: Setting[Any] = Setting(
         (),
@@ -83,14 +146,12 @@ class ConfigSettings(SettingsGroup):
     REGISTRATION_SELF_CREATION = Setting(
         True, "Whether enrolment may create devices; False = they must exist already.", must_be(bool, "True or False")
     )
-    CONTEXT: Setting[dict[str, Any]] = Setting(
-        {}, "Configuration variables of the whole system.", must_be(dict, "a dictionary")
-    )
+    CONTEXT: Setting[dict[str, Any]] = Setting({}, "Configuration variables of the whole system.", _variables)
     DEVICE_NAME_UNIQUE = Setting(
         True, "Whether device names are unique in an organization, ignoring case.", must_be(bool, "True or False")
     )
     DEVICE_VERBOSE_NAME: Setting[Any] = Setting(
-        (_("Device"), _("Devices")), "What a device is called, as (singular, plural)."
+        (_("Device"), _("Devices")), "What a device is called, as (singular, plural).", _names
     )
     HARDWARE_ID_ENABLED = Setting(
         False,
@@ -98,7 +159,7 @@ class ConfigSettings(SettingsGroup):
         must_be(bool, "True or False"),
     )
     HARDWARE_ID_OPTIONS: Setting[dict[str, Any]] = Setting(
-        {}, "Options of the hardware id field, merged over its defaults.", must_be(dict, "a dictionary")
+        {}, "Options of the hardware id field, merged over its defaults.", _field_options
     )
     HARDWARE_ID_AS_NAME = Setting(
         True, "Show the hardware id instead of the name where it is enabled.", must_be(bool, "True or False")
@@ -117,12 +178,12 @@ class ConfigSettings(SettingsGroup):
         must_be(bool, "True or False"),
     )
     DEVICE_GROUP_SCHEMA: Setting[dict[str, Any]] = Setting(
-        {"type": "object", "properties": {}}, "JSON schema of the metadata of groups.", must_be(dict, "a dictionary")
+        {"type": "object", "properties": {}}, "JSON schema of the metadata of groups.", json_schema
     )
     DSA_OS_MAPPING: Setting[dict[str, Any]] = Setting(
         {},
         "For custom firmware: backend → {'>=21.02': [patterns], '<21.02': [patterns]} matched against the device's os.",
-        must_be(dict, "a dictionary"),
+        _os_mapping,
     )
     DSA_DEFAULT_FALLBACK = Setting(
         True, "Use the DSA syntax where the device's os is unknown.", must_be(bool, "True or False")
@@ -130,14 +191,23 @@ class ConfigSettings(SettingsGroup):
     TRUSTED_PROXIES = Setting(
         0,
         "How many proxies in front of the server append the peer address to X-Forwarded-For; 0 = ignore the header.",
-        lambda value: "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more.",
+        whole,
     )
     REGISTRATION_FAILURES_PER_MINUTE = Setting(
         60,
         "How many refused enrolments an address may have in a minute before it gets 429; 0 = no limit.",
-        lambda value: "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more.",
+        whole,
     )
     REVISIONS_KEPT = Setting(20, "How many revisions of a configuration are kept, besides those in use.", positive)
+
+    def verify(self) -> None:
+        super().verify()
+        for default, choices in (("DEFAULT_BACKEND", "BACKENDS"), ("DEFAULT_VPN_BACKEND", "VPN_BACKENDS")):
+            offered = paths_of_pairs(getattr(self, choices))
+            if getattr(self, default) not in (None, *offered):
+                raise ImproperlyConfigured(
+                    f"{self.prefix}{default} is none of {self.prefix}{choices}: write one of {', '.join(offered)}."
+                )
 
     @property
     def hardware_id_field_options(self) -> dict[str, Any]:

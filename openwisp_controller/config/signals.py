@@ -7,10 +7,10 @@ What each means, and when it is sent, is in ``docs/reference/signals.md``; which
 from django.dispatch import Signal
 
 checksum_requested = Signal()
-"""Arguments: instance (Device), request. A device asked for its checksum and is about to get it."""
+"""Arguments: instance (Device or Vpn), request. A device or server asked for its checksum and is about to get it."""
 
 config_download_requested = Signal()
-"""Arguments: instance (Device), request. A device asked for its configuration and is about to get it."""
+"""Arguments: instance (Device or Vpn), request. A device or server asked for its archive and is about to get it."""
 
 config_modified = Signal()
 """Arguments: instance (Config), previous_status, action, config (= instance), device."""

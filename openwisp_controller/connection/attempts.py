@@ -56,6 +56,7 @@ def store(attempts: Sequence[Attempt]) -> None:
 def _save(row: DeviceConnection) -> None:
     """Save and announce; a receiver that raises is logged and neither stops the others nor undoes the outcome."""
     fields = ["is_working", "failure_reason", "last_attempt", "modified"]
+    row.announces_robustly = True
     try:
         with transaction.atomic():
             row.save(update_fields=fields)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from typing import Any
 
-from ..conf import Setting, SettingsGroup, must_be, pairs, positive
+from ..conf import Setting, SettingsGroup, json_schema, must_be, pairs, paths_of_pairs, positive
 
 _CONNECTORS = "openwisp_controller.connection.connectors."
 
@@ -31,7 +33,42 @@ def _enabled_commands(value: Any) -> str:
         return 'must be a dictionary such as {"__all__": "*"}.'
     if any(names != "*" and not isinstance(names, list | tuple) for names in value.values()):
         return 'must hold "*" or a list of command names for each organization.'
+    for key in value:
+        if key != "__all__" and not _is_uuid(key):
+            return f"has the key {key!r}: write the UUID of an organization as a text in lower case, or __all__."
     return ""
+
+
+def _is_uuid(key: Any) -> bool:
+    try:
+        return isinstance(key, str) and str(uuid.UUID(key)) == key
+    except ValueError:
+        return False
+
+
+def _user_commands(value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return f"must be a list of (name, dictionary) pairs, not {type(value).__name__}."
+    for item in value:
+        if not isinstance(item, list | tuple) or len(item) != 2 or not isinstance(item[1], dict):
+            return "must be a list of (name, dictionary) pairs."
+        name, command = item
+        missing = [key for key in ("label", "schema", "callable") if key not in command]
+        if missing:
+            return f"lacks {', '.join(missing)} in the command {name}."
+        reason = json_schema(command["schema"]) if command["schema"] is not None else ""
+        if reason:
+            return f"has a command {name} whose schema {reason}"
+    return ""
+
+
+def _paths_of_commands(value: Any) -> Iterable[str]:
+    return (command["callable"] for _name, command in value if isinstance(command["callable"], str))
+
+
+def _origin(value: Any) -> str:
+    usable = value is None or (isinstance(value, str) and value.startswith(("http://", "https://")))
+    return "" if usable else "must be an origin such as https://controller.example.org."
 
 
 class ConnectionSettings(SettingsGroup):
@@ -47,12 +84,14 @@ class ConnectionSettings(SettingsGroup):
         ),
         "Kinds of credentials, as (path of the connector class, label) pairs.",
         pairs,
+        paths_of_pairs,
     )
     UPDATE_STRATEGIES: Setting[Any] = Setting(
         ((f"{_CONNECTORS}openwrt.ssh.OpenWrt", "OpenWRT SSH"),
          (f"{_CONNECTORS}openwrt.ssh.OpenWisp1", "OpenWISP 1.x SSH")),
         "Ways of telling a device to fetch its configuration, as (path of the connector class, label) pairs.",
         pairs,
+        paths_of_pairs,
     )  # fmt: skip
     CONFIG_UPDATE_MAPPING: Setting[dict[str, str]] = Setting(
         {
@@ -61,6 +100,7 @@ class ConnectionSettings(SettingsGroup):
         },
         "Update strategy of a connection that names none, by the backend of the device's configuration.",
         must_be(dict, "a dictionary"),
+        lambda value: value.values(),
     )
     SSH_CONNECTION_TIMEOUT = Setting(5, "Seconds to wait for the TCP connection to a device.", _number)
     SSH_BANNER_TIMEOUT = Setting(60, "Seconds to wait for a device's SSH banner and key exchange.", _number)
@@ -100,7 +140,8 @@ class ConnectionSettings(SettingsGroup):
     CONTROLLER_USER_COMMANDS: Setting[Any] = Setting(
         [],
         "Further commands, as (name, dictionary with `label`, `schema` and `callable`) pairs.",
-        must_be((list, tuple), "a list of (name, dictionary) pairs"),  # type: ignore[arg-type]
+        _user_commands,
+        _paths_of_commands,
     )
     CONTROLLER_ORGANIZATION_ENABLED_COMMANDS: Setting[dict[str, Any]] = Setting(
         {"__all__": "*"},
@@ -108,7 +149,7 @@ class ConnectionSettings(SettingsGroup):
         _enabled_commands,
     )
     CONTROLLER_API_HOST: Setting[str | None] = Setting(
-        None, "Origin at which the administration finds REST API and WebSockets; None = its own."
+        None, "Origin at which the administration finds REST API and WebSockets; None = its own.", _origin
     )
     CONTROLLER_ENCRYPTION_KEYS: Setting[Any] = Setting(
         (),

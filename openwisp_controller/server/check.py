@@ -6,6 +6,7 @@ import ctypes.util
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import environment
 
@@ -33,7 +34,7 @@ def findings() -> list[Finding]:
         from .health import CHECKS
     except Exception as error:
         return [*result, Finding("settings", str(error))]
-    return result + [_run(name, check) for name, check in CHECKS.items()]
+    return [*result, *_settings(), *(_run(name, check) for name, check in CHECKS.items())]
 
 
 def report() -> int:
@@ -71,15 +72,31 @@ def _keys() -> Finding:
         environment.secret_key()
     except Exception as error:
         return Finding("secret key", str(error))
-    if not environment.is_production():
-        mode = (environment.data_directory() / "secret-key").stat().st_mode & 0o777 if _has_key_file() else 0o600
+    for path in _private_files():
+        mode = path.stat().st_mode & 0o777
         if mode & 0o077:
-            return Finding("secret key", f"its file can be read by others (mode {mode:o}): chmod 600 it")
+            return Finding("secret key", f"{path} can be read by others (mode {mode:o}): chmod 600 it")
     return Finding("secret key")
 
 
-def _has_key_file() -> bool:
-    return (environment.data_directory() / "secret-key").exists()
+def _settings() -> list[Finding]:
+    """Return what Django's system checks find wrong, and what keeps everybody out."""
+    from django.conf import settings
+
+    from .processes import problems
+
+    wrong = problems()
+    if not settings.ALLOWED_HOSTS and not settings.DEBUG:
+        wrong.append("ALLOWED_HOSTS is not set, so every request of a person is refused: name the server's hosts in it")
+    return [Finding("settings", problem) for problem in wrong] or [Finding("settings")]
+
+
+def _private_files() -> list[Path]:
+    """Return what there is of the files of the embedded mode that only the server may read."""
+    if environment.is_production():
+        return []
+    paths = (environment.data_directory() / name for name in ("secret-key", "encryption-keys", "controller.sqlite3"))
+    return [path for path in paths if path.exists()]
 
 
 def _run(name: str, check: Callable[[], None]) -> Finding:

@@ -29,16 +29,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(run: Callable[[], int]) -> int:
-    """Turn wrong settings into one clear line."""
+    """Turn wrong settings, and a database that is away, into one clear line."""
     from django.core.exceptions import ImproperlyConfigured
+    from django.db import OperationalError
 
     try:
         return run()
     except ImproperlyConfigured as error:
-        print(f"openwisp-controller: {error}", file=sys.stderr)
-        return 2
+        return _refuse(error, 2)
+    except ModuleNotFoundError as error:
+        module = os.environ["DJANGO_SETTINGS_MODULE"]
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        return _refuse(f"DJANGO_SETTINGS_MODULE is {module!r}, which cannot be imported: {error}", 2)
+    except OperationalError as error:
+        if "--traceback" in sys.argv:
+            raise
+        return _refuse(f"the database is not available: {str(error).strip()}", 1)
     except KeyboardInterrupt:
         return 130
+
+
+def _refuse(reason: object, status: int) -> int:
+    print(f"openwisp-controller: {reason}", file=sys.stderr)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,17 +115,24 @@ def _add_data_directory(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
 
 
 def _port(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if not 0 < value < 65536:
         raise argparse.ArgumentTypeError("must be between 1 and 65535")
     return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -119,13 +140,14 @@ def _serve(options: argparse.Namespace) -> int:
 
     if environment.is_production():
         print(
-            "openwisp-controller: DATABASE_URL is set, so this is production: run `web`, `worker` and `scheduler`"
-            " instead of `serve`.",
+            "openwisp-controller: DATABASE_URL is set, so this is production: run `web`, `live`, `worker` and"
+            " `scheduler` instead of `serve`.",
             file=sys.stderr,
         )
         return 2
+    processes.address_of(options.host, options.port)
     processes.prepare_embedded()
-    print(f"Serving at http://{options.host}:{options.port}/admin/", flush=True)
+    print(f"Serving at {processes.url(options.host, options.port)}/admin/", flush=True)
     processes.serve_websockets(
         "openwisp_controller.server.embedded:application",
         options.host,
@@ -164,14 +186,14 @@ def _worker(options: argparse.Namespace) -> int:
     from . import processes
 
     _require_production()
-    processes.celery("worker", "--concurrency", str(options.concurrency), "--loglevel", "INFO")
+    processes.celery("worker", "--concurrency", str(options.concurrency))
 
 
 def _scheduler(options: argparse.Namespace) -> int:
     from . import processes
 
     _require_production()
-    processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "INFO", "--pidfile", "")
+    processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "")
 
 
 def _require_production() -> None:
@@ -185,7 +207,10 @@ def _require_production() -> None:
         )
     import django
 
+    from . import processes
+
     django.setup()
+    processes.require_sound_settings()
 
 
 def _manage(arguments: list[str]) -> int:

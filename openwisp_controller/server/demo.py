@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..fleet import Fleet, FleetThread, SshOptions
+from .processes import url as address_for_people
 
 _POLL_INTERVAL = 8.0
 _SEED = 25
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     temporary = options.data_dir is None
     directory = Path(tempfile.mkdtemp(prefix="openwisp-controller-demo-")) if temporary else options.data_dir
     os.environ["OPENWISP_DATA_DIR"] = str(directory)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no server behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped politely is like Ctrl-C
     try:
         _show(options)
     except Failed as failure:
@@ -64,7 +65,7 @@ def _show(options: argparse.Namespace) -> None:
     ssh = SshOptions(port=_free_port("127.77.0.1", 2222), password=secrets.token_urlsafe(12))
     scene = demo_data.create(ssh)
     port = _free_port(options.host, options.port)
-    url = f"http://{options.host}:{port}"
+    url = address_for_people(options.host, port)
     with _server(options.host, port) as server:
         _wait_until_ready(url, server)
         say(f"The controller serves at {url}/admin/ (user {scene.username}, password {scene.password})")
@@ -136,8 +137,9 @@ def _migrate() -> None:
 
 
 def _free_port(host: str, wanted: int) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in (wanted, 0):
-        with socket.socket() as probe:
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))

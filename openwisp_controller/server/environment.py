@@ -10,13 +10,17 @@ import ctypes.util
 import os
 import secrets
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
 POSTGRESQL_SCHEMES = {"postgres", "postgresql", "postgis"}
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_POSTGRESQL_EXAMPLE = "write postgresql://user:password@host:5432/name"
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -50,25 +54,120 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def choice(name: str, default: str, allowed: Collection[str]) -> str:
+    """Read the environment variable ``name``, which must be one of ``allowed``."""
+    value = os.environ.get(name) or default
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} is {value!r}: write one of {', '.join(allowed)}.")
+    return value
+
+
+def log_level() -> str:
+    """Read ``LOG_LEVEL``, in capitals or not."""
+    level = (os.environ.get("LOG_LEVEL") or "INFO").upper()
+    if level not in LOG_LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL is {level!r}: write one of {', '.join(LOG_LEVELS)}.")
+    return level
+
+
+def time_zone() -> str:
+    """Read the name of a time zone from ``TIME_ZONE``."""
+    name = os.environ.get("TIME_ZONE") or "UTC"
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, no name, a directory
+        raise ImproperlyConfigured(f"TIME_ZONE is {name!r}: write a name such as Europe/Rome.") from None
+    return name
+
+
+def origins(name: str) -> list[str]:
+    """Read a comma separated list of origins, with their schemes, from the environment variable ``name``."""
+    result = words(name)
+    for origin in result:
+        if "://" not in origin:
+            raise ImproperlyConfigured(f"{name} holds {origin!r}: write origins such as https://{origin}.")
+    return result
+
+
+def redis_url() -> str:
+    """Read the address of Redis from ``REDIS_URL``; empty without one."""
+    url = os.environ.get("REDIS_URL", "")
+    if url and not url.startswith(("redis://", "rediss://")):
+        raise ImproperlyConfigured("REDIS_URL must start with redis:// or rediss://: write redis://host:6379/0")
+    return url
+
+
+def directory(name: str, default: str) -> str:
+    """Return the directory that the environment variable ``name`` gives, made on first use; empty for none."""
+    path = os.environ.get(name) or default
+    try:
+        if path:
+            os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name} is {path!r}, which cannot be used: {error.strerror}.") from None
+    return path
+
+
 def is_production() -> bool:
     """Tell whether a database server is configured, which is what makes a deployment "production"."""
     return bool(os.environ.get("DATABASE_URL"))
 
 
 def data_directory() -> Path:
-    """Return the directory of the embedded mode (``OPENWISP_DATA_DIR``), made on first use."""
+    """Return the directory of the embedded mode (``OPENWISP_DATA_DIR``), made on first use.
+
+    Raises:
+        ImproperlyConfigured: when it cannot be made.
+    """
     path = Path(os.environ.get("OPENWISP_DATA_DIR") or Path.home() / ".local/share/openwisp-controller")
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(path, error) from None
     return path
 
 
+def _unusable(path: Path, error: OSError) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"The data directory {path} cannot be used: {error.strerror}. Name another one with OPENWISP_DATA_DIR."
+    )
+
+
 def generated_secret(name: str) -> str:
-    """Return the secret kept in the file ``name`` of the data directory, making it (mode 0600) the first time."""
-    path = data_directory() / name
+    """Return the secret kept in the file ``name`` of the data directory, making it (mode 0600) the first time.
+
+    Raises:
+        ImproperlyConfigured: when the file can be neither read nor made, or is empty.
+    """
+    directory = data_directory()
+    path = directory / name
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        return _make_secret(path)
     except FileExistsError:
-        return path.read_text().strip()
+        pass
+    except OSError as error:
+        raise _unusable(directory, error) from None
+    try:
+        value = path.read_text().strip()
+    except OSError as error:
+        raise _unusable(directory, error) from None
+    if not value:
+        raise ImproperlyConfigured(f"{path} is empty: bring back a copy of it, or delete it to get a new one.")
+    return value
+
+
+def _private_file(name: str) -> str:
+    """Return the path of a file in the data directory, made with mode 0600: it will hold keys of devices."""
+    directory = data_directory()
+    try:
+        os.close(os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise _unusable(directory, error) from None
+    return str(directory / name)
+
+
+def _make_secret(path: Path) -> str:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         value = secrets.token_urlsafe(50)
         file.write(value)
@@ -135,7 +234,7 @@ def embedded_database() -> dict[str, Any]:
     spatial = spatialite_is_usable()
     return {
         "ENGINE": "django.contrib.gis.db.backends.spatialite" if spatial else "django.db.backends.sqlite3",
-        "NAME": str(data_directory() / "controller.sqlite3"),
+        "NAME": _private_file("controller.sqlite3"),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             # Writers queue up instead of failing half way: what a transaction read cannot change under it.
@@ -156,16 +255,18 @@ def database_from_url(url: str) -> dict[str, Any]:
         url: ``postgresql://user:password@host:port/name?option=value``; options go to libpq.
 
     Raises:
-        ImproperlyConfigured: when the scheme is another one or the database name is missing.
+        ImproperlyConfigured: when the scheme is another one, the database name is missing, or it is no URL at all.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL makes no sense ({error}): {_POSTGRESQL_EXAMPLE}") from None
     if parts.scheme not in POSTGRESQL_SCHEMES:
-        raise ImproperlyConfigured(
-            f"DATABASE_URL starts with {parts.scheme!r}: write postgresql://user:password@host:5432/name"
-        )
+        raise ImproperlyConfigured(f"DATABASE_URL starts with {parts.scheme!r}: {_POSTGRESQL_EXAMPLE}")
     name = unquote(parts.path.lstrip("/"))
     if not name:
-        raise ImproperlyConfigured("DATABASE_URL names no database: write postgresql://user:password@host:5432/name")
+        raise ImproperlyConfigured(f"DATABASE_URL names no database: {_POSTGRESQL_EXAMPLE}")
     return {
         "ENGINE": (
             "django.contrib.gis.db.backends.postgis" if gdal_is_installed() else "django.db.backends.postgresql"
@@ -174,7 +275,7 @@ def database_from_url(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "CONN_MAX_AGE": None,
         "OPTIONS": dict(parse_qsl(parts.query)),
     }

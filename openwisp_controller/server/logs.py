@@ -7,14 +7,22 @@ import logging
 import re
 from datetime import UTC, datetime
 
-#: ``key=…``, ``secret=…`` and relatives in query strings, form bodies and messages.
-_SECRET = re.compile(r"(?i)\b((?:shared_)?secret|key|token|auth_token|password)(=|%3D|\"?:\s*\"?)[^\s&\"',;)}\]]+")
+#: ``key=…``, ``'secret': ['…']``, ``(key)=(…)`` and relatives: query strings, forms, dictionaries, databases' messages.
+_SECRET = re.compile(
+    r"""(?ix) (?: (?<![a-z]) | (?<=%[0-9a-f]{2}) ) ( secret|key|token|password|passphrase|privatekey|sharedsecret )
+    ( ["']? \)? \s* (?: = | %3D | : ) \s* [\[(]? b? )
+    (?: (["']) (?: \\. | (?!\3). )*  |  [^\s&"',;)}\]]+ )""",
+    re.DOTALL,
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic|token) +[\w.~+/=-]{16,}")
+_IN_ADDRESS = re.compile(r"(://[^\s/:@]*):[^\s/@]+@")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
 
 
 def hide_secrets(text: str) -> str:
-    """Return ``text`` with the values of the parameters ``key``, ``secret``, ``token`` and ``password`` masked."""
-    return _SECRET.sub(r"\1\2***", text)
+    """Return ``text`` with keys, secrets, tokens and passwords masked, wherever their names stand before them."""
+    text = _SECRET.sub(lambda found: f"{found[1]}{found[2]}{found[3] or ''}***", text)
+    return _IN_ADDRESS.sub(r"\1:***@", _BEARER.sub(r"\1 ***", text))
 
 
 class HideSecrets(logging.Filter):
@@ -44,7 +52,11 @@ class JsonFormatter(logging.Formatter):
         if request is not None and hasattr(request, "path"):
             entry["path"] = request.path
             entry["method"] = request.method
-        entry.update((name, hide_secrets(str(value))) for name, value in vars(record).items() if name not in _STANDARD)
+        entry.update((name, _extra(name, value)) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info:
             entry["error"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)
+
+
+def _extra(name: str, value: object) -> str:
+    return hide_secrets(f"{name}={value}").removeprefix(f"{name}=")

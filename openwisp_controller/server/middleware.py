@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -44,6 +45,23 @@ class DatabaseMiddleware:
             return None
         text = _("The database is not available right now and nothing was saved. Please try again in a moment.")
         return _unavailable(request, exception, text)
+
+
+class PeerAddress:
+    """Shows everybody behind it, libraries included, the address that a request really comes from as ``REMOTE_ADDR``.
+
+    What clients forge in forwarding headers would else give them as many addresses as they like.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        address = peer(request)
+        request.META.pop("HTTP_X_FORWARDED_FOR", None)
+        if address is not None:
+            request.META["REMOTE_ADDR"] = address
+        return self.get_response(request)
 
 
 class BadInputMiddleware:
@@ -120,9 +138,11 @@ class LoginThrottle:
         if request.method == "POST" and request.path in settings.LOGIN_PATHS and self._too_many(request):
             text = _("Too many failed attempts. Please wait a minute before you try again.")
             response = HttpResponse(text, status=429, content_type="text/plain; charset=utf-8")
-            response["Retry-After"] = str(self.failures.window)
-            return response
-        return self.get_response(request)
+        else:
+            response = self.get_response(request)
+        if response.status_code == 429:
+            response.headers.setdefault("Retry-After", str(self.failures.window))
+        return response
 
     @classmethod
     def count(cls, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
@@ -132,8 +152,20 @@ class LoginThrottle:
                 cls.failures.count(who)
 
     def _too_many(self, request: HttpRequest) -> bool:
-        who = _who(request, request.POST.get("username") or request.POST.get("login", ""))
+        who = _who(request, _account(request))
         return any(self.failures.number(each) >= settings.LOGIN_FAILURES_PER_MINUTE for each in who)
+
+
+def _account(request: HttpRequest) -> str:
+    """Return the name that somebody tries to log in with, from a form or from JSON."""
+    sent: Any = request.POST
+    if request.content_type == "application/json":
+        try:
+            sent = json.loads(request.body)
+        except (ValueError, RecursionError):
+            return ""
+    names = [sent.get(field) for field in ("username", "login")] if hasattr(sent, "get") else []
+    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def _who(request: HttpRequest, account: str) -> list[str]:

@@ -20,12 +20,12 @@ def serve_websockets(target: str, host: str, port: int, *, workers: int, threads
 
     Args:
         target: ``module:name`` of the application.
-        host: address to listen at.
+        host: address to listen at, or a name of one.
         port: TCP port.
         workers: processes.
         threads: HTTP requests at once, for an application that answers them in threads.
     """
-    _require_free(host, port)
+    address = address_of(host, port)
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -33,7 +33,7 @@ def serve_websockets(target: str, host: str, port: int, *, workers: int, threads
     os.environ[THREADS] = str(threads)
     server = Granian(
         target,
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.ASGINL,
         workers=workers,
@@ -51,19 +51,19 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
 
     Args:
         target: ``module:name`` of the application.
-        host: address to listen at.
+        host: address to listen at, or a name of one.
         port: TCP port.
         workers: processes.
         threads: requests that each process handles at once; every thread has a database connection.
     """
-    _require_free(host, port)
+    address = address_of(host, port)
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
     server = Granian(
         target,
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
@@ -79,15 +79,45 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
     server.serve()
 
 
-def _require_free(host: str, port: int) -> None:
-    """Refuse an address that somebody listens at; granian would silently share it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def address_of(host: str, port: int) -> str:
+    """Return the IP address behind ``host``, at which nobody listens yet; granian knows no names and would share.
+
+    Raises:
+        ImproperlyConfigured: when there is no such host, it is not this machine, or the port is in use.
+    """
+    try:
+        candidates = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such name"
+        raise ImproperlyConfigured(f"cannot listen at {host}, port {port}: {reason}") from None
+    family, _kind, _protocol, _name, address = min(candidates, key=lambda candidate: candidate[0] != socket.AF_INET)
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
             raise ImproperlyConfigured(f"cannot listen at {host}, port {port}: {error.strerror}") from None
+    return str(address[0])
+
+
+def url(host: str, port: int) -> str:
+    """Return the address of a server for people."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def problems() -> list[str]:
+    """Return the errors that Django's system checks find in the settings."""
+    from django.core import checks
+
+    errors = [message for message in checks.run_checks() if message.is_serious() and not message.is_silenced()]
+    return [f"{error.msg} {error.hint or ''}".strip() for error in errors]
+
+
+def require_sound_settings() -> None:
+    """Raise ``ImproperlyConfigured`` for what would fail later, at some request."""
+    wrong = problems()
+    if wrong:
+        raise ImproperlyConfigured("\n".join(wrong))
 
 
 def prepare_embedded() -> None:
@@ -96,6 +126,7 @@ def prepare_embedded() -> None:
     from django.core.management import call_command
 
     django.setup()
+    require_sound_settings()
     print(f"Data directory: {environment.data_directory()}", flush=True)
     call_command("migrate", interactive=False, verbosity=0)
     from django.contrib.auth import get_user_model
@@ -110,6 +141,7 @@ def prepare_embedded() -> None:
 
 
 def celery(*arguments: str) -> NoReturn:
-    """Become a Celery process."""
-    command = [sys.executable, "-m", "celery", "-A", "openwisp_controller.server.celery", *arguments]
+    """Become a Celery process, which logs at the level of the others."""
+    level = ("--loglevel", environment.log_level())
+    command = [sys.executable, "-m", "celery", "-A", "openwisp_controller.server.celery", *arguments, *level]
     os.execv(sys.executable, command)

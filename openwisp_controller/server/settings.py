@@ -17,14 +17,14 @@ PRODUCTION = environment.is_production()
 DEBUG = environment.flag("DEBUG")
 SECRET_KEY = environment.secret_key()
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "" if PRODUCTION else "*")
-CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 SECURE_COOKIES = environment.flag("SECURE_COOKIES", PRODUCTION)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("MAX_BODY_SIZE", 10 * 1024 * 1024, minimum=1024)
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
-REDIS_URL = os.environ.get("REDIS_URL", "")
+REDIS_URL = environment.redis_url()
 if PRODUCTION and not REDIS_URL:
     raise ImproperlyConfigured(
         "DATABASE_URL is set but REDIS_URL is not: production needs Redis, write redis://host:6379/0"
@@ -71,12 +71,13 @@ INSTALLED_APPS = [
 EXTENDED_APPS = ("django_x509",)
 AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
-LOGIN_PATHS = ("/admin/login/", "/accounts/login/")
+LOGIN_PATHS = ("/admin/login/", "/accounts/login/", "/api/v1/users/token/")
 LOGIN_FAILURES_PER_MINUTE = environment.number("LOGIN_FAILURES_PER_MINUTE", 10, minimum=1)
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 
 MIDDLEWARE = [
+    "openwisp_controller.server.middleware.PeerAddress",
     "openwisp_controller.server.middleware.DatabaseMiddleware",
     "openwisp_controller.server.middleware.BadInputMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -128,21 +129,18 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
+TIME_ZONE = environment.time_zone()
 USE_TZ = True
 STATIC_URL = "/static/"
 MEDIA_URL = "/media/"
-STATIC_ROOT = os.environ.get("STATIC_ROOT") or ("" if PRODUCTION else str(environment.data_directory() / "static"))
-MEDIA_ROOT = os.environ.get("MEDIA_ROOT") or ("" if PRODUCTION else str(environment.data_directory() / "media"))
+STATIC_ROOT = environment.directory("STATIC_ROOT", "" if PRODUCTION else str(environment.data_directory() / "static"))
+MEDIA_ROOT = environment.directory("MEDIA_ROOT", "" if PRODUCTION else str(environment.data_directory() / "media"))
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "openwisp_utils.staticfiles.DependencyFinder",
 ]
 WHITENOISE_USE_FINDERS = True
-for _directory in (STATIC_ROOT, MEDIA_ROOT):
-    if _directory:
-        os.makedirs(_directory, exist_ok=True)
 WHITENOISE_AUTOREFRESH = DEBUG
 
 if REDIS_URL:
@@ -163,6 +161,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long the broker is away
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 RECONCILE_INTERVAL = environment.number("RECONCILE_INTERVAL", 60 if PRODUCTION else 2, minimum=1)
@@ -191,8 +190,9 @@ OPENWISP_ADMIN_THEME_LINKS = [
 ]
 OPENWISP_ADMIN_SITE_TITLE = OPENWISP_ADMIN_SITE_HEADER = "Network Controller"
 
-LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()
-LOG_FORMAT = os.environ.get("LOG_FORMAT", "json" if PRODUCTION else "text")
+LOG_LEVEL = environment.log_level()
+_LIBRARIES = LOG_LEVEL if LOG_LEVEL in ("ERROR", "CRITICAL") else "WARNING"
+LOG_FORMAT = environment.choice("LOG_FORMAT", "json" if PRODUCTION else "text", ("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -206,8 +206,10 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "celery": {"level": "INFO" if PRODUCTION else "WARNING"},
-        "asyncssh": {"level": "WARNING"},
+        # without the handlers of its own, whose output and mails would hold what devices and people send
+        "django": {"handlers": []},
+        "celery": {"level": LOG_LEVEL if PRODUCTION else _LIBRARIES},
+        "asyncssh": {"level": _LIBRARIES},
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
     },
 }

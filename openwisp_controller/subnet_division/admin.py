@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +22,7 @@ from openwisp_utils.admin_theme.filters import SimpleInputFilter
 from ..config.admin.device import DeviceAdmin
 from ..config.models import Device, Vpn
 from ..versions import GuardedVersions
-from . import generated, protection
+from . import generated, importing, protection
 from .models import SubnetDivisionRule
 from .settings import settings
 
@@ -182,6 +183,17 @@ class SubnetAdmin(_GeneratedAdmin, BaseSubnetAdmin):
             return "-"
         address = f"{reverse('admin:config_device_changelist')}?{urlencode({'subnet': subnet.subnet})}"
         return format_html('<a href="{}">{}</a>', address, name or _("See all devices"))
+
+    def import_view(self, request: Any) -> Any:
+        """Import a subnet with its addresses from a file."""
+        try:
+            return importing.all_or_nothing(
+                lambda: super(SubnetAdmin, self).import_view(request),
+                failed=lambda answer: request.method == "POST" and answer.status_code == 200,
+            )
+        except importing.Unreadable as error:
+            messages.error(request, str(error))
+            return redirect(request.path)
 
 
 @admin.register(IpAddress)

@@ -13,7 +13,6 @@ from openwisp_ipam.api import views
 from openwisp_ipam.api.views import (
     export_subnet,
     get_next_available_ip,
-    import_subnet,
     request_ip,
     subnet_allocation,
     subnet_hosts,
@@ -21,8 +20,9 @@ from openwisp_ipam.api.views import (
     subnet_list_ipaddress,
 )
 from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.response import Response
 
-from . import protection
+from . import importing, protection
 from .generated import is_generated
 
 
@@ -58,7 +58,23 @@ class IpAddressView(_GeneratedView, views.IpAddressView):
     """Reads, edits or deletes an address."""
 
 
+class ImportSubnetView(views.ImportSubnetView):
+    """Imports a subnet with its addresses from a file."""
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if "csvfile" not in request.FILES:
+            raise ValidationError({"csvfile": [_("No file was submitted.")]})
+        try:
+            return importing.all_or_nothing(
+                lambda: super(ImportSubnetView, self).post(request, *args, **kwargs),
+                failed=lambda answer: answer.status_code >= 400,
+            )
+        except importing.Unreadable as error:
+            return Response({"error": str(error)}, status=400)
+
+
 subnet = SubnetView.as_view()
+import_subnet = ImportSubnetView.as_view()
 ip_address = IpAddressView.as_view()
 
 __all__ = [

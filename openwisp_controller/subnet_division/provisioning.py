@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from functools import partial
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .rule_types.base import BaseSubnetDivisionRuleType
 
 logger = logging.getLogger(__name__)
+#: Whether a receiver that raises is logged and does not stop the others.
+_robustly: ContextVar[bool] = ContextVar("subnet_provisioned_robustly", default=False)
 #: Kind of the jobs that provision what existed before a rule, or lacks something.
 JOB = "subnet_division_provision"
 Type = type["BaseSubnetDivisionRuleType"]
@@ -116,7 +118,8 @@ def lock_rules(candidates: Iterable[SubnetDivisionRule]) -> dict[uuid.UUID, Subn
 
 def announce(instance: Any, provisioned: Provisioned | None) -> None:
     """Send ``subnet_provisioned``."""
-    subnet_provisioned.send(sender=SubnetDivisionRule, instance=instance, provisioned=provisioned)
+    send = subnet_provisioned.send_robust if _robustly.get() else subnet_provisioned.send
+    send(sender=SubnetDivisionRule, instance=instance, provisioned=provisioned)
 
 
 def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
@@ -169,9 +172,17 @@ def recompile(configs: Iterable[Config], detail: str) -> None:
 
 def _announce_later(rule_type: Type, instance: Any, provisioned: Provisioned) -> None:
     """Announce after the commit; in the background a receiver that raises does not stop the others."""
-    emit = partial(rule_type.subnet_provisioned_signal_emitter, instance, provisioned)
     with batch() as current:
-        transaction.on_commit(emit, robust=current.background)
+        robust = current.background
+
+    def emit() -> None:
+        token = _robustly.set(robust)
+        try:
+            rule_type.subnet_provisioned_signal_emitter(instance, provisioned)
+        finally:
+            _robustly.reset(token)
+
+    transaction.on_commit(emit, robust=robust)
 
 
 def _report_exhaustion(rule: SubnetDivisionRule, config: Config) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
@@ -29,7 +30,10 @@ MEMORY = "subnet division: rules"
 
 def types() -> dict[str, type[BaseSubnetDivisionRuleType]]:
     """Return the configured rule types by path."""
-    return {path: import_string(path) for path, _label in settings.SUBNET_DIVISION_TYPES}
+    try:
+        return {path: import_string(path) for path, _label in settings.SUBNET_DIVISION_TYPES}
+    except ImportError as error:
+        raise ImproperlyConfigured(f"OPENWISP_CONTROLLER_SUBNET_DIVISION_TYPES cannot be imported: {error}") from error
 
 
 def path_of(rule_type: type[BaseSubnetDivisionRuleType]) -> str:

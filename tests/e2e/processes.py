@@ -51,7 +51,7 @@ def environment(**values: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in dropped}, **values}
 
 
-def run(*arguments: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, env: dict[str, str], timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run a command of the product to its end."""
     return subprocess.run(
         [*CLI, *arguments],
@@ -115,7 +115,7 @@ def running(*processes: Process) -> Iterator[None]:
             process.stop()
 
 
-def wait_until(done: Callable[[], bool], what: str, timeout: float = 60) -> None:
+def wait_until(done: Callable[[], bool], what: str, timeout: float = 180) -> None:
     """Wait until ``done`` says so, and fail with ``what`` did not happen otherwise."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from ..ssh import PASSWORD, SshServers
 from .processes import Process, environment, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
+
+
+PRODUCTION = {
+    "DATABASE_URL": "postgresql://x@127.0.0.1:1/y",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "SECRET_KEY": "only-for-tests",
+    "ENCRYPTION_KEYS": "only-for-tests-only-for-tests-only-for-tests",
+}
 
 
 @pytest.fixture
@@ -48,11 +57,11 @@ def test_first_start_prepares_everything(env: dict[str, str], tmp_path: Path) ->
         assert status_of(f"http://127.0.0.1:{port}/controller/checksum/{'0' * 32}/?key={secret}") == 404
     assert "manage createsuperuser" in server.output
     assert secret not in server.output
-    key = tmp_path / "data" / "secret-key"
-    assert key.stat().st_mode & 0o777 == 0o600
+    for name in ("secret-key", "encryption-keys", "controller.sqlite3"):
+        assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_check_names_what_is_missing(env: dict[str, str]) -> None:
+def test_check_names_what_is_missing(env: dict[str, str], tmp_path: Path) -> None:
     before = run("check", env=env)
     assert before.returncode == 1
     assert "MISSING migrations" in before.stdout
@@ -61,6 +70,10 @@ def test_check_names_what_is_missing(env: dict[str, str]) -> None:
     after = run("check", env=env)
     assert after.returncode == 0, after.stdout
     assert "MISSING" not in after.stdout
+    (tmp_path / "data" / "controller.sqlite3").chmod(0o644)
+    exposed = run("check", env=env)
+    assert exposed.returncode == 1
+    assert "controller.sqlite3 can be read by others (mode 644): chmod 600 it" in exposed.stdout
 
 
 @pytest.mark.parametrize(
@@ -70,11 +83,15 @@ def test_check_names_what_is_missing(env: dict[str, str]) -> None:
         (("web",), {}, "DATABASE_URL is not set"),
         (("check",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "SECRET_KEY is not set"),
         (("manage", "check"), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "SECRET_KEY is not set"),
-        (("serve",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "run `web`, `worker` and `scheduler`"),
+        (("serve",), {"DATABASE_URL": "postgresql://x@127.0.0.1/x"}, "run `web`, `live`, `worker` and `scheduler`"),
         (("manage", "check"), {"DATABASE_URL": "mysql://x/y", "SECRET_KEY": "x", "REDIS_URL": "redis://x"}, "'mysql'"),
         (("manage", "check"), {"DATABASE_URL": "postgresql://x/y", "SECRET_KEY": "x"}, "production needs Redis"),
         (("manage", "check"), {"TRUSTED_PROXIES": "two"}, "TRUSTED_PROXIES"),
         (("manage", "check"), {"DEBUG": "perhaps"}, "DEBUG"),
+        (("serve",), {"DJANGO_SETTINGS_MODULE": "not_there"}, "DJANGO_SETTINGS_MODULE is 'not_there'"),
+        (("serve", "--data-dir", "/dev/null/x"), {}, "The data directory /dev/null/x cannot be used"),
+        (("serve", "--host", "no-such-host.invalid"), {}, "cannot listen at no-such-host.invalid"),
+        (("manage", "migrate"), PRODUCTION, "the database is not available: connection"),
     ],
 )
 def test_wrong_settings_are_explained(
@@ -86,12 +103,63 @@ def test_wrong_settings_are_explained(
     assert "Traceback" not in result.stderr
 
 
+def test_wrong_settings_of_a_module_are_explained(env: dict[str, str], tmp_path: Path) -> None:
+    module = "from openwisp_controller.server.settings import *\n{} = {}\n"
+    (tmp_path / "lost.py").write_text(module.format("OPENWISP_CONNECTORS", "[('no.Such', 'x')]"))
+    (tmp_path / "names.py").write_text(module.format("OPENWISP_CONTROLLER_DEVICE_VERBOSE_NAME", "'Router'"))
+    env["PYTHONPATH"] = str(tmp_path)
+    checked = run("check", env={**env, "DJANGO_SETTINGS_MODULE": "lost"})
+    assert checked.returncode == 1
+    assert "MISSING settings: OPENWISP_CONNECTORS names 'no.Such'" in checked.stdout
+    for name, message in (("lost", "OPENWISP_CONNECTORS names 'no.Such'"), ("names", "must be a pair")):
+        started = run("serve", "--port", str(free_port()), env={**env, "DJANGO_SETTINGS_MODULE": name})
+        assert started.returncode == 2
+        assert started.stderr.startswith("openwisp-controller: OPENWISP_")
+        assert message in started.stderr
+        assert "Traceback" not in started.stderr
+
+
+def test_secrets_are_never_made_anew_in_silence(env: dict[str, str], tmp_path: Path) -> None:
+    assert run("manage", "check", env=env).returncode == 0
+    (tmp_path / "data" / "encryption-keys").write_text("")
+    result = run("serve", env=env)
+    assert result.returncode == 2
+    assert "encryption-keys is empty: bring back a copy of it" in result.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_stops_when_told(env: dict[str, str], tmp_path: Path, how: signal.Signals) -> None:
+    port = free_port()
+    server = Process(("serve", "--host", "localhost", "--port", str(port)), env, tmp_path / "log")
+    with running(server):
+        wait_until(lambda: status_of(f"http://localhost:{port}/readyz") == 200, "readiness")
+        assert server.process is not None
+        server.process.send_signal(how)  # to the parent alone, as a supervisor does
+        assert server.process.wait(60) == 0
+        assert status_of(f"http://localhost:{port}/healthz") == 0
+    assert "Traceback" not in server.output
+
+
+def test_a_demo_that_is_stopped_leaves_nothing_behind(env: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    kept = tmp_path / "temporary"
+    kept.mkdir()
+    demo = Process(("demo", "--devices", "1", "--port", str(port)), {**env, "TMPDIR": str(kept)}, tmp_path / "log")
+    with running(demo):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
+        assert demo.process is not None
+        demo.process.send_signal(signal.SIGTERM)
+        assert demo.process.wait(120) == 0
+        assert status_of(f"http://127.0.0.1:{port}/healthz") == 0
+    assert list(kept.iterdir()) == []
+
+
 def test_the_server_survives_a_port_in_use(env: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     first = Process(("serve", "--port", str(port)), env, tmp_path / "log")
     with running(first):
         wait_until(lambda: status_of(f"http://127.0.0.1:{port}/healthz") == 200, "the start")
-        second = run("serve", "--port", str(port), env=env, timeout=60)
+        second = run("serve", "--port", str(port), env=env)
     assert second.returncode != 0
     assert str(port) in second.stderr
 

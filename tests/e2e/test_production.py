@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -39,6 +40,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
         ENCRYPTION_KEYS="only-for-tests-only-for-tests-only-for-tests",
         ALLOWED_HOSTS="127.0.0.1",
         RECONCILE_INTERVAL="3",
+        LOG_LEVEL="WARNING",
         STATIC_ROOT=str(tmp_path / "static"),
         MEDIA_ROOT=str(tmp_path / "media"),
     )
@@ -57,6 +59,18 @@ def all_applied(fleet: Fleet) -> bool:
     return fleet.summary().applied == DEVICES == len(fleet.checksums())
 
 
+def check_what_browsers_are_told(url: str) -> None:
+    """Cookies go over HTTPS alone and to this site alone; pages are not shown in frames of others."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        (cookie,) = answer.headers.get_all("Set-Cookie")
+        assert cookie.startswith("csrftoken=")
+        assert "; Secure" in cookie
+        assert "; SameSite=Lax" in cookie
+        assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
     assert run("manage", "migrate", "-v0", env=env).returncode == 0
     shell(prepare(SECRET), env)
@@ -67,6 +81,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
     scheduler = Process(("scheduler",), env, tmp_path / "scheduler.log")
     with running(web, worker, scheduler):
         wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness")
+        check_what_browsers_are_told(f"{url}/admin/login/")
         fleet = Fleet(url, SECRET, DEVICES, interval=1.0)
         with FleetThread(fleet) as devices:
             assert devices.wait_for(all_applied, 60), fleet.problems()
@@ -85,6 +100,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
         wait_until(lambda: f"state {DEVICES} {DEVICES}" in shell(STATE, env), "all devices applied in the database")
     for process in (web, worker, scheduler):
         assert SECRET not in process.output
+        assert '"level": "info"' not in process.output, "LOG_LEVEL is WARNING"
 
 
 def test_a_check_names_a_broker_that_is_away(env: dict[str, str], tmp_path: Path) -> None:
@@ -92,6 +108,9 @@ def test_a_check_names_a_broker_that_is_away(env: dict[str, str], tmp_path: Path
     result = run("check", env={**env, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
     assert result.returncode == 1
     assert "MISSING broker" in result.stdout
+    result = run("check", env={**env, "ALLOWED_HOSTS": ""})
+    assert result.returncode == 1
+    assert "MISSING settings: ALLOWED_HOSTS is not set" in result.stdout
     result = run("check", env={**env, "DATABASE_URL": env["DATABASE_URL"].replace("/e2e_", "/nothing_")})
     assert result.returncode == 1
     assert "MISSING database" in result.stdout

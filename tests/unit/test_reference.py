@@ -73,7 +73,8 @@ def test_every_environment_variable_is_documented() -> None:
     source = "".join(
         (ROOT / f"openwisp_controller/server/{name}.py").read_text() for name in ("settings", "environment")
     )
-    read = set(re.findall(r"(?:environ\.get|(?:environment\.)?\b(?:flag|number|words))\(\s*\"([A-Z_]+)\"", source))
+    readers = r"environ\.get|(?:environment\.)?\b(?:flag|number|words|choice|origins|directory)"
+    read = set(re.findall(rf"(?:{readers})\(\s*\"([A-Z_]+)\"", source))
     assert read == documented
 
 

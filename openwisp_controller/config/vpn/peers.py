@@ -41,6 +41,7 @@ def _rows(vpn: Vpn) -> Any:
 
 def changed(servers: Collection[Vpn] | Iterable[Vpn]) -> None:
     """Let servers with peers be compiled again and announce it, once for each in a transaction."""
+    from ..batch import batch
     from . import servers as compiling
 
     concerned = [vpn for vpn in servers if vpn.family.wireguard]
@@ -48,16 +49,23 @@ def changed(servers: Collection[Vpn] | Iterable[Vpn]) -> None:
         return
     compiling.mark_stale(vpn.pk for vpn in concerned)
     pending = {entry.key for _, entry, *_ in connection.run_on_commit if isinstance(entry, _Announce) and entry.due}
-    for vpn in concerned:
-        if vpn.pk not in pending:
-            transaction.on_commit(_Announce(vpn.pk))
+    with batch() as current:
+        for vpn in concerned:
+            if vpn.pk not in pending:
+                transaction.on_commit(_Announce(vpn.pk, robust=current.background))
 
 
 class _Announce:
-    """Sends ``vpn_peers_changed`` after the commit, unless the server is gone by then."""
+    """Sends ``vpn_peers_changed`` after the commit, unless the server is gone by then.
 
-    def __init__(self, key: uuid.UUID) -> None:
+    Args:
+        key: primary key of the server.
+        robust: a receiver that raises is logged and does not stop the others.
+    """
+
+    def __init__(self, key: uuid.UUID, *, robust: bool) -> None:
         self.key = key
+        self.robust = robust
         self.due = True
 
     def __call__(self) -> None:
@@ -66,4 +74,5 @@ class _Announce:
         self.due = False
         vpn = Vpn.objects.filter(pk=self.key).first()
         if vpn is not None:
-            signals.vpn_peers_changed.send(sender=Vpn, instance=vpn)
+            signal = signals.vpn_peers_changed
+            (signal.send_robust if self.robust else signal.send)(sender=Vpn, instance=vpn)

@@ -66,6 +66,9 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         verbose_name_plural = _("Device connections")
         unique_together = ("device", "credentials")
 
+    announces_robustly = False
+    """A receiver of ``is_working_changed`` that raises is logged and does not stop the others."""
+
     _known: dict[str, Any]
     """Stored values of the fields that ``is_working_changed`` tells about."""
 
@@ -224,14 +227,24 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
     # what came of it
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store, and announce a change of ``is_working``."""
+        """Store, and announce a change of ``is_working``; what a receiver raises undoes it."""
         update_fields = kwargs.get("update_fields")
         watched = "is_working" in self.__dict__ and (update_fields is None or "is_working" in update_fields)
         before = None if self._state.adding or not watched else self._replaced()
-        super().save(*args, **kwargs)
-        if before is not None and before["is_working"] != self.is_working:
-            self._announce(before)
-        self._remember(update_fields)
+        if before is None or before["is_working"] == self.is_working:
+            super().save(*args, **kwargs)
+            self._remember(update_fields)
+            return
+        known = self._known
+        try:
+            with transaction.atomic():
+                super().save(*args, **kwargs)
+                self._known = dict(known)
+                self._remember(update_fields)  # before the receivers, who may save this instance again
+                self._announce(before)
+        except BaseException:
+            self._known = known
+            raise
 
     def _replaced(self) -> dict[str, Any]:
         """Return what is known of the stored values; what was not loaded is looked up."""
@@ -243,7 +256,8 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
     def _announce(self, before: dict[str, Any]) -> None:
         if self.device.is_fully_deactivated():
             return
-        is_working_changed.send(
+        send = is_working_changed.send_robust if self.announces_robustly else is_working_changed.send
+        send(
             sender=type(self),
             instance=self,
             is_working=self.is_working,
