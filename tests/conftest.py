@@ -43,6 +43,43 @@ def organization(db: Any) -> Any:
 
 
 @pytest.fixture
+def other(db: Any) -> Any:
+    """Another organization."""
+    from . import factories
+
+    return factories.organization("other")
+
+
+@pytest.fixture
+def root(db: Any) -> Any:
+    from . import factories
+
+    return factories.superuser()
+
+
+@pytest.fixture
+def administrator(organization: Any) -> Any:
+    from . import factories
+
+    return factories.person("administrator", organization, "Administrator")
+
+
+@pytest.fixture
+def operator(organization: Any) -> Any:
+    from . import factories
+
+    return factories.person("operator", organization, "Operator")
+
+
+@pytest.fixture
+def stranger(other: Any) -> Any:
+    """The administrator of another organization."""
+    from . import factories
+
+    return factories.person("stranger", other, "Administrator")
+
+
+@pytest.fixture
 def committing(django_capture_on_commit_callbacks: Any) -> Any:
     """A context manager: what the code inside enqueues for after the commit is run when it ends."""
     return lambda: django_capture_on_commit_callbacks(execute=True)

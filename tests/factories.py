@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from django.test import Client
 from openwisp_ipam.models import Subnet
-from openwisp_users.models import Organization
+from openwisp_users.models import Group, Organization, OrganizationUser, User
 
 from openwisp_controller.config.models import (
     Config,
@@ -40,6 +41,26 @@ def organization(
     settings.full_clean()
     settings.save()
     return result
+
+
+def person(name: str, of: Organization | None = None, *groups: str, manages: bool = True) -> Client:
+    """The browser of somebody who is in an organization, by default as a manager, and in these default groups."""
+    user = User.objects.create_user(name, f"{name}@example.org", "password", is_staff=True)
+    if of is not None:
+        OrganizationUser.objects.create(user=user, organization=of, is_admin=manages)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    return _logged_in(user)
+
+
+def superuser(name: str = "root") -> Client:
+    """The browser of somebody who may do everything."""
+    return _logged_in(User.objects.create_superuser(name, f"{name}@example.org", "password"))
+
+
+def _logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def group(owner: Organization, name: str = "", *, templates: Any = (), **fields: Any) -> DeviceGroup:

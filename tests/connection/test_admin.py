@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import reversion
 from django.test import Client
-from openwisp_users.models import Organization, User
+from openwisp_users.models import Organization
 from reversion.models import Version
 
 from openwisp_controller.config.models import Device
@@ -16,33 +16,11 @@ from openwisp_controller.connection.models import BatchCommand, Command, DeviceC
 from openwisp_controller.fleet.ssh import SshFace, SshFault
 
 from .. import factories as make
-from ..http.test_admin import device_form, staff
+from ..http.test_admin import device_form
 from ..ssh import PASSWORD, SshServers
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/admin/connection"
-
-
-@pytest.fixture
-def root() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root", "root@example.org", "password"))
-    return client
-
-
-@pytest.fixture
-def administrator(organization: Organization) -> Client:
-    return staff("administrator", organization, "Administrator")
-
-
-@pytest.fixture
-def operator(organization: Organization) -> Client:
-    return staff("operator", organization, "Operator")
-
-
-@pytest.fixture
-def stranger() -> Client:
-    return staff("stranger", make.organization("other"), "Administrator")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from openwisp_users.models import Group, Organization, OrganizationUser, User
+from openwisp_users.models import Organization
 
 from openwisp_controller.config.models import Device
 from openwisp_controller.connection import batches, execution, maintenance, worker
@@ -21,43 +21,6 @@ from ..ssh import PASSWORD, SshServers
 pytestmark = pytest.mark.django_db
 BASE = "/api/v1/controller"
 OPENWRT = "openwisp_controller.connection.connectors.openwrt.ssh.OpenWrt"
-
-
-def person(name: str, organization: Organization | None = None, *groups: str, manages: bool = True) -> Client:
-    user = User.objects.create_user(name, f"{name}@example.org", "password")
-    if organization is not None:
-        OrganizationUser.objects.create(user=user, organization=organization, is_admin=manages)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def root() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root", "root@example.org", "password"))
-    return client
-
-
-@pytest.fixture
-def other() -> Organization:
-    return make.organization("other")
-
-
-@pytest.fixture
-def administrator(organization: Organization) -> Client:
-    return person("administrator", organization, "Administrator")
-
-
-@pytest.fixture
-def operator(organization: Organization) -> Client:
-    return person("operator", organization, "Operator")
-
-
-@pytest.fixture
-def stranger(other: Organization) -> Client:
-    return person("stranger", other, "Administrator")
 
 
 @pytest.fixture
@@ -89,8 +52,8 @@ def test_who_may_read(
 ) -> None:  # fmt: skip
     command = Command.objects.bulk_create([Command(device=connection.device, type="reboot")])[0]
     batch = BatchCommand.objects.create(organization=organization, type="reboot", label="all")
-    nobody = person("nobody", organization)
-    member = person("member", organization, "Administrator", manages=False)
+    nobody = make.person("nobody", organization)
+    member = make.person("member", organization, "Administrator", manages=False)
     for name, path in paths(connection, command, batch).items():
         lists = name in ("credentials", "batches")
         expected = {

@@ -10,7 +10,7 @@ import pytest
 import reversion
 from django.test import Client
 from django.urls import reverse
-from openwisp_users.models import Group, Organization, OrganizationUser, User
+from openwisp_users.models import Organization, OrganizationUser, User
 
 from openwisp_controller.config.models import Config, Device, DeviceGroup, Revision, Template
 
@@ -19,38 +19,6 @@ from ..database.scenarios import MODIFIED, STATUS, fresh, interface, save
 from ..recorder import SignalRecorder
 
 pytestmark = pytest.mark.django_db
-
-
-def staff(name: str, organization: Organization, *groups: str) -> Client:
-    """The browser of a manager of an organization who is in these default groups."""
-    user = User.objects.create_user(name, f"{name}@example.org", "password", is_staff=True)
-    OrganizationUser.objects.create(user=user, organization=organization, is_admin=True)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def root() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root", "root@example.org", "password"))
-    return client
-
-
-@pytest.fixture
-def other() -> Organization:
-    return make.organization("other")
-
-
-@pytest.fixture
-def operator(organization: Organization) -> Client:
-    return staff("operator", organization, "Operator")
-
-
-@pytest.fixture
-def administrator(organization: Organization) -> Client:
-    return staff("administrator", organization, "Administrator")
 
 
 @pytest.fixture
@@ -533,7 +501,7 @@ class TestDeactivatedDevice:
 class TestSecrets:
     @pytest.fixture
     def viewer(self, organization: Any) -> Client:
-        client = staff("viewer", organization)
+        client = make.person("viewer", organization)
         user = User.objects.get(username="viewer")
         from django.contrib.auth.models import Permission
 

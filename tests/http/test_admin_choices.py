@@ -11,9 +11,7 @@ from django.urls import reverse
 from openwisp_users.models import Organization
 
 from .. import factories as make
-from .test_admin import operator, other, root, staff
 
-__all__ = ["operator", "other", "root"]
 pytestmark = pytest.mark.django_db
 PREFIX = "/admin/config/device/config"
 
@@ -97,7 +95,7 @@ class TestDefaultValues:
 
 
 def test_needs_permission(organization: Organization) -> None:
-    stranger = staff("stranger", organization)
+    stranger = make.person("stranger", organization)
     assert templates(stranger, organization.pk).status_code == 403
     assert values(stranger).status_code == 403
 

@@ -12,9 +12,9 @@ from openwisp_users.models import Organization
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
-from .test_admin import config, operator, other, root, url
+from .test_admin import config, url
 
-__all__ = ["config", "operator", "other", "root"]
+__all__ = ["config"]
 pytestmark = pytest.mark.django_db
 
 

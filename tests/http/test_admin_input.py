@@ -15,9 +15,9 @@ from openwisp_controller.config.models import Config, Device, DeviceGroup, Templ
 
 from .. import factories as make
 from ..database.scenarios import fresh, save
-from .test_admin import config, device_form, errors, other, post_device, root, url
+from .test_admin import config, device_form, errors, post_device, url
 
-__all__ = ["config", "other", "root"]
+__all__ = ["config"]
 pytestmark = pytest.mark.django_db
 
 NOT_STORABLE = {

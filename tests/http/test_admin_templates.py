@@ -16,10 +16,10 @@ from openwisp_controller.config.models import Config, Template
 
 from .. import factories as make
 from ..database.scenarios import interface
-from .test_admin import config, operator, other, root, staff, url
+from .test_admin import config, url
 from .test_admin_input import template_form
 
-__all__ = ["config", "operator", "other", "root"]
+__all__ = ["config"]
 pytestmark = pytest.mark.django_db
 BANNER = {"files": [{"path": "/etc/banner", "mode": "0644", "contents": "{{ greeting }}, {{ name }}"}]}
 
@@ -84,7 +84,7 @@ def test_templates_of_others(operator: Client, config: Config, other: Organizati
 
 
 def test_people_who_may_only_look(template: Template, organization: Organization) -> None:
-    viewer = staff("viewer", organization)
+    viewer = make.person("viewer", organization)
     assert viewer.get(reverse("admin:config_template_download", args=[template.pk])).status_code == 403
     User.objects.get(username="viewer").user_permissions.set(Permission.objects.filter(codename="view_template"))
     assert viewer.get(reverse("admin:config_template_download", args=[template.pk])).status_code == 200

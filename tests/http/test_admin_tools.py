@@ -16,9 +16,9 @@ from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
 from ..database.scenarios import fresh, interface, save
-from .test_admin import administrator, config, device_form, operator, other, root, staff, url
+from .test_admin import config, device_form, url
 
-__all__ = ["administrator", "config", "operator", "other", "root"]
+__all__ = ["config"]
 pytestmark = pytest.mark.django_db
 BROKEN = {"interfaces": [{"name": "eth0", "type": "nonsense"}]}
 
@@ -89,7 +89,7 @@ class TestPreview:
         assert operator.get(url("device_preview")).status_code == 405
 
     def test_devices_of_others(self, config: Config, other: Organization) -> None:
-        assert preview(staff("stranger", other, "Administrator"), config).status_code == 404
+        assert preview(make.person("stranger", other, "Administrator"), config).status_code == 404
 
     def test_templates_of_others(self, operator: Client, config: Config, other: Organization) -> None:
         foreign = make.template(other, config={"general": {"description": "secret of another organization"}})
@@ -134,11 +134,11 @@ class TestForWhom:
         assert use(administrator, name, config).status_code in (200, 302)
 
     def test_managers_of_other_organizations(self, config: Config, other: Organization, name: str) -> None:
-        assert use(staff("stranger", other, "Administrator"), name, config).status_code == 404
+        assert use(make.person("stranger", other, "Administrator"), name, config).status_code == 404
         assert not Device.objects.get().is_deactivated()
 
     def test_people_who_may_only_look(self, config: Config, organization: Organization, name: str) -> None:
-        client = staff("viewer", organization)
+        client = make.person("viewer", organization)
         viewer = User.objects.get(username="viewer")
         viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
         assert use(client, name, config).status_code in (403, 404)
@@ -204,7 +204,7 @@ class TestChangeGroup:
         assert Device.objects.get(pk=config.device_id).group != group
 
     def test_needs_permission(self, organization: Organization, config: Config) -> None:
-        viewer = staff("viewer", organization)
+        viewer = make.person("viewer", organization)
         User.objects.get(username="viewer").user_permissions.add(Permission.objects.get(codename="view_device"))
         self.change(viewer, [config.device], apply="Apply", group="")
         assert Device.objects.get(pk=config.device_id).group is not None

@@ -13,9 +13,8 @@ from openwisp_controller.config.models import Config
 from openwisp_controller.subnet_division.models import SubnetDivisionRule
 
 from .. import factories as make
-from .test_admin import administrator, errors, operator, other, root
+from .test_admin import errors
 
-__all__ = ["administrator", "operator", "other", "root"]
 pytestmark = pytest.mark.django_db
 DEVICE = "openwisp_controller.subnet_division.rule_types.device.DeviceSubnetDivisionRuleType"
 PREFIX = "subnetdivisionrule_set"

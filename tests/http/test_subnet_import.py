@@ -10,9 +10,7 @@ from django.test import Client
 from openwisp_ipam.models import IpAddress, Subnet
 
 from .. import factories as make
-from .test_admin import administrator, operator, other, root
 
-__all__ = ["administrator", "operator", "other", "root"]
 pytestmark = pytest.mark.django_db
 REST = "/api/v1/ipam/import-subnet/"
 ADMIN = "/admin/openwisp_ipam/subnet/import-subnet/"

@@ -19,9 +19,8 @@ from openwisp_controller.pki.tasks import reconcile
 from .. import factories as make
 from ..database.vpn.helpers import errors_of
 from ..database.vpn.service import Service
-from .test_admin import administrator, operator, other, root, url
+from .test_admin import url
 
-__all__ = ["administrator", "operator", "other", "root"]
 pytestmark = pytest.mark.django_db
 OPENVPN = "openwisp_controller.vpn_backends.OpenVpn"
 TOKEN = "very-secret-token"
