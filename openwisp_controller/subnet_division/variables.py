@@ -29,6 +29,8 @@ def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, str]]:
         return result
     index: Any
     for index in _indexes(configs=keys):
+        if index.subnet is None or (index.ip_number is not None and index.ip is None):
+            continue  # just being deleted, and its index row is next
         variables = result.setdefault(index.config_id, {})
         if index.ip_number is not None:
             variables[index.keyword] = str(index.ip.ip_address)

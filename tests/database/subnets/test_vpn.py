@@ -139,14 +139,16 @@ def test_deleted_by_hand(master: Subnet, template: Template, committing: Any) ->
     assert address(config) == variables(config)["OW_subnet1_ip1"]
 
 
+@pytest.mark.parametrize("what", ["subnet", "address"])
 def test_deleted_by_hand_before_the_deletion_of_the_rule_was_worked_off(
-    vpn: Vpn, master: Subnet, template: Template, committing: Any
+    vpn: Vpn, master: Subnet, template: Template, committing: Any, what: str
 ) -> None:
     rule = make.division_rule(master, "vpn", number_of_subnets=1)
     config = enrol(committing, template)
     with committing():
         rule.delete()
-        Subnet.objects.get(name="OW_subnet1").delete()
+        subnet = Subnet.objects.get(name="OW_subnet1")
+        (subnet if what == "subnet" else subnet.ipaddress_set.order_by("ip_address")[0]).delete()
     assert f"AllowedIPs = {address(config)}/32" in files(vpn)["wg0.conf"]
 
 
