@@ -242,6 +242,7 @@ class ControllerMachine(RuleBasedStateMachine):
     def work(self) -> None:
         maintenance.run_jobs()
         self.make_credentials()
+        maintenance.run_jobs()
         maintenance.compile_stale()
         assert not Job.objects.exists()
         assert not Config.objects.filter(stale_since__isnull=False).exists()
