@@ -6,15 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..batch import batch
 from ..models import Device, DeviceGroup
+from .questions import ask
 
 
 class GroupForm(forms.Form):
@@ -48,12 +47,7 @@ def change_group(page: Any, request: HttpRequest, queryset: QuerySet[Device]) ->
     if form.is_valid():
         _move(page, request, queryset, form.cleaned_data["group"])
         return None
-    context = {
-        **page.admin_site.each_context(request),
-        "title": _("Change group"), "opts": page.opts, "form": form, "devices": queryset,
-        "checkbox_name": ACTION_CHECKBOX_NAME,
-    }  # fmt: skip
-    return TemplateResponse(request, "admin/config/device/change_group.html", context)
+    return ask(page, request, form, "admin/config/device/change_group.html", title=_("Change group"), objects=queryset)
 
 
 def _move(page: Any, request: HttpRequest, queryset: QuerySet[Device], group: DeviceGroup | None) -> None:

@@ -6,17 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from openwisp_users.models import Organization
 from openwisp_users.widgets import SHARED_SYSTEMWIDE_LABEL
 
 from ..models import Template
+from .questions import ask
 
 
 class OrganizationForm(forms.Form):
@@ -52,12 +51,7 @@ def clone_templates(page: Any, request: HttpRequest, queryset: QuerySet[Template
         organization = form.cleaned_data["organization"]
         _clone(page, request, queryset, organization.pk if organization is not None else None)
         return None
-    context = {
-        **page.admin_site.each_context(request),
-        "title": _("Clone templates"), "opts": page.opts, "form": form, "templates": queryset,
-        "checkbox_name": ACTION_CHECKBOX_NAME,
-    }  # fmt: skip
-    return TemplateResponse(request, "admin/config/template/clone.html", context)
+    return ask(page, request, form, "admin/config/template/clone.html", title=_("Clone templates"), objects=queryset)
 
 
 def _clone(page: Any, request: HttpRequest, templates: QuerySet[Template], organization: Any) -> None:

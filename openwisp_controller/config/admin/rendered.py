@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from .. import rendering
+from . import answers
 from .base import ControllerAdmin
 
 
@@ -67,8 +66,7 @@ class RenderedAdmin(ControllerAdmin):
         form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
         self.before_preview(form)
         if not form.is_valid():
-            errors = {field: [str(message) for message in found] for field, found in form.errors.items()}
-            return JsonResponse({"errors": errors}, status=400)
+            return JsonResponse({"errors": answers.errors_of(form)}, status=400)
         try:
             text = self.text_of(form.instance)
         except rendering.RenderingError as error:
@@ -81,13 +79,11 @@ class RenderedAdmin(ControllerAdmin):
         archive = self.archive_of(instance)
         if archive is None:
             raise Http404(_("There is no configuration to download yet."))
-        name = content_disposition_header(True, f"{instance.name}.tar.gz") or "attachment"
-        return HttpResponse(archive, content_type="application/octet-stream", headers={"Content-Disposition": name})
+        return answers.archive(instance.name, archive)
 
     def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the variables."""
-        context = self.variables_of(self._downloadable(request, pk))
-        return HttpResponse(json.dumps(context, default=str, ensure_ascii=False), content_type="application/json")
+        return answers.variables(self.variables_of(self._downloadable(request, pk)))
 
     def _found(self, request: HttpRequest, pk: Any) -> Any:
         instance = self.get_object(request, str(pk))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +9,12 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from .. import compiler, history, rendering
 from ..models import Config, Device
-from . import choices
+from . import answers, choices
 
 
 class DeviceTools:
@@ -68,7 +66,7 @@ class DeviceTools:
         if config_form is None:
             return JsonResponse({"errors": {"__all__": [_("No configuration available")]}}, status=400)
         if form.errors or config_form.errors:
-            return JsonResponse({"errors": {**_errors(form), **_errors(config_form)}}, status=400)
+            return JsonResponse({"errors": {**answers.errors_of(form), **answers.errors_of(config_form)}}, status=400)
         config: Config = config_form.instance
         try:
             text = compiler.render_text(config, list(config_form.cleaned_data.get("templates") or ()))
@@ -81,16 +79,11 @@ class DeviceTools:
         device = self._manageable(request, pk)
         if not device._has_config() or device.config.released is None:
             raise Http404(_("This device has no configuration."))
-        return HttpResponse(
-            bytes(device.config.released.archive),
-            content_type="application/octet-stream",
-            headers={"Content-Disposition": content_disposition_header(True, f"{device.name}.tar.gz") or "attachment"},
-        )
+        return answers.archive(device.name, bytes(device.config.released.archive))
 
     def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the variables that the device sees."""
-        context = self._manageable(request, pk).get_context()
-        return HttpResponse(json.dumps(context, default=str, ensure_ascii=False), content_type="application/json")
+        return answers.variables(self._manageable(request, pk).get_context())
 
     def activate(self, request: HttpRequest, pk: Any) -> HttpResponse:
         device = self._manageable(request, pk)
@@ -146,7 +139,3 @@ class DeviceTools:
     def _done(self, request: HttpRequest, device: Device, message: str) -> HttpResponse:
         self.message_user(request, message, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
-
-
-def _errors(form: Any) -> dict[str, list[str]]:
-    return {field: [str(message) for message in found] for field, found in form.errors.items()}
