@@ -21,6 +21,9 @@ from ..vpn import auto_client, variables
 from .base import NetJsonModel, SharedName, check_json
 from .observed import Observed
 
+#: Fields whose former values decide whether an edit is allowed, and what it entails.
+_DECISIVE = ("backend", "organization_id", "vpn_id", "auto_cert", "config")
+
 
 def default_auto_cert() -> bool:
     """Return what the setting says; a function, so that the setting makes no migration."""
@@ -151,8 +154,9 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         check_json("default_values", self.default_values)
         self.normalise()
         self.check_shared_name()
-        self._check_not_in_use()
-        self._check_vpn()
+        replaced = {} if self._state.adding else self._differs(*_DECISIVE)
+        self._check_not_in_use(replaced)
+        self._check_vpn(replaced)
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
@@ -164,16 +168,16 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         """Return what renders this template on its own."""
         return rendering.Stack(self.backend)
 
-    def _check_vpn(self) -> None:
+    def _check_vpn(self, replaced: dict[str, Any]) -> None:
         if self.type != self.Type.VPN:
             return
         if self.vpn is None:
             raise ValidationError({"vpn": _('A VPN must be selected when template type is "VPN"')})
         self._validate_org_relation("vpn")
-        replaced = {} if self._state.adding else self._differs("vpn_id", "auto_cert", "config")
         if "vpn_id" in replaced:
             self._check_only_one_of_server()
-        if not self.config or (replaced and "config" not in replaced and self._is_automatic(**replaced)):
+        former = {name: value for name, value in replaced.items() if name in ("vpn_id", "auto_cert")}
+        if not self.config or (former and "config" not in replaced and self._is_automatic(**former)):
             self.config = auto_client.of_server(self.vpn, auto_cert=self.auto_cert, device_backend=self.backend)
 
     def _check_only_one_of_server(self) -> None:
@@ -224,10 +228,7 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         except rendering.RenderingError:
             return None
 
-    def _check_not_in_use(self) -> None:
-        if self._state.adding:
-            return
-        replaced = self._differs("backend", "organization_id")
+    def _check_not_in_use(self, replaced: dict[str, Any]) -> None:
         if "backend" in replaced and self.config_relations.exists():
             raise ValidationError(
                 {"backend": _("The backend cannot be changed while devices use this template; clone it instead.")}
