@@ -15,7 +15,7 @@ from typing import Any
 
 from netjsonconfig import OpenWrt
 
-from openwisp_controller.config.rendering import Stack
+from openwisp_controller.rendering import Stack
 
 BACKEND = "netjsonconfig.OpenWrt"
 

@@ -40,7 +40,7 @@ def settings_page() -> str:
 def changes_table() -> str:
     """Return the table of changes, as markdown."""
     from openwisp_controller.config import signals
-    from openwisp_controller.config.changes import TABLE
+    from openwisp_controller.config.policy.changes import TABLE
 
     names = {id(signal): name for name, signal in vars(signals).items()}
     lines = ["| When this is saved | and this happens | signal | configurations are compiled |", "|---|---|---|---|"]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from openwisp_controller.common.wakeup import Message, intercepted
+
 from .recorder import SignalRecorder
 from .ssh import SshServers, servers
 
@@ -83,3 +85,10 @@ def stranger(other: Any) -> Any:
 def committing(django_capture_on_commit_callbacks: Any) -> Any:
     """A context manager: what the code inside enqueues for after the commit is run when it ends."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture
+def lost_messages() -> Iterator[list[Message]]:
+    """Messages to workers get lost; lists them."""
+    with intercepted() as messages:
+        yield messages

@@ -33,16 +33,18 @@ class ConfigConfig(AppConfig):
 
         from ..pki.models import Ca, Cert
         from ..pki.signals import renewed, renewing
-        from . import assignment, changes, context
+        from .assignment import assigning
+        from .compiling import context
         from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template, Vpn, VpnClient
         from .models.organization import create_limits
-        from .vpn import clients, ipam, variables
+        from .policy import changes
+        from .vpn import clients, ipam_edits, variables
 
         m2m_changed.connect(
-            assignment.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates"
+            assigning.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates"
         )
         m2m_changed.connect(
-            assignment.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
+            assigning.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
         )
         for model in (Template, DeviceGroup, OrganizationConfigSettings, Vpn):
             pre_delete.connect(changes.before_deletion, sender=model, dispatch_uid=f"config_delete_{model.__name__}")
@@ -54,10 +56,10 @@ class ConfigConfig(AppConfig):
         post_delete.connect(clients.on_deletion, sender=VpnClient, dispatch_uid="config_deleted_vpn_client")
         for used in (Subnet, IpAddress):
             name = used.__name__
-            pre_save.connect(ipam.before_saving, sender=used, dispatch_uid=f"config_saving_{name}")
-            post_save.connect(ipam.after_saving, sender=used, dispatch_uid=f"config_saved_{name}")
-            pre_delete.connect(ipam.before_deleting, sender=used, dispatch_uid=f"config_deleting_{name}")
-            post_delete.connect(ipam.after_deleting, sender=used, dispatch_uid=f"config_deleted_{name}")
+            pre_save.connect(ipam_edits.before_saving, sender=used, dispatch_uid=f"config_saving_{name}")
+            post_save.connect(ipam_edits.after_saving, sender=used, dispatch_uid=f"config_saved_{name}")
+            pre_delete.connect(ipam_edits.before_deleting, sender=used, dispatch_uid=f"config_deleting_{name}")
+            post_delete.connect(ipam_edits.after_deleting, sender=used, dispatch_uid=f"config_deleted_{name}")
         for certified in (Ca, Cert):
             name = certified.__name__
             renewing.connect(changes.before_renewal, sender=certified, dispatch_uid=f"config_renewing_{name}")

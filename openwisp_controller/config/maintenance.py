@@ -12,13 +12,14 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from . import announcements, compiler, jobs
-from .batch import batch
+from ..common.sql import delete_rows
+from ..common.wakeup import wake
+from .compiling import compiler
+from .delivery import jobs, outbox
 from .models import Announcement, Cause, Config, ControllerState, Job, Revision, Vpn, VpnRevision
 from .settings import settings
-from .sql import delete_rows
-from .vpn import calls, credentials, servers
-from .wakeup import wake
+from .unit_of_work import batch
+from .vpn import credentials, outbound_calls, servers
 
 logger = logging.getLogger(__name__)
 CHUNK = 200
@@ -61,13 +62,13 @@ def reconcile() -> None:
     if Config.objects.filter(stale_since__isnull=False).exists():
         compile_stale()
     if Announcement.objects.exists():
-        announcements.send_overdue()
+        outbox.send_overdue()
     if credentials.exist_to_make():
         credentials.make_all()
     if servers.exist_stale():
         servers.compile_stale()
-    if calls.exist_due():
-        calls.run_due()
+    if outbound_calls.exist_due():
+        outbound_calls.run_due()
 
 
 def mark_after_system_change() -> bool:
@@ -91,7 +92,7 @@ def mark_after_system_change() -> bool:
 def recompute(detail: str = "recomputed") -> int:
     """Mark all configurations of active devices for compiling; return how many there are."""
     count = Config.mark_stale(Config.objects.filter(device___is_deactivated=False), Cause.INPUTS, detail)
-    wake("compile_stale")
+    wake("config.compile_stale")
     return count
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
-from ..notices import as_written
+from ..common.notification_text import as_written
 from .models import Config, Device, Vpn
 
 

@@ -10,7 +10,17 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..conf import Setting, SettingsGroup, json_schema, must_be, networks, pairs, paths_of_pairs, positive, whole
+from ..common.settings import (
+    Setting,
+    SettingsGroup,
+    json_schema,
+    must_be,
+    networks,
+    pairs,
+    paths_of_pairs,
+    positive,
+    whole,
+)
 
 
 def _first_path(choices: Any) -> str:

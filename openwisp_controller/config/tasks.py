@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import announcements, maintenance, notifications
-from .vpn import calls, credentials, servers
+from . import maintenance, notifications
+from .delivery import outbox
+from .vpn import credentials, outbound_calls, servers
 
 
 @shared_task(soft_time_limit=7200)
@@ -23,7 +24,7 @@ def run_jobs() -> int:
 @shared_task
 def send_overdue() -> int:
     """Send signals left behind by an interrupted worker."""
-    return announcements.send_overdue()
+    return outbox.send_overdue()
 
 
 @shared_task(soft_time_limit=7200)
@@ -53,7 +54,7 @@ def make_client_credentials() -> int:
 @shared_task(soft_time_limit=3600)
 def call_servers() -> int:
     """Make the calls to VPN servers that are due."""
-    return calls.run_due()
+    return outbound_calls.run_due()
 
 
 @shared_task

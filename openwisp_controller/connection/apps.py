@@ -31,7 +31,8 @@ class ConnectionConfig(AppConfig):
         from celery.signals import worker_process_shutdown, worker_shutdown
         from django.db.models.signals import post_save
 
-        from ..config import announcements, jobs, lifecycle
+        from ..config.delivery import jobs, outbox
+        from ..config.devices import lifecycle
         from ..config.models import Config
         from ..config.signals import config_deactivating, config_modified
         from . import assignment, notifications, push, worker
@@ -40,7 +41,7 @@ class ConnectionConfig(AppConfig):
 
         config_modified.connect(push.on_change, dispatch_uid="connection_push_modified")
         config_deactivating.connect(push.on_change, dispatch_uid="connection_push_deactivating")
-        announcements.around_sending.append(push.collecting)
+        outbox.around_sending.append(push.collecting)
         lifecycle.register_move(assignment.follow_move)
         jobs.register(AUTO_ADD, assignment.step)
         post_save.connect(assignment.on_config_created, sender=Config, dispatch_uid="connection_auto_add")

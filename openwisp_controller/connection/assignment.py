@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from ..config import stragglers
+from ..config.compiling import concurrent_edits
 from ..config.models import Config, Device, Job
 from .models import Credentials, DeviceConnection
 from .settings import settings
@@ -62,7 +62,7 @@ def step(job: Job) -> None:
         attach_to_devices(job.subject)
     else:
         which = "age(device.xmin) <= age(%s::xid) OR config.created >= %s"
-        values = [since, timezone.now() - stragglers.YOUNG]
+        values = [since, timezone.now() - concurrent_edits.YOUNG]
         _attach("credentials.id", Credentials._meta.pk, job.subject, which, values)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from ..common.wakeup import wake
 from ..config.models import Device
 from .hostkeys import HostKeyPolicy
 from .models import DeviceConnection, HostKey
-from .wakeup import wake
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
     for device_id, key in refused.items():
         other = HostKey.objects.filter(device=device_id).exclude(refused_key=key)
         if other.update(refused_key=key, refused=now):
-            wake("notify_host_key", str(device_id))
+            wake("connection.notify_host_key", str(device_id))
     if right:
         HostKey.objects.filter(device__in=right).exclude(refused_key="").update(refused_key="", refused=None)
 

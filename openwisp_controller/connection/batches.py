@@ -13,10 +13,10 @@ from django.db.models import Exists, OuterRef, QuerySet, TextField, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ..common.wakeup import wake
 from ..config.models import Device
 from . import commands, live
 from .models import BatchCommand, Command, DeviceConnection
-from .wakeup import wake
 
 CHUNK = 100
 Status = BatchCommand.Status
@@ -75,7 +75,7 @@ def execute(batch: BatchCommand, devices: QuerySet[Device]) -> BatchCommand:
         through: Any = BatchCommand.devices.through
         rows = [through(batchcommand_id=batch.pk, device_id=key) for key in devices.values_list("pk", flat=True)]
         through.objects.bulk_create(rows, batch_size=1000)
-        wake("launch_batch_command", str(batch.pk))
+        wake("connection.launch_batch_command", str(batch.pk))
     return batch
 
 
@@ -146,7 +146,7 @@ def _launch_chunk(batch_id: Any) -> bool:
         if last:
             batch.input = commands.masked(batch.type, batch.input)
         batch.save()
-        wake("push_due")
+        wake("connection.push_due")
         live.batch_changed(batch)
     if last:
         advanced(batch_id)
@@ -219,4 +219,4 @@ def _finish(batch: BatchCommand, status: str) -> None:
     batch.input = commands.masked(batch.type, batch.input)
     batch.save()
     live.batch_changed(batch)
-    wake("notify_batch_finished", str(batch.pk))
+    wake("connection.notify_batch_finished", str(batch.pk))

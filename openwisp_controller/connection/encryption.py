@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import models
 
-from ..json_input import JSONFormField
+from ..common.json_input import JSONFormField
 from .settings import settings
 
 PREFIX = "aesgcm:"

@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
+from ..common.notification_text import as_written
+from ..common.wakeup import wake
 from ..config.models import Device
-from ..notices import as_written
 from .models import BatchCommand, DeviceConnection
-from .wakeup import wake
 
 TAB = "#deviceconnection_set-group"
 _MESSAGE = _(
@@ -51,7 +51,7 @@ def on_is_working_changed(
     ignored: list[str] = getattr(apps.get_app_config("connection"), "_ignore_connection_notification_reasons", [])
     if any(text in reason for text in ignored for reason in (failure_reason, old_failure_reason)):
         return
-    wake("notify_connection", str(instance.pk), is_working, failure_reason)
+    wake("connection.notify_connection", str(instance.pk), is_working, failure_reason)
 
 
 def connection_changed(connection_id: str, is_working: bool, reason: str) -> None:

@@ -18,14 +18,14 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from ..common.sql import update_many
+from ..common.wakeup import wake
 from ..config.models import Config, Device
-from ..config.sql import update_many
 from . import claims
 from .attempts import Attempt
 from .models import Credentials, DeviceConnection, Push
 from .models.connection import _reaches
 from .settings import settings
-from .wakeup import wake
 
 logger = logging.getLogger(__name__)
 _CHUNK = 500
@@ -97,7 +97,7 @@ def request(device_ids: Collection[Any]) -> int:
     keys = sorted(device_ids, key=str)
     count = sum(_request(keys[start : start + _CHUNK]) for start in range(0, len(keys), _CHUNK))
     if count:
-        wake("push_due")
+        wake("connection.push_due")
     return count
 
 

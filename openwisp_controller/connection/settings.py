@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from ..conf import Setting, SettingsGroup, json_schema, must_be, pairs, paths_of_pairs, positive
+from ..common.settings import Setting, SettingsGroup, json_schema, must_be, pairs, paths_of_pairs, positive
 
 _CONNECTORS = "openwisp_controller.connection.connectors."
 

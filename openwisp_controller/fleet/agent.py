@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from . import protocol
-from .conversation import AgentExit, Conversation
 from .events import Endpoint, EventKind, Observer, State
 from .faults import CutPoint, FaultKind, FaultPlan
 from .identity import Identity
+from .session import AgentExit, Conversation
 from .storage import Credentials, Storage
 from .transport import Reply, Request
 from .update import Updater

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from .agent import Agent
-from .chance import Dice
-from .conversation import AgentExit, Conversation
 from .events import Endpoint, Event, EventKind, State, Violation
 from .faults import FaultKind, FaultPlan, Faults, PowerCut
 from .identity import Identity
 from .policy import AgentPolicy
+from .seeded_random import Dice
+from .session import AgentExit, Conversation
 from .storage import Storage
 from .transport import Transport
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from .chance import Dice
+from .seeded_random import Dice
 
 
 class FaultKind(StrEnum):

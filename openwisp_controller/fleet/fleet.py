@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from .chance import Dice
 from .device import VirtualDevice
 from .events import Event, Violation
 from .faults import Faults, Mix
 from .identity import make_identity
 from .metrics import Metrics
 from .policy import AgentPolicy
+from .seeded_random import Dice
 from .ssh import SshFace
 from .ssh_fleet import SshOptions, make_face
 from .storage import Storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from .chance import Dice
+from .seeded_random import Dice
 
 Pause = tuple[float, float]  # a random pause between two bounds, in seconds
 

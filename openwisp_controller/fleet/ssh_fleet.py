@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from .chance import Dice
 from .device import VirtualDevice
 from .events import EventKind
+from .seeded_random import Dice
 from .ssh import SshFace, SshFault
 
 _FAULTS = tuple(SshFault)

@@ -7,9 +7,9 @@ import hashlib
 
 from . import protocol
 from .archive import ArchiveError, Content, InvalidConfiguration, unpack
-from .conversation import Conversation
 from .events import Endpoint, EventKind, Observer, State
 from .faults import CutPoint, FaultKind, FaultPlan, Loss
+from .session import Conversation
 from .storage import Credentials, Storage
 from .transport import Reply, Request
 

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
-from ..versions import GuardedVersions
+from ..common.versions import GuardedVersions
 from . import renewal
 from .models import Ca, Cert
 

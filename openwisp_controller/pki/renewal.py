@@ -6,12 +6,12 @@ Which ones are still to do stands in their rows, so it goes on wherever it was i
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
 
+from ..common.wakeup import wake
 from . import issuing, signals
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def follow(ca: Ca) -> None:
     if len(lengths) <= AT_ONCE and all(issuing.is_quick(length) for length in lengths):
         renew_outdated(ca.pk)
     elif lengths:
-        transaction.on_commit(partial(_wake, "renew_outdated", ca.pk))
+        wake("pki.renew_outdated", ca.pk)
 
 
 def renew_outdated(ca_id: int | None = None) -> int:
@@ -107,15 +107,4 @@ def _outdated(ca_id: int | None) -> Any:
 
 def wake_makers() -> None:
     """Let keys be made in the background after the commit."""
-    transaction.on_commit(partial(_wake, "make_keys"))
-
-
-def _wake(task: str, *arguments: int) -> None:
-    from kombu.exceptions import OperationalError
-
-    from . import tasks
-
-    try:
-        getattr(tasks, task).delay(*arguments)
-    except (OperationalError, OSError) as error:
-        logger.warning("The broker is unreachable, %s waits for the reconciler: %s", task, error)
+    wake("pki.make_keys")

@@ -10,8 +10,8 @@ from django.contrib.auth import get_user_model
 from openwisp_ipam.models import Subnet
 from openwisp_users.models import Organization
 
-from ..config.batch import batch
 from ..config.models import DeviceGroup, OrganizationConfigSettings, Template, Vpn
+from ..config.unit_of_work import batch
 from ..connection.models import Credentials, HostKey
 from ..fleet import SshOptions
 from ..pki.models import Ca

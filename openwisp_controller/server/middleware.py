@@ -16,8 +16,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
 
+from ..common.failed_attempts import FailedAttempts
 from ..config.device_api.addresses import peer
-from ..failed_attempts import FailedAttempts
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER = 30

@@ -91,7 +91,7 @@ MIDDLEWARE = [
     "openwisp_users.middleware.PasswordExpirationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "openwisp_controller.server.middleware.LoginThrottle",
-    "openwisp_controller.config.authorship.AuthorMiddleware",
+    "openwisp_controller.common.authorship.AuthorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

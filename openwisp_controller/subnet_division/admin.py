@@ -19,9 +19,9 @@ from openwisp_ipam.models import IpAddress, Subnet
 from openwisp_users.multitenancy import MultitenantAdminMixin
 from openwisp_utils.admin_theme.filters import SimpleInputFilter
 
+from ..common.versions import GuardedVersions
 from ..config.admin.device import DeviceAdmin
 from ..config.models import Device, Vpn
-from ..versions import GuardedVersions
 from . import generated, importing, protection
 from .models import SubnetDivisionRule
 from .settings import settings

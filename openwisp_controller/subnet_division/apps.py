@@ -22,7 +22,7 @@ class SubnetDivisionConfig(AppConfig):
         from openwisp_ipam.models import IpAddress, Subnet
 
         from ..config.signals import vpn_server_modified
-        from . import by_hand, rules
+        from . import manual_edits, rules
         from .models import SubnetDivisionRule
 
         for rule_type in rules.types().values():
@@ -34,16 +34,17 @@ class SubnetDivisionConfig(AppConfig):
         vpn_server_modified.connect(rules.on_server_modified, dispatch_uid="subnet_division_server_modified")
         for model in (Subnet, IpAddress):
             uid = f"subnet_division_deleting_{model.__name__}"
-            pre_delete.connect(by_hand.before_deletion, sender=model, dispatch_uid=uid)
+            pre_delete.connect(manual_edits.before_deletion, sender=model, dispatch_uid=uid)
 
     def _register(self) -> None:
-        from ..config import jobs, lifecycle
+        from ..config.delivery import jobs
+        from ..config.devices import lifecycle
         from ..config.models import VpnClient
-        from . import provisioning, relabelling, variables, vpn_addresses, withdrawal, work
+        from . import backfill, deprovision, provisioning, rename, variables, vpn_addresses
 
         variables.register()
-        jobs.register(provisioning.JOB, work.step)
-        jobs.register(relabelling.JOB, relabelling.step)
-        jobs.register(withdrawal.JOB, withdrawal.step)
-        lifecycle.register_move(withdrawal.follow_move)
+        jobs.register(provisioning.JOB, backfill.step)
+        jobs.register(rename.JOB, rename.step)
+        jobs.register(deprovision.JOB, deprovision.step)
+        lifecycle.register_move(deprovision.follow_move)
         VpnClient.register_auto_ip_stopper(vpn_addresses.are_divided)

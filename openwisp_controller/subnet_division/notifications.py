@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.models import Subnet
 from openwisp_notifications.signals import notify
 
+from ..common.notification_text import as_written
 from ..config.models import Config
-from ..notices import as_written
 
 
 def exhausted(config_id: str, subnet_id: str) -> None:

@@ -16,12 +16,12 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from openwisp_ipam.models import IpAddress, Subnet
 
-from ..config import jobs
-from ..config.batch import batch
+from ..common.wakeup import wake
+from ..config.delivery import jobs
 from ..config.models import Cause, Config
+from ..config.unit_of_work import batch
 from ..config.vpn import addresses
-from ..config.wakeup import wake
-from .filling import Filling
+from .allocator import Filling
 from .models import SubnetDivisionRule
 from .signals import subnet_provisioned
 
@@ -187,4 +187,4 @@ def _announce_later(rule_type: Type, instance: Any, provisioned: Provisioned) ->
 
 def _report_exhaustion(rule: SubnetDivisionRule, config: Config) -> None:
     logger.info("Cannot create more subnets of %s", rule.master_subnet)
-    wake("openwisp_controller.subnet_division.tasks.notify_exhausted", str(config.pk), str(rule.master_subnet_id))
+    wake("subnet_division.notify_exhausted", str(config.pk), str(rule.master_subnet_id))

@@ -12,11 +12,11 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
-from ..config import jobs
-from ..config.batch import batch
+from ..common.prepared import Parameter, Prepared
+from ..config.delivery import jobs
 from ..config.models import Vpn, VpnClient
-from ..config.prepared import Parameter, Prepared
-from . import relabelling, withdrawal
+from ..config.unit_of_work import batch
+from . import deprovision, rename
 from .models import SubnetDivisionIndex, SubnetDivisionRule
 from .provisioning import JOB as PROVISION
 from .settings import settings
@@ -101,7 +101,7 @@ def saved(rule: SubnetDivisionRule, before: dict[str, Any]) -> None:
         jobs.hand_out(PROVISION, rule.pk)
         return
     if rule.label != before["label"]:
-        jobs.hand_out(relabelling.JOB, rule.pk)
+        jobs.hand_out(rename.JOB, rule.pk)
     if rule.number_of_ips > before["number_of_ips"]:
         jobs.hand_out(PROVISION, rule.pk)
 
@@ -125,7 +125,7 @@ def before_deletion(instance: SubnetDivisionRule, **kwargs: Any) -> None:
         if connection.features.has_select_for_update:
             list(SubnetDivisionRule.objects.filter(pk=instance.pk).select_for_update().values_list("pk"))
         SubnetDivisionIndex.objects.filter(rule=instance).update(rule=None)
-        jobs.enqueue(withdrawal.JOB, instance.pk)
+        jobs.enqueue(deprovision.JOB, instance.pk)
 
 
 def _forget() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..conf import Setting, SettingsGroup, must_be, pairs
+from ..common.settings import Setting, SettingsGroup, must_be, pairs
 
 _TYPES = "openwisp_controller.subnet_division.rule_types"
 

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from ..config import compiler, context
+from ..common.prepared import OneOf, Parameter, Prepared
+from ..common.sql import referred_to_by
+from ..config.compiling import compiler, context
 from ..config.models import Config
-from ..config.prepared import OneOf, Parameter, Prepared
-from ..config.sql import referred_to_by
 from .models import SubnetDivisionIndex
 
 _KNOWN = "has_divided_subnets"

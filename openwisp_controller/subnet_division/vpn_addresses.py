@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Exists, OuterRef, Q
 from openwisp_ipam.models import IpAddress
 
-from ..config.batch import batch
 from ..config.models import Config, VpnClient
+from ..config.unit_of_work import batch
 from ..config.vpn import clients as vpn_clients
-from . import hands, rules
+from . import internal_edits, rules
 from .models import SubnetDivisionIndex
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def assign(results: Sequence[tuple[Any, Provisioned]]) -> None:
         given.append(client)
     vpn_clients.store_addresses(given)
     if replaced:
-        with hands.off():
+        with internal_edits.off():
             IpAddress.objects.filter(pk__in=replaced).delete()
 
 

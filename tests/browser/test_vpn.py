@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openwisp_controller.config.models import Template, Vpn
-from openwisp_controller.config.vpn.family import Family
+from openwisp_controller.config.vpn.kinds import Family
 from openwisp_controller.pki.models import Ca, Cert
 
 from .. import factories as make

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db import transaction
 
-from openwisp_controller.config.batch import batch
 from openwisp_controller.config.models import Config, Device, DeviceGroup, Template
+from openwisp_controller.config.unit_of_work import batch
 
 from .. import factories as make
 from .scenarios import (

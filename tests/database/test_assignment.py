@@ -8,8 +8,8 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models.signals import m2m_changed
 
-from openwisp_controller.config.batch import batch
 from openwisp_controller.config.models import Config, Device, Template
+from openwisp_controller.config.unit_of_work import batch
 
 from .. import factories as make
 from .scenarios import OTHER_BACKEND, fresh, interface, save

@@ -10,7 +10,10 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from openwisp_controller.config import compiler, maintenance, rendering, wakeup
+from openwisp_controller import rendering
+from openwisp_controller.common.wakeup import intercepted
+from openwisp_controller.config import maintenance
+from openwisp_controller.config.compiling import compiler
 from openwisp_controller.config.models import Cause, Config, Device, DeviceGroup, Revision, Template
 
 from .. import factories as make
@@ -115,7 +118,7 @@ def test_syntax(settings: Any, os: str, dsa: bool, fallback: bool) -> None:
     settings.OPENWISP_CONTROLLER_DSA_OS_MAPPING = {
         "netjsonconfig.OpenWrt": {">=21.02": [r"MyFirmware 2\..*"], "<21.02": [r"MyFirmware 1\..*"]}
     }
-    from openwisp_controller.config.dsa import uses_dsa
+    from openwisp_controller.config.compiling.dsa import uses_dsa
 
     known = os.startswith(("OpenWrt", "openwrt", "My"))
     assert uses_dsa(os) is (dsa if known else fallback)
@@ -325,9 +328,7 @@ class TestMarks:
     def test_nothing_is_compiled_in_the_request(self, organization: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         template = make.template(organization, "lan")
         config = make.config(organization, templates=[template])
-        woken = []
-        monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: woken.append(task))
-        with transaction.atomic():
+        with intercepted(), transaction.atomic():
             save(template, config=interface("eth9"))
         config.refresh_from_db()
         assert config.stale_since is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from openwisp_controller.config import context
+from openwisp_controller.config.compiling import context
 from openwisp_controller.config.models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template
 
 from .. import factories as make

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 
+from openwisp_controller.common.validators import device_name_validator
 from openwisp_controller.config.models import Config, Device, OrganizationLimits
-from openwisp_controller.config.validators import device_name_validator
 
 from .. import factories as make
 

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
-from openwisp_controller.config import history
-from openwisp_controller.config.authorship import acting_as
+from openwisp_controller.common.authorship import acting_as
+from openwisp_controller.config.devices import history
 from openwisp_controller.config.models import Cause, Config
 
 from .. import factories as make

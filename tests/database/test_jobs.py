@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from openwisp_controller.config import changes, jobs, maintenance, wakeup
+from openwisp_controller.common.wakeup import Message
+from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template
+from openwisp_controller.config.policy import changes
 
 from .. import factories as make
 from ..recorder import SignalRecorder
@@ -18,9 +21,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+def nobody_wakes(lost_messages: list[Message], monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run when the test says so, two devices a chunk."""
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
     monkeypatch.setattr(jobs, "CHUNK", 2)
 
 

@@ -65,7 +65,7 @@ class TestDeactivation:
         assert (after.status, after.error_reason, after.compile_error) == ("deactivating", "", "")
 
     def test_is_undone_as_a_whole(self, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-        from openwisp_controller.config import compiler
+        from openwisp_controller.config.compiling import compiler
 
         monkeypatch.setattr(compiler, "compile_configs", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -12,7 +12,10 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from openwisp_controller.config import announcements, compiler, maintenance, signals, wakeup
+from openwisp_controller.common.wakeup import Message
+from openwisp_controller.config import maintenance, signals
+from openwisp_controller.config.compiling import compiler
+from openwisp_controller.config.delivery import outbox
 from openwisp_controller.config.models import Announcement, Config, Device, Job, Revision
 from openwisp_controller.config.signals import config_modified
 
@@ -28,35 +31,33 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def lost(lost_messages: list[Message]) -> list[Message]:
     """Messages to workers get lost; lists them."""
-    messages: list[str] = []
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: messages.append(task))
-    return messages
+    return lost_messages
 
 
 class TestLostMessages:
-    def test_stale_configurations(self, organization: Any, committing: Any, lost: list[str]) -> None:
+    def test_stale_configurations(self, organization: Any, committing: Any, lost: list[Message]) -> None:
         template = make.template(organization)
         config = make.config(organization, templates=[template])
         with committing():
             save(template, config=interface("eth9"))
-        assert "compile_stale" in lost
+        assert Message("config.compile_stale") in lost
         assert fresh(config).checksum == config.checksum
         maintenance.reconcile()
         assert fresh(config).checksum != config.checksum
 
-    def test_jobs(self, organization: Any, committing: Any, lost: list[str]) -> None:
+    def test_jobs(self, organization: Any, committing: Any, lost: list[Message]) -> None:
         config = make.config(organization)
         with committing():
             make.template(organization, "t", default=True)
-        assert "run_jobs" in lost
+        assert Message("config.run_jobs") in lost
         assert not config.templates.exists()
         maintenance.reconcile()
         assert [template.name for template in config.templates.all()] == ["t"]
         assert not Job.objects.exists()
 
-    def test_group(self, organization: Any, committing: Any, lost: list[str]) -> None:
+    def test_group(self, organization: Any, committing: Any, lost: list[Message]) -> None:
         group = make.group(organization)
         device = make.device(organization, group=group)
         with committing():
@@ -64,7 +65,7 @@ class TestLostMessages:
         maintenance.reconcile()
         assert Device.objects.get(pk=device.pk).config.templates.get().name == "t"
 
-    def test_nothing_to_do(self, organization: Any, lost: list[str]) -> None:
+    def test_nothing_to_do(self, organization: Any, lost: list[Message]) -> None:
         make.config(organization)
         maintenance.reconcile()
         assert Revision.objects.count() == 1
@@ -90,7 +91,7 @@ class TestLostMessages:
 
 class TestKilledWorker:
     @pytest.fixture
-    def config(self, organization: Any, committing: Any, lost: list[str]) -> Config:
+    def config(self, organization: Any, committing: Any, lost: list[Message]) -> Config:
         template = make.template(organization)
         config = make.config(organization, templates=[template], status="applied")
         with committing():
@@ -122,7 +123,7 @@ class TestKilledWorker:
 
         recorded.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(announcements, "send_robustly", kill)
+            patch.setattr(outbox, "send_robustly", kill)
             with pytest.raises(Killed):
                 maintenance.compile_stale()
         assert fresh(config).checksum != config.checksum
@@ -130,7 +131,7 @@ class TestKilledWorker:
         return config
 
     def become_old(self) -> None:
-        Announcement.objects.update(created=timezone.now() - 2 * announcements.OVERDUE)
+        Announcement.objects.update(created=timezone.now() - 2 * outbox.OVERDUE)
 
     def test_before_announcing(self, owed: Config, recorded: SignalRecorder) -> None:
         maintenance.reconcile()
@@ -151,10 +152,10 @@ class TestKilledWorker:
 
         self.become_old()
         with monkeypatch.context() as patch:
-            patch.setattr(announcements.Emission, "send_robustly", kill)
+            patch.setattr(outbox.Emission, "send_robustly", kill)
             with pytest.raises(Killed):
                 maintenance.reconcile()
-        assert announcements.send_overdue() == 0, "it is taken for a while"
+        assert outbox.send_overdue() == 0, "it is taken for a while"
         self.become_old()
         maintenance.reconcile()
         assert recorded.names == [STATUS, MODIFIED]
@@ -190,7 +191,7 @@ class TestKilledWorker:
                 created=timezone.now() - timedelta(hours=1),
             )  # fmt: skip
         with committing():
-            assert announcements.send_overdue(limit=2) == 2
+            assert outbox.send_overdue(limit=2) == 2
         assert recorded.names == [MODIFIED] * 5
         assert not Announcement.objects.exists()
 
@@ -273,7 +274,7 @@ def test_command(organization: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_many_rows_are_updated_each_with_its_own_values(organization: Any) -> None:
-    from openwisp_controller.config.sql import update_many
+    from openwisp_controller.common.sql import update_many
 
     configs = [make.config(organization) for _ in range(3)]
     rows = [[config.pk, f"reason '{n}' %s", None, None] for n, config in enumerate(configs[:2])]
@@ -302,11 +303,11 @@ class TestSlowReceivers:
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
         clock = Clock()
-        monkeypatch.setattr(announcements, "timezone", clock)
+        monkeypatch.setattr(outbox, "timezone", clock)
         return clock
 
     @pytest.fixture
-    def devices(self, organization: Any, committing: Any, lost: list[str]) -> set[Any]:
+    def devices(self, organization: Any, committing: Any, lost: list[Message]) -> set[Any]:
         template = make.template(organization)
         devices = {make.config(organization, templates=[template]).device_id for _ in range(8)}
         with committing():
@@ -369,5 +370,5 @@ class Announced:
         if self.others_look:
             self.then(sum(self.counts.values()))
             self.others_look = False
-            self.by_others += announcements.send_overdue()
+            self.by_others += outbox.send_overdue()
             self.others_look = True

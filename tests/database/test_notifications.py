@@ -8,7 +8,8 @@ import pytest
 from openwisp_notifications.models import Notification
 from openwisp_users.models import Organization, OrganizationUser, User
 
-from openwisp_controller.config import lifecycle, notifications
+from openwisp_controller.config import notifications
+from openwisp_controller.config.devices import lifecycle
 from openwisp_controller.config.models import Config
 
 from .. import factories as make

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from openwisp_controller.common.prepared import OneOf, Parameter, Prepared
 from openwisp_controller.config.models import Config, Device
-from openwisp_controller.config.prepared import OneOf, Parameter, Prepared
 
 from .. import factories as make
 

@@ -16,7 +16,10 @@ from django.db.models.signals import m2m_changed
 from django.test import Client
 from django.utils import timezone
 
-from openwisp_controller.config import assignment, maintenance, stragglers, wakeup
+from openwisp_controller.common.wakeup import Message
+from openwisp_controller.config import maintenance
+from openwisp_controller.config.assignment import assigning
+from openwisp_controller.config.compiling import concurrent_edits
 from openwisp_controller.config.models import (
     Config,
     Device,
@@ -44,8 +47,8 @@ def many_writers() -> None:
 
 
 @pytest.fixture(autouse=True)
-def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
+def nobody_wakes(lost_messages: list[Message]) -> None:
+    """Workers do what tests tell them to do."""
 
 
 class Other(threading.Thread):
@@ -116,7 +119,7 @@ def test_template_assigned_while_a_job_gives_another_one(organization: Any, monk
     config = make.config(organization, templates=[make.template(organization, "a")])
     mine = make.template(organization, "mine")
     make.template(organization, "default", default=True)
-    store, others = assignment._store, []
+    store, others = assigning._store, []
 
     def meanwhile(*arguments: Any) -> None:
         if not others:
@@ -125,7 +128,7 @@ def test_template_assigned_while_a_job_gives_another_one(organization: Any, monk
             others[0].join(A_MOMENT)
         store(*arguments)
 
-    monkeypatch.setattr(assignment, "_store", meanwhile)
+    monkeypatch.setattr(assigning, "_store", meanwhile)
     maintenance.run_jobs()
     others[0].finish()
     assert names(config) == {"mine"}
@@ -139,7 +142,7 @@ def test_device_leaves_the_group_while_its_templates_are_given(
     device = make.device(organization, group=group)
     maintenance.run_jobs()
     group.templates.set([make.template(organization, "new")])
-    store, others = assignment._store, []
+    store, others = assigning._store, []
 
     def meanwhile(*arguments: Any) -> None:
         if not others:
@@ -148,7 +151,7 @@ def test_device_leaves_the_group_while_its_templates_are_given(
             others[0].join(A_MOMENT)
         store(*arguments)
 
-    monkeypatch.setattr(assignment, "_store", meanwhile)
+    monkeypatch.setattr(assigning, "_store", meanwhile)
     maintenance.run_jobs()
     others[0].finish()
     config = Config.objects.get(device=device)
@@ -361,7 +364,7 @@ def test_device_that_enrols_while_credentials_add_themselves_gets_them(organizat
         other.finish()
         assert Job.objects.exists(), "nobody may believe that all devices were seen"
     known.device.deviceconnection_set.all().delete()
-    Config.objects.filter(pk=known.pk).update(created=timezone.now() - 2 * stragglers.YOUNG)
+    Config.objects.filter(pk=known.pk).update(created=timezone.now() - 2 * concurrent_edits.YOUNG)
     work()
     assert not Job.objects.exists()
     assert config.device.deviceconnection_set.count() == 1

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from openwisp_controller.config import changes, maintenance, signals
-from openwisp_controller.config.announcements import ACTIONS
+from openwisp_controller.config import maintenance, signals
+from openwisp_controller.config.delivery.outbox import ACTIONS
 from openwisp_controller.config.models import Announcement, Config, Device, Revision
+from openwisp_controller.config.policy import changes
 
 from .. import factories as make
 from ..recorder import SignalRecorder

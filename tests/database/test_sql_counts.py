@@ -10,7 +10,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from openwisp_controller.config import jobs, maintenance, wakeup
+from openwisp_controller.common.wakeup import Message
+from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Template
 
 from .. import factories as make
@@ -25,8 +27,8 @@ LOOK_FOR_RIVALS = MANY // jobs.CHUNK
 
 
 @pytest.fixture(autouse=True)
-def nobody_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
+def nobody_wakes(lost_messages: list[Message]) -> None:
+    """Workers do what tests tell them to do."""
 
 
 class Fleet:

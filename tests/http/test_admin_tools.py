@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from openwisp_users.models import Organization, User
 
-from openwisp_controller.config import history
+from openwisp_controller.config.devices import history
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make

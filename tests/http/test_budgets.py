@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from openwisp_controller.config import wakeup
 from openwisp_controller.config.models import Config, Device, Revision
 
 from .. import factories as make
@@ -21,9 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(params=[0, 200], ids=["alone", "with 200 others"])
-def fleet(request: Any, organization: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def fleet(request: Any, organization: Any, lost_messages: Any) -> Any:
     """An organization with five default templates; what tasks do is not the request's cost."""
-    monkeypatch.setattr(wakeup, "_send", lambda task, arguments, countdown: None)
     for number in range(5):
         make.template(
             organization,

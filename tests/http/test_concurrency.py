@@ -17,11 +17,12 @@ import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection, transaction
 
-from openwisp_controller.config import registration
+from openwisp_controller.config.devices import enrolment
 from openwisp_controller.config.models import Config, Device, OrganizationLimits, Revision
 
 from .. import factories as make
-from .protocol import MAC, enrolment, path
+from .protocol import MAC, path
+from .protocol import enrolment as enrolment_data
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Answer = tuple[int, bytes]
@@ -41,7 +42,7 @@ class Server:
         self.url = f"http://{address[0]}:{address[1]}"
 
     def register(self, **parameters: str | None) -> Answer:
-        return self._open(path("register"), urlencode(enrolment(**parameters)).encode())
+        return self._open(path("register"), urlencode(enrolment_data(**parameters)).encode())
 
     def get(self, action: str, device: Device) -> Answer:
         return self._open(f"{path(action, device.pk)}?key={device.key}")
@@ -105,11 +106,11 @@ def test_same_device_registers_between_our_look_and_our_write(
     server: Server, organization: Any, monkeypatch: pytest.MonkeyPatch, noticed_by: str
 ) -> None:
     """Also where the other one is faster by just so much that our own transaction sees it late."""
-    find, full_clean = registration._find, Device.full_clean
+    find, full_clean = enrolment._find, Device.full_clean
     answers = []
 
     def others_register() -> None:
-        monkeypatch.setattr(registration, "_find", find)
+        monkeypatch.setattr(enrolment, "_find", find)
         monkeypatch.setattr(Device, "full_clean", full_clean)
         # another name, for those who choose the same one take turns
         answers.append(server.register(name="faster"))
@@ -124,7 +125,7 @@ def test_same_device_registers_between_our_look_and_our_write(
         others_register()
 
     if noticed_by == "validation":
-        monkeypatch.setattr(registration, "_find", look)
+        monkeypatch.setattr(enrolment, "_find", look)
     else:
         monkeypatch.setattr(Device, "full_clean", check)
     status, body = server.register(model="seen")

@@ -11,8 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from openwisp_controller.config import wakeup
+from openwisp_controller.common.wakeup import intercepted
 from openwisp_controller.config.models import Vpn
+from openwisp_controller.config.tasks import reconcile
 
 from .. import factories as make
 from ..database.scenarios import save
@@ -108,11 +109,10 @@ def test_a_broken_server_keeps_what_it_had(client: Any, vpn: Vpn, committing: An
     assert get(client, "checksum", vpn.pk, key=vpn.key).content == before
 
 
-def test_a_lost_message_is_made_good(client: Any, vpn: Vpn, committing: Any, monkeypatch: Any) -> None:
+def test_a_lost_message_is_made_good(client: Any, vpn: Vpn, committing: Any) -> None:
     before = get(client, "checksum", vpn.pk, key=vpn.key).content
-    with monkeypatch.context() as lost, committing():
-        lost.setattr(wakeup, "_send", lambda *arguments: None)
+    with intercepted(), committing():
         make.config(vpn.organization, templates=[make.vpn_template(vpn)])
     assert get(client, "checksum", vpn.pk, key=vpn.key).content == before
-    wakeup.import_string("openwisp_controller.config.tasks.reconcile").delay()
+    reconcile.delay()
     assert get(client, "checksum", vpn.pk, key=vpn.key).content != before

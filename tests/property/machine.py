@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from openwisp_ipam.models import IpAddress
 
-from openwisp_controller.config import announcements, history, maintenance
+from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import outbox
+from openwisp_controller.config.devices import history
 from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template, Vpn, VpnClient
 from openwisp_controller.config.vpn import servers
 
@@ -270,7 +272,7 @@ class ControllerMachine(RuleBasedStateMachine):
 
     @rule()
     def send_overdue(self) -> None:
-        assert announcements.send_overdue() == 0
+        assert outbox.send_overdue() == 0
 
     # what must hold
 

@@ -12,11 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
-from ...json_input import JSONFormField
-from ...versions import GuardedVersions
-from ..batch import batch
+from ...common.json_input import JSONFormField
+from ...common.versions import GuardedVersions
 from ..models import Template
 from ..settings import settings
+from ..unit_of_work import batch
 
 
 def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) -> QuerySet[Template]:

@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..batch import batch
 from ..models import Device, DeviceGroup
-from .questions import ask
+from ..unit_of_work import batch
+from .action_forms import ask
 
 
 class GroupForm(forms.Form):

@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from openwisp_users.models import Organization
 
-from .. import assignment, context, rendering
+from ... import rendering
+from ..assignment import assigning
+from ..compiling import context
 from ..models import Config, DeviceGroup, Template
 from ..settings import settings
 from .base import is_backend_hidden
@@ -53,7 +55,7 @@ def relevant_templates(request: HttpRequest, organization: str) -> JsonResponse:
     if config is not None:
         chosen = [template for template in config.ordered_templates() if template.pk in templates]
     else:
-        chosen = [*usable.automatic(), *assignment.group_templates(group, backend)]
+        chosen = [*usable.automatic(), *assigning.group_templates(group, backend)]
     order = dict.fromkeys([*(template.pk for template in chosen), *templates])
     selected = {template.pk for template in chosen}
     found = (templates[pk] for pk in order if pk in templates)

@@ -15,7 +15,7 @@ from openwisp_users.models import Organization
 from openwisp_users.widgets import SHARED_SYSTEMWIDE_LABEL
 
 from ..models import Template
-from .questions import ask
+from .action_forms import ask
 
 
 class OrganizationForm(forms.Form):

@@ -11,7 +11,9 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from .. import assignment, compiler, context, history
+from ..assignment import assigning
+from ..compiling import compiler, context
+from ..devices import history
 from ..models import Config, Device
 from .base import ReadableJson, is_backend_hidden, preselect_backend, selectable_templates
 
@@ -40,8 +42,8 @@ class ConfigForm(forms.ModelForm):
         if not isinstance(self.instance.config, dict):
             return cleaned  # the model says so
         try:
-            assignment.check_organizations(self.instance, templates)
-            assignment.check_backends(self.instance, templates)
+            assigning.check_organizations(self.instance, templates)
+            assigning.check_backends(self.instance, templates)
         except ValidationError as error:
             self.add_error("templates", error)
             return cleaned

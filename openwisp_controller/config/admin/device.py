@@ -23,7 +23,7 @@ from ..settings import settings
 from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigInline
-from .tools import DeviceTools
+from .device_actions import DeviceTools
 
 
 class ManagedFilter(MultitenantRelatedOrgFilter):

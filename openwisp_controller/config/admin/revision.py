@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
-from .. import history
+from ..devices import history
 from ..models import Revision
 
 

@@ -15,11 +15,11 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
-from .. import rendering
+from ... import rendering
 from ..models import Template, TemplateTag
 from .base import is_backend_hidden, preselect_backend
 from .clone import clone_templates
-from .rendered import RenderedAdmin
+from .renderable import RenderedAdmin
 
 _TAG_LIMIT = TemplateTag._meta.get_field("name").max_length or 0
 

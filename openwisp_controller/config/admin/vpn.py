@@ -15,9 +15,9 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 from ..models import Vpn
 from ..settings import settings
 from ..vpn import servers, zerotier
-from ..vpn.family import Family
+from ..vpn.kinds import Family
 from .base import Secret
-from .rendered import RenderedAdmin
+from .renderable import RenderedAdmin
 
 
 class SubnetFilter(MultitenantRelatedOrgFilter):

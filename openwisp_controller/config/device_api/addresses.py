@@ -10,10 +10,10 @@ from typing import Any
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-from ..announcements import Rank
-from ..batch import batch
+from ..delivery.outbox import Rank
 from ..models import Device
 from ..settings import settings
+from ..unit_of_work import batch
 
 logger = logging.getLogger(__name__)
 #: Stands for "leave the stored address alone".

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 
+from ...common.prepared import Parameter, Prepared
 from ..models import Config, Device, Vpn
-from ..prepared import Parameter, Prepared
 
 _COLUMNS = (
     "device__key", "device__name", "device__last_ip", "device__management_ip",

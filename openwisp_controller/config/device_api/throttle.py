@@ -5,7 +5,7 @@ Only refused attempts count, for a whole city may enrol from behind one address.
 
 from __future__ import annotations
 
-from ...failed_attempts import FailedAttempts
+from ...common.failed_attempts import FailedAttempts
 from ..settings import settings
 from .responses import Answer
 

@@ -9,13 +9,15 @@ from django.core.exceptions import ValidationError
 from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from .. import compiler, lifecycle, registration, signals
-from ..announcements import Rank
-from ..batch import batch
+from ...common.prepared import Parameter, Prepared
+from ...common.sql import forget_replaced
+from .. import signals
+from ..compiling import compiler
+from ..delivery.outbox import Rank
+from ..devices import enrolment, lifecycle
 from ..models import Cause, Config, Device, Vpn
-from ..prepared import Parameter, Prepared
 from ..settings import settings
-from ..sql import forget_replaced
+from ..unit_of_work import batch
 from ..vpn import servers
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
@@ -36,8 +38,8 @@ def register(request: HttpRequest) -> HttpResponse:
     peer = addresses.peer(request)
     throttle.check(peer)
     try:
-        result = registration.register(
-            registration.Request(
+        result = enrolment.register(
+            enrolment.Request(
                 secret=secret,
                 name=name,
                 mac_address=mac_address,
@@ -47,11 +49,11 @@ def register(request: HttpRequest) -> HttpResponse:
                 management_ip=posted.get("management_ip", ""),
                 last_ip=peer,
                 tags=posted.get("tags", "").split(),
-                inventory={field: posted[field] for field in registration.INVENTORY if field in posted},
+                inventory={field: posted[field] for field in enrolment.INVENTORY if field in posted},
             )
         )
-    except registration.Refused as refusal:
-        if isinstance(refusal, registration.UnknownSecret):
+    except enrolment.Refused as refusal:
+        if isinstance(refusal, enrolment.UnknownSecret):
             throttle.count_failure(peer)
         raise Answer(refusal.message, refusal.status) from None
     device = result.device
@@ -94,13 +96,13 @@ def update_info(request: HttpRequest, pk: str) -> HttpResponse:
         if device.is_deactivated():
             raise Answer("error: device deactivated", 403)
         changed = []
-        for name in registration.INVENTORY:
+        for name in enrolment.INVENTORY:
             value = request.POST.get(name, "").strip()
             if value and value != getattr(device, name):
                 setattr(device, name, value)
                 changed.append(name)
         try:
-            registration.check_inventory(device, changed)
+            enrolment.check_inventory(device, changed)
         except ValidationError as error:
             return text(json.dumps(error.message_dict, indent=4, sort_keys=True), 400)
         if changed:

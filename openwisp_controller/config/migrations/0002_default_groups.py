@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from openwisp_controller.permissions import MANAGE, assign
+from openwisp_controller.common.default_permissions import MANAGE, assign
 
 PERMISSIONS = {
     "Operator": {

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .. import rendering
+from ... import rendering
+from ...common.validators import validate_json_object, validate_no_nul
 from ..settings import settings
-from ..validators import validate_json_object, validate_no_nul
 
 
 def backend_choices() -> Any:

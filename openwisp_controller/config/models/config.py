@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
-from ..authorship import author_id
-from ..prepared import Parameter, Prepared
-from ..sql import among
+from ...common.authorship import author_id
+from ...common.prepared import Parameter, Prepared
+from ...common.sql import among
 from .base import NetJsonModel, check_json
 from .device import Device
 from .observed import Observed
@@ -204,7 +204,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def check_result(self, templates: list[Template]) -> None:
         """Raise ``ValidationError`` unless the configuration renders with ``templates`` (in order)."""
-        from ..compiler import check
+        from ..compiling.compiler import check
 
         error = check(self, templates)
         if error:
@@ -224,7 +224,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         Args:
             system: leave out the variables defined in this configuration.
         """
-        from ..context import of_config
+        from ..compiling.context import of_config
 
         return of_config(self, system=system)
 
@@ -245,7 +245,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         Raises:
             rendering.RenderingError: when it cannot be rendered.
         """
-        from ..compiler import render_text
+        from ..compiling.compiler import render_text
 
         return render_text(self, self.ordered_templates())
 
@@ -262,7 +262,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def set_status_modified(self, save: bool = True, send_config_modified_signal: bool = True) -> None:
         """Set the status to "modified" and announce the configuration as modified, unless told not to."""
-        from ..batch import batch
+        from ..unit_of_work import batch
 
         self.error_reason = ""
         with batch() as current:

@@ -17,10 +17,10 @@ from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 from openwisp_utils.utils import get_random_key
 
-from ..prepared import OneOf, Parameter, Prepared
+from ...common.prepared import OneOf, Parameter, Prepared
+from ...common.sql import take_turns
+from ...common.validators import device_name_validator, key_validator, mac_address_validator
 from ..settings import settings
-from ..sql import take_turns
-from ..validators import device_name_validator, key_validator, mac_address_validator
 from .group import DeviceGroup
 from .observed import Observed
 from .organization import OrganizationConfigSettings, OrganizationLimits
@@ -141,13 +141,13 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
 
     def deactivate(self) -> None:
         """Empty the device's configuration and stop managing it; see ``lifecycle.deactivate``."""
-        from ..lifecycle import deactivate
+        from ..devices.lifecycle import deactivate
 
         deactivate(self)
 
     def activate(self) -> None:
         """Manage a deactivated device again; see ``lifecycle.activate``."""
-        from ..lifecycle import activate
+        from ..devices.lifecycle import activate
 
         activate(self)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from django.db import models
 
-from ..prepared import Parameter, Prepared
+from ...common.prepared import Parameter, Prepared
 
 
 @cache
@@ -46,7 +46,7 @@ class Observed(models.Model):
         self._remember(fields)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        from ..batch import batch
+        from ..unit_of_work import batch
 
         self.normalise()
         created = self._state.adding

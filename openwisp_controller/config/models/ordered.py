@@ -15,7 +15,7 @@ def _in_batches(manager: Any) -> Any:
 
     class BatchedManager(manager):
         def add(self, *objs: Any, **kwargs: Any) -> None:
-            from ..batch import batch
+            from ..unit_of_work import batch
 
             with batch() as current:
                 current.relation_changes(self.instance, added=objs)
@@ -24,21 +24,21 @@ def _in_batches(manager: Any) -> Any:
                     _put_last(self.through, self.instance)
 
         def remove(self, *objs: Any) -> None:
-            from ..batch import batch
+            from ..unit_of_work import batch
 
             with batch() as current:
                 current.relation_changes(self.instance)
                 super().remove(*objs)
 
         def clear(self) -> None:
-            from ..batch import batch
+            from ..unit_of_work import batch
 
             with batch() as current:
                 current.relation_changes(self.instance)
                 super().clear()
 
         def set(self, objs: Any, **kwargs: Any) -> None:
-            from ..batch import batch
+            from ..unit_of_work import batch
 
             with batch() as current:
                 current.relation_changes(self.instance, is_set=True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from .. import rendering
+    from ... import rendering
 
 
 class Cause(models.TextChoices):
@@ -57,7 +57,7 @@ class Compiled(models.Model):
 
     def files(self) -> list[rendering.ArchiveFile]:
         """Return the files of the archive."""
-        from .. import rendering
+        from ... import rendering
 
         return rendering.list_files(bytes(self.archive))
 

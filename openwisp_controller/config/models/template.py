@@ -15,7 +15,7 @@ from openwisp_utils.base import TimeStampedEditableModel, UUIDModel
 from taggit.managers import TaggableManager
 from taggit.models import GenericUUIDTaggedItemBase, TagBase
 
-from .. import rendering
+from ... import rendering
 from ..settings import settings
 from ..vpn import auto_client, variables
 from .base import NetJsonModel, SharedName, check_json

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
-from .. import rendering
+from ... import rendering
 from ..settings import settings
 from ..vpn import auto_client, provisioning, servers, variables
-from ..vpn.family import Family
+from ..vpn.kinds import Family
 from .base import NetJsonModel, SharedName
 from .observed import Observed
 from .revision import VpnRevision
@@ -197,7 +197,7 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         Raises:
             ValidationError: an address or a network cannot be had.
         """
-        from ..batch import batch
+        from ..unit_of_work import batch
 
         if kwargs.get("update_fields") is not None:
             super().save(*args, **kwargs)

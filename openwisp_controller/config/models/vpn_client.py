@@ -80,7 +80,7 @@ class VpnClient(Observed):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the client; one with automatic provisioning gets what it lacks first."""
-        from ..batch import batch
+        from ..unit_of_work import batch
         from ..vpn import clients
 
         with batch():

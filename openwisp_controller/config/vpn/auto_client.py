@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from .. import rendering
-from .family import first
+from ... import rendering
+from .kinds import first
 
 if TYPE_CHECKING:
     from ..models import Vpn

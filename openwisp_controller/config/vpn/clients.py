@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from django.db.models.signals import post_save
 from openwisp_ipam.models import IpAddress, Subnet
 
-from ..sql import update_many
-from ..wakeup import wake
+from ...common.sql import update_many
+from ...common.wakeup import wake
 from . import addresses, credentials, keys, peers, zerotier
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, list[VpnClient]]:
 @contextmanager
 def removed_first(which: Q) -> Iterator[None]:
     """Remove clients set by set, then go on with deleting what they depend on, all in one transaction."""
-    from ..batch import batch
+    from ..unit_of_work import batch
 
     with batch():
         remove(which)
@@ -141,7 +141,7 @@ def after_creating(clients: Sequence[VpnClient]) -> None:
             zerotier.member_changed(client)
     peers.changed({client.vpn_id: client.vpn for client in clients if client.auto_cert}.values())
     if any(credentials.is_waiting(client) for client in clients):
-        wake("make_client_credentials")
+        wake("config.make_client_credentials")
 
 
 # what a client needs
@@ -184,7 +184,7 @@ def _provide_addresses(vpn: Vpn, clients: Sequence[VpnClient]) -> None:
         client.ip = address
     if len(found) < len(wanting):
         logger.error("Subnet %s has no free address left for clients of VPN server %s", vpn.subnet.subnet, vpn.pk)
-        wake("notify_addresses_exhausted", str(vpn.pk))
+        wake("config.notify_addresses_exhausted", str(vpn.pk))
 
 
 def _provide_vnis(vpn: Vpn, clients: Sequence[VpnClient]) -> None:
@@ -235,7 +235,7 @@ def issue_again(vpn: Vpn) -> None:
     if certificates:
         vpn.vpnclient_set.filter(cert__in=certificates).update(cert=None)
         Cert.objects.filter(pk__in=certificates, revoked=False).update(revoked=True, revoked_at=Now(), modified=Now())
-        wake("make_client_credentials")
+        wake("config.make_client_credentials")
 
 
 def provide_addresses(clients: Sequence[VpnClient]) -> None:
@@ -266,8 +266,8 @@ def store_addresses(clients: Sequence[VpnClient]) -> None:
 
 def remove(which: Q) -> int:
     """Delete clients and give back what they had, with few statements; return how many there were."""
-    from ..batch import batch
     from ..models import VpnClient
+    from ..unit_of_work import batch
 
     with batch() as current:
         rows = VpnClient.objects.filter(which)
@@ -290,8 +290,8 @@ def on_deletion(instance: VpnClient, origin: Any = None, **kwargs: Any) -> None:
     One whose certificate was deleted by hand comes back with another, for its template is still there.
     """
     from ...pki.models import Cert
-    from ..batch import batch
     from ..models import Cause, Config
+    from ..unit_of_work import batch
 
     if _removing.get():
         return

@@ -17,10 +17,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.crypto import get_random_string
 
+from ...common.wakeup import wake
 from ...pki import issuing
 from ..exceptions import ZeroTierIdentityGenerationError
 from ..settings import settings
-from ..wakeup import wake
 from . import zerotier
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _provide(client: VpnClient, **values: Any) -> None:
         setattr(client, name, value)
     configs = Config.objects.filter(pk=client.config_id, stale_since__isnull=True)
     Config.mark_stale(configs, Cause.INPUTS, f'credentials for VPN server "{client.vpn.name}"')
-    wake("compile_stale")
+    wake("config.compile_stale")
 
 
 def _claim(rows: Any) -> VpnClient | None:

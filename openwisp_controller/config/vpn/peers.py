@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 
 from .. import signals
-from .family import first
+from .kinds import first
 from .variables import host_network
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _rows(vpn: Vpn) -> Any:
 
 def changed(servers: Collection[Vpn] | Iterable[Vpn]) -> None:
     """Let servers with peers be compiled again and announce it, once for each in a transaction."""
-    from ..batch import batch
+    from ..unit_of_work import batch
     from . import servers as compiling
 
     concerned = [vpn for vpn in servers if vpn.family.wireguard]

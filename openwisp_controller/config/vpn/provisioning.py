@@ -15,8 +15,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.models import IpAddress
 
+from ...common.wakeup import wake
 from ...pki import issuing
-from ..wakeup import wake
 from . import addresses, keys, zerotier
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def provided(vpn: Vpn) -> Iterator[None]:
         if issuing.is_quick(vpn.ca.key_length):
             vpn.cert = server_certificate(vpn, issuing.new_key(vpn.ca.key_length))
         else:
-            wake("make_client_credentials")
+            wake("config.make_client_credentials")
     if family.openvpn and not vpn.dh:
         vpn.dh = type(vpn).dhparam(2048)
     if family.wireguard and not (vpn.public_key and vpn.private_key):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from .. import rendering
-from ..authorship import author_id
-from ..wakeup import wake
+from ... import rendering
+from ...common.authorship import author_id
+from ...common.wakeup import wake
 from . import peers, variables, webhook
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def mark_stale(keys: Iterable[uuid.UUID]) -> None:
 
     marks = StaleServer.objects.bulk_create(StaleServer(vpn_id=key) for key in keys)
     if marks:
-        wake("compile_servers")
+        wake("config.compile_servers")
 
 
 def mark_all_stale() -> None:

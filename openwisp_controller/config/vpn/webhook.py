@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from . import calls, outgoing
+from . import outbound_calls, outbound_http
 
 if TYPE_CHECKING:
     from ..models import ServerCall, Vpn
@@ -27,14 +27,14 @@ def schedule(vpn: Vpn) -> None:
             vpn.name,
         )
         return
-    calls.schedule("webhook", vpn.pk)
+    outbound_calls.schedule("webhook", vpn.pk)
 
 
 def _call(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     if vpn is None or not (vpn.webhook_endpoint and vpn.auth_token):
         return None
     url = httpx.URL(vpn.webhook_endpoint).copy_merge_params({"key": vpn.auth_token})
-    return outgoing.request("POST", str(url), timeout=TIMEOUT)
+    return outbound_http.request("POST", str(url), timeout=TIMEOUT)
 
 
-calls.register("webhook", _call)
+outbound_calls.register("webhook", _call)

@@ -11,8 +11,8 @@ import httpx
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from ..validators import validate_no_nul
-from . import calls, outgoing
+from ...common.validators import validate_no_nul
+from . import outbound_calls, outbound_http
 
 if TYPE_CHECKING:
     from ..models import ServerCall, Vpn, VpnClient
@@ -29,7 +29,7 @@ _NOT_OURS = (
 def _send(method: str, host: str, token: str, path: str, body: Any = None) -> httpx.Response:
     base = host if "://" in host else f"http://{host}"
     headers = {"X-ZT1-Auth": token, "Accept": "application/json", "Content-Type": "application/json"}
-    return outgoing.request(method, f"{base}{path}", timeout=TIMEOUT, headers=headers, json=body)
+    return outbound_http.request(method, f"{base}{path}", timeout=TIMEOUT, headers=headers, json=body)
 
 
 def check(vpn: Vpn) -> str:
@@ -119,7 +119,7 @@ def _network(vpn: Vpn) -> dict[str, Any]:
 def server_created(vpn: Vpn) -> None:
     """Let the controller join the network of a new server."""
     if vpn.family.zerotier and vpn.network_id:
-        calls.schedule("network_join", vpn.pk)
+        outbound_calls.schedule("network_join", vpn.pk)
 
 
 def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
@@ -129,25 +129,25 @@ def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
     if network_is_new:
         server_created(vpn)
     else:
-        calls.schedule("update", vpn.pk)
+        outbound_calls.schedule("update", vpn.pk)
 
 
 def server_deleted(vpn: Vpn) -> None:
     """Delete the network of a server that is deleted."""
     if vpn.family.zerotier and vpn.network_id:
-        calls.schedule("delete", vpn.pk, **_access(vpn))
+        outbound_calls.schedule("delete", vpn.pk, **_access(vpn))
 
 
 def member_changed(client: VpnClient) -> None:
     """Authorize a device in the network, with its address, once it has an identity."""
     if client.vpn.family.zerotier and client.secret and client.vpn.network_id:
-        calls.schedule("update_member", client.vpn_id, client.zerotier_member_id)
+        outbound_calls.schedule("update_member", client.vpn_id, client.zerotier_member_id)
 
 
 def member_removed(client: VpnClient) -> None:
     """Remove a device from the network."""
     if client.vpn.family.zerotier and client.secret and client.vpn.network_id:
-        calls.schedule("remove_member", client.vpn_id, client.zerotier_member_id, **_access(client.vpn))
+        outbound_calls.schedule("remove_member", client.vpn_id, client.zerotier_member_id, **_access(client.vpn))
 
 
 def _access(vpn: Vpn) -> dict[str, str]:
@@ -171,7 +171,7 @@ def _join(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
 
 def _authorize_controller(call: ServerCall, vpn: Vpn | None) -> None:
     if vpn is not None and vpn.node_id:
-        calls.schedule("update_member", vpn.pk, vpn.node_id)
+        outbound_calls.schedule("update_member", vpn.pk, vpn.node_id)
 
 
 def _update_member(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
@@ -211,12 +211,12 @@ def _gone(response: httpx.Response) -> httpx.Response | None:
 
 
 def _then_leave(call: ServerCall, vpn: Vpn | None) -> None:
-    calls.schedule("leave", call.vpn_id, **call.arguments)
+    outbound_calls.schedule("leave", call.vpn_id, **call.arguments)
 
 
-calls.register("update", _update, _authorize_controller)
-calls.register("network_join", _join, _authorize_controller)
-calls.register("update_member", _update_member)
-calls.register("remove_member", _remove_member)
-calls.register("delete", _delete_network, _then_leave)
-calls.register("leave", _leave)
+outbound_calls.register("update", _update, _authorize_controller)
+outbound_calls.register("network_join", _join, _authorize_controller)
+outbound_calls.register("update_member", _update_member)
+outbound_calls.register("remove_member", _remove_member)
+outbound_calls.register("delete", _delete_network, _then_leave)
+outbound_calls.register("leave", _leave)

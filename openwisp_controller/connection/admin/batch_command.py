@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
+from ...common.json_input import JSONFormField
 from ...config.admin import GroupFilter
 from ...config.models import Device
-from ...json_input import JSONFormField
 from .. import batches, commands
 from ..models import BatchCommand
 

@@ -16,8 +16,8 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ...common.json_input import PARSERS, TOO_DEEP
 from ...config.models import Device
-from ...json_input import PARSERS, TOO_DEEP
 from .. import batches
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
 from . import serializers

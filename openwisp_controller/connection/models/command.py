@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...common.wakeup import wake
 from ...config.models import Device
 from ...config.models.base import check_json
 from .. import commands
 from ..encryption import EncryptedJSONField
 from ..schema import validate
-from ..wakeup import wake
 from .batch_command import BatchCommand
 from .connection import DeviceConnection
 
@@ -128,7 +128,7 @@ class Command(TimeStampedEditableModel, models.Model):
             self.full_clean()
         super().save(*args, **kwargs)
         if created:
-            wake("launch_command", str(self.pk))
+            wake("connection.launch_command", str(self.pk))
         else:
             from .. import live
 

@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
-from ...config import jobs
+from ...config.delivery import jobs
 from ...config.models.base import check_json
 from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings

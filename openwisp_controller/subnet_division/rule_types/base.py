@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.dispatch import Signal
 
-from ...config.batch import batch
-from .. import provisioning, withdrawal
+from ...config.unit_of_work import batch
+from .. import deprovision, provisioning
 
 if TYPE_CHECKING:
     from openwisp_ipam.models import Subnet
@@ -196,4 +196,4 @@ class BaseSubnetDivisionRuleType:
     @classmethod
     def destroy_provisioned_subnets_ips(cls, instance: Any, **kwargs: Any) -> None:
         """Take back what rules of this type provisioned for ``instance``, at the end of the current batch."""
-        withdrawal.schedule_objects(cls, [instance.pk])
+        deprovision.schedule_objects(cls, [instance.pk])

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.signals import post_delete, post_save
 
 from ...config.models import Config
-from .. import withdrawal
+from .. import deprovision
 from .base import BaseSubnetDivisionRuleType
 
 if TYPE_CHECKING:
@@ -54,4 +54,4 @@ class DeviceSubnetDivisionRuleType(BaseSubnetDivisionRuleType):
     @classmethod
     def destroy_provisioned_subnets_ips(cls, instance: Any, **kwargs: Any) -> None:
         """Take back whatever the deleted configuration got, by rules of any type."""
-        withdrawal.schedule_orphans()
+        deprovision.schedule_orphans()

@@ -12,7 +12,7 @@ from openwisp_notifications.models import Notification
 
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, Revision
-from openwisp_controller.subnet_division import filling
+from openwisp_controller.subnet_division import allocator
 from openwisp_controller.subnet_division.models import SubnetDivisionIndex, SubnetDivisionRule
 
 from ... import factories as make
@@ -157,14 +157,14 @@ class TestProvisioning:
     ) -> None:
         make.division_rule(master, label="A")
         make.division_rule(master, label="B")
-        run = filling.Filling.run
+        run = allocator.Filling.run
 
-        def fail(self: filling.Filling) -> None:
+        def fail(self: allocator.Filling) -> None:
             run(self)
             if self.rule.label == "A" and not SubnetDivisionIndex.objects.filter(rule__label="B").exists():
                 raise RuntimeError("disk on fire")
 
-        monkeypatch.setattr(filling.Filling, "run", fail)
+        monkeypatch.setattr(allocator.Filling, "run", fail)
         config = make.config(organization)
         assert (len(variables(config, "A")), len(variables(config, "B"))) == (0, 7)
         maintenance.reconcile()

@@ -11,7 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from openwisp_ipam.models import IpAddress, Subnet
 
-from openwisp_controller.config import jobs, maintenance, wakeup
+from openwisp_controller.common.wakeup import Message
+from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Config, Device, Job, Revision, VpnClient
 from openwisp_controller.subnet_division.models import SubnetDivisionIndex
 
@@ -20,8 +22,8 @@ from .helpers import using
 
 
 @pytest.fixture(autouse=True)
-def nobody_wakes(monkeypatch: Any) -> None:
-    monkeypatch.setattr(wakeup, "_send", lambda *arguments: None)
+def nobody_wakes(lost_messages: list[Message]) -> None:
+    """Workers do what tests tell them to do."""
 
 
 def fleet(organization: Any, count: int) -> list[Config]:

@@ -21,7 +21,7 @@ from openwisp_users.models import User
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.exceptions import ZeroTierIdentityGenerationError
 from openwisp_controller.config.models import Config, ServerCall, Vpn
-from openwisp_controller.config.vpn import calls, credentials, outgoing, webhook
+from openwisp_controller.config.vpn import credentials, outbound_calls, outbound_http, webhook
 
 from ... import factories as make
 from ..scenarios import save
@@ -119,9 +119,9 @@ class TestWebhook:
         assert TOKEN not in secrets
 
     def test_pauses_grow(self, settings: Any) -> None:
-        assert [calls._pause(attempts) for attempts in (0, 1, 2, 20)] == [1, 2, 4, 600]
+        assert [outbound_calls._pause(attempts) for attempts in (0, 1, 2, 20)] == [1, 2, 4, 600]
         settings.OPENWISP_CONTROLLER_API_TASK_RETRY_OPTIONS = {"retry_jitter": True, "retry_backoff_max": 10}
-        assert all(5 <= calls._pause(9) <= 10 for _ in range(20))
+        assert all(5 <= outbound_calls._pause(9) <= 10 for _ in range(20))
 
     def test_refused(self, vpn: Vpn, service: Service, committing: Any, people: User) -> None:
         service.answer = lambda method, path: (403, "no")
@@ -157,7 +157,7 @@ class TestWebhook:
         self, vpn: Vpn, committing: Any, monkeypatch: Any, people: User, how: str
     ) -> None:
         monkeypatch.setattr(webhook, "TIMEOUT", 0.2 if how == "silent" else 30)
-        monkeypatch.setattr(outgoing, "TOTAL", 0.5 if how == "trickling" else 60)
+        monkeypatch.setattr(outbound_http, "TOTAL", 0.5 if how == "trickling" else 60)
         with wasting_time(how) as address:
             with committing():
                 save(vpn, webhook_endpoint=f"http://{address}/hook")
@@ -170,8 +170,8 @@ class TestWebhook:
 
     def test_a_worker_killed_while_calling(self, vpn: Vpn, service: Service, committing: Any) -> None:
         """The lease ends and another worker calls."""
-        calls.schedule("webhook", vpn.pk)
-        assert calls._claim() is not None
+        outbound_calls.schedule("webhook", vpn.pk)
+        assert outbound_calls._claim() is not None
         with committing():
             maintenance.reconcile()
         assert service.calls == []
@@ -183,13 +183,13 @@ class TestWebhook:
             return 200, ""
 
         service.answer = answer
-        calls.schedule("webhook", vpn.pk)
-        claimed = calls._claim()
+        outbound_calls.schedule("webhook", vpn.pk)
+        claimed = outbound_calls._claim()
         assert claimed is not None
-        calls.schedule("webhook", vpn.pk)
-        calls._make(claimed)
+        outbound_calls.schedule("webhook", vpn.pk)
+        outbound_calls._make(claimed)
         assert ServerCall.objects.exists()
-        assert calls.run_due() == 1
+        assert outbound_calls.run_due() == 1
         assert len(service.calls) == 2
 
 
@@ -204,7 +204,7 @@ class TestWebhook:
 def test_where_calls_may_go(address: str, allowed: bool) -> None:
     from ipaddress import ip_address
 
-    assert outgoing.is_allowed(ip_address(address)) == allowed
+    assert outbound_http.is_allowed(ip_address(address)) == allowed
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from openwisp_ipam.models import IpAddress
 from openwisp_notifications.models import Notification
 from openwisp_users.models import User
 
-from openwisp_controller.config import maintenance, wakeup
+from openwisp_controller.common.wakeup import wake
+from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, Device, Job, Template, Vpn, VpnClient
 from openwisp_controller.config.vpn import servers
 from openwisp_controller.pki.models import Cert
@@ -366,8 +367,7 @@ class TestManyAtOnce:
     COUNT = 60
 
     @pytest.fixture
-    def fleet(self, organization: Any, monkeypatch: Any) -> None:
-        monkeypatch.setattr(wakeup, "_send", lambda *arguments: None)
+    def fleet(self, organization: Any, lost_messages: Any) -> None:
         for _ in range(self.COUNT):
             make.config(organization)
 
@@ -437,7 +437,7 @@ def test_a_configuration_that_never_was_compiled_waits_for_its_key(
     assert (config.released, client_of(config, vpn).cert) == (None, None)
     assert client.get(f"/controller/checksum/{device.pk.hex}/", {"key": device.key}).status_code == 503
     with committing():
-        wakeup.wake("make_client_credentials")
+        wake("config.make_client_credentials")
     assert client_of(config, vpn).cert.key_length == "4096"
     assert client.get(f"/controller/checksum/{device.pk.hex}/", {"key": device.key}).status_code == 200
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from openwisp_ipam.models import IpAddress
 
-from openwisp_controller.config import maintenance, wakeup
+from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, VpnClient
 from openwisp_controller.pki.models import Cert
 
@@ -25,9 +25,9 @@ pytestmark = [
 COUNT = 200
 
 
+@pytest.mark.usefixtures("lost_messages")
 @pytest.mark.parametrize("kind", ["Wireguard", "VxlanWireguard"])
-def test_no_address_twice_and_none_lost(monkeypatch: Any, kind: str) -> None:
-    monkeypatch.setattr(wakeup, "_send", lambda *arguments: None)
+def test_no_address_twice_and_none_lost(kind: str) -> None:
     organization = make.organization()
     vpn = make.vpn(organization, kind)
     template = make.vpn_template(vpn)
@@ -62,9 +62,9 @@ def test_no_address_twice_and_none_lost(monkeypatch: Any, kind: str) -> None:
     assert "[Peer]" not in files(vpn)["wg0.conf"]
 
 
-def test_nobody_waits_in_a_circle(monkeypatch: Any) -> None:
+@pytest.mark.usefixtures("lost_messages")
+def test_nobody_waits_in_a_circle() -> None:
     """Devices come and go while the server is edited, certificates are renewed, and workers do their part."""
-    monkeypatch.setattr(wakeup, "_send", lambda *arguments: None)
     organization = make.organization()
     vpn = make.vpn(organization, "OpenVpn", subnet=make.subnet(organization))
     wireguard = make.vpn(organization, subnet=vpn.subnet)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openwisp_ipam.models import IpAddress
 
-from openwisp_controller.config import jobs
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Config, Job, Template, Vpn
 
 from ... import factories as make

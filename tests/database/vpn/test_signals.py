@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from openwisp_controller.config import wakeup
 from openwisp_controller.config.models import Config, Template, Vpn, VpnClient
+from openwisp_controller.config.tasks import reconcile
+from openwisp_controller.pki.tasks import renew_outdated
 
 from ... import factories as make
 from ...recorder import SignalRecorder
@@ -247,10 +248,10 @@ class TestCertificates:
         with committing():
             configs[0].context = {"a": "b"}
             configs[0].save()
-        wakeup.import_string("openwisp_controller.config.tasks.reconcile").delay()
+        reconcile.delay()
         assert {config.pk: fresh(config).checksum for config in configs} == before
         with committing():
-            wakeup.import_string("openwisp_controller.pki.tasks.renew_outdated").delay()
+            renew_outdated.delay()
         assert len(recorded.of(SERVER)) == 1
         assert len(announced(recorded)) == 4
         for config in configs:
@@ -274,7 +275,7 @@ class TestCertificates:
         assert recorded.names == ["config_status_changed", "device_activated"]
         assert recorded.only("config_status_changed").instance.status == "modified"
         with committing():
-            wakeup.import_string("openwisp_controller.pki.tasks.renew_outdated").delay()
+            renew_outdated.delay()
         assert configs[0].pk in {each.instance.pk for each in recorded.of("config_modified")}
         assert len(recorded.of("config_status_changed")) == 1
 

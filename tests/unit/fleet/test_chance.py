@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from openwisp_controller.fleet.chance import Dice
 from openwisp_controller.fleet.faults import CutPoint, FaultPlan, Faults, PowerCut
 from openwisp_controller.fleet.protocol import REASON_LIMIT, TRUNCATED, truncate_reason
+from openwisp_controller.fleet.seeded_random import Dice
 
 
 def test_draws_depend_on_seed_owner_and_purpose_only() -> None:

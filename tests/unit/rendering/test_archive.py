@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwisp_controller.config.rendering import ArchiveFile, RenderingError, Stack, archive, list_files
-from openwisp_controller.config.rendering.archive import ArchiveWriter, TarWriter, compress
+from openwisp_controller.rendering import ArchiveFile, RenderingError, Stack, archive, list_files
+from openwisp_controller.rendering.archive import ArchiveWriter, TarWriter, compress
 
 NAMES = st.one_of(
     st.from_regex(r"[a-z.]{1,20}x(/[a-zé]{1,30}){0,8}", fullmatch=True),

@@ -20,14 +20,14 @@ from netjsonconfig.backends.openwrt.converters import Interfaces, Ntp
 from netjsonconfig.backends.openwrt.renderer import OpenWrtRenderer
 from netjsonconfig.exceptions import ValidationError
 
-from openwisp_controller.config.rendering import (
+from openwisp_controller.rendering import (
     InvalidConfiguration,
     RenderingError,
     Stack,
     UnknownBackend,
     list_files,
     load_backend,
-)  # fmt: skip
+)
 
 CONFIG: dict[str, Any] = {
     "general": {"hostname": "ab"},

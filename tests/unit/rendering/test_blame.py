@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from openwisp_controller.config.rendering import Blame, UnknownBackend, explain
+from openwisp_controller.rendering import Blame, UnknownBackend, explain
 
 OPENWRT = "netjsonconfig.OpenWrt"
 Layers = list[tuple[str, dict[str, Any]]]

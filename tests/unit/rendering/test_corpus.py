@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from netjsonconfig.exceptions import ValidationError
 
-from openwisp_controller.config.rendering import InvalidConfiguration, Stack, list_files
+from openwisp_controller.rendering import InvalidConfiguration, Stack, list_files
 
 from .corpus import INVALID, VALID, Case
 from .reference import library, library_merge

@@ -12,8 +12,8 @@ from netjsonconfig import OpenWrt
 from netjsonconfig.exceptions import ValidationError
 from netjsonconfig.utils import merge_config as library_merge
 
-from openwisp_controller.config.rendering import InvalidConfiguration, Stack
-from openwisp_controller.config.rendering.merge import merge_config
+from openwisp_controller.rendering import InvalidConfiguration, Stack
+from openwisp_controller.rendering.merge import merge_config
 
 IDENTIFIERS: list[Any] = [
     None, [], [".name"], OpenWrt.list_identifiers, OpenWrt.list_identifiers_interfaces,

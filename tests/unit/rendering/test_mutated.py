@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netjsonconfig.exceptions import ValidationError
 
-from openwisp_controller.config.rendering import InvalidConfiguration, RenderingError, Stack
+from openwisp_controller.rendering import InvalidConfiguration, RenderingError, Stack
 
 from .corpus import INVALID, VALID, Case
 from .mutation import mutate

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from netjsonconfig.backends.base.backend import format_checker
 
-from openwisp_controller.config.rendering import Stack, load_backend
-from openwisp_controller.config.rendering.backends import compiled_schema
-from openwisp_controller.config.rendering.patterns import portable
-from openwisp_controller.config.rendering.schema import CompiledSchema, NotCompilable
-from openwisp_controller.config.rendering.values import NotPlain, copy_plain
+from openwisp_controller.rendering import Stack, load_backend
+from openwisp_controller.rendering.backends import compiled_schema
+from openwisp_controller.rendering.patterns import portable
+from openwisp_controller.rendering.schema import CompiledSchema, NotCompilable
+from openwisp_controller.rendering.values import NotPlain, copy_plain
 
 from .corpus import INVALID, VALID
 from .mutation import ODD, mutate

@@ -12,9 +12,9 @@ import pytest
 from jsonschema import Draft4Validator
 from netjsonconfig import OpenWrt
 
-from openwisp_controller.config import rendering
-from openwisp_controller.config.rendering import InvalidConfiguration, RenderingError, Stack
-from openwisp_controller.config.rendering.schema import CompiledSchema
+from openwisp_controller import rendering
+from openwisp_controller.rendering import InvalidConfiguration, RenderingError, Stack
+from openwisp_controller.rendering.schema import CompiledSchema
 
 OPENWRT = "netjsonconfig.OpenWrt"
 ROUTE = {"device": "eth0", "destination": "10.0.0.0/99", "next": "", "cost": 0}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netjsonconfig.utils import evaluate_vars
 
-from openwisp_controller.config.rendering import RenderingError, Stack, variables
-from openwisp_controller.config.rendering.variables import expand, names
+from openwisp_controller.rendering import RenderingError, Stack, variables
+from openwisp_controller.rendering.variables import expand, names
 
 
 def test_names_are_found_in_values_only() -> None:

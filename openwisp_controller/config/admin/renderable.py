@@ -10,8 +10,8 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from .. import rendering
-from . import answers
+from ... import rendering
+from . import responses
 from .base import ControllerAdmin
 
 
@@ -66,7 +66,7 @@ class RenderedAdmin(ControllerAdmin):
         form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
         self.before_preview(form)
         if not form.is_valid():
-            return JsonResponse({"errors": answers.errors_of(form)}, status=400)
+            return JsonResponse({"errors": responses.errors_of(form)}, status=400)
         try:
             text = self.text_of(form.instance)
         except rendering.RenderingError as error:
@@ -79,11 +79,11 @@ class RenderedAdmin(ControllerAdmin):
         archive = self.archive_of(instance)
         if archive is None:
             raise Http404(_("There is no configuration to download yet."))
-        return answers.archive(instance.name, archive)
+        return responses.archive(instance.name, archive)
 
     def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the variables."""
-        return answers.variables(self.variables_of(self._downloadable(request, pk)))
+        return responses.variables(self.variables_of(self._downloadable(request, pk)))
 
     def _found(self, request: HttpRequest, pk: Any) -> Any:
         instance = self.get_object(request, str(pk))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from .settings import settings
+from ..settings import settings
 
 _STOCK = re.compile(r"openwrt\s+(\d+)", re.IGNORECASE)
 _MAPPING_KEY = "netjsonconfig.OpenWrt"

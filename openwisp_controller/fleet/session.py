@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from . import protocol, rules
-from .chance import Dice
 from .events import Endpoint, EventKind, Observer, State
 from .policy import AgentPolicy, Pause, draw
+from .seeded_random import Dice
 from .transport import ConnectionFailed, Reply, Request, Transport
 
 

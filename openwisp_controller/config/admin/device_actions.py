@@ -12,9 +12,11 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from .. import compiler, history, rendering
+from ... import rendering
+from ..compiling import compiler
+from ..devices import history
 from ..models import Config, Device
-from . import answers, choices
+from . import choices, responses
 
 
 class DeviceTools:
@@ -66,7 +68,9 @@ class DeviceTools:
         if config_form is None:
             return JsonResponse({"errors": {"__all__": [_("No configuration available")]}}, status=400)
         if form.errors or config_form.errors:
-            return JsonResponse({"errors": {**answers.errors_of(form), **answers.errors_of(config_form)}}, status=400)
+            return JsonResponse(
+                {"errors": {**responses.errors_of(form), **responses.errors_of(config_form)}}, status=400
+            )
         config: Config = config_form.instance
         try:
             text = compiler.render_text(config, list(config_form.cleaned_data.get("templates") or ()))
@@ -79,11 +83,11 @@ class DeviceTools:
         device = self._manageable(request, pk)
         if not device._has_config() or device.config.released is None:
             raise Http404(_("This device has no configuration."))
-        return answers.archive(device.name, bytes(device.config.released.archive))
+        return responses.archive(device.name, bytes(device.config.released.archive))
 
     def variables(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the variables that the device sees."""
-        return answers.variables(self._manageable(request, pk).get_context())
+        return responses.variables(self._manageable(request, pk).get_context())
 
     def activate(self, request: HttpRequest, pk: Any) -> HttpResponse:
         device = self._manageable(request, pk)

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import connection
 from django.db.models import F
 
-from . import context, rendering
+from ... import rendering
+from ...common.prepared import OneOf, Parameter, Prepared
+from ...common.sql import referred_to_by, update_many
+from ..models import Cause, Config, Revision, Template, VpnClient
+from ..models.config import shorten_reason, storable
+from ..vpn import clients, credentials
+from ..vpn.variables import examples
+from . import context
 from .dsa import uses_dsa
-from .models import Cause, Config, Revision, Template, VpnClient
-from .models.config import shorten_reason, storable
-from .prepared import OneOf, Parameter, Prepared
-from .sql import referred_to_by, update_many
-from .vpn import clients, credentials
-from .vpn.variables import examples
 
 logger = logging.getLogger(__name__)
 Status = Config.Status

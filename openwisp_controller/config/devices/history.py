@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from . import compiler, rendering
-from .batch import batch
-from .models import Cause, Config, Revision
+from ... import rendering
+from ..compiling import compiler
+from ..models import Cause, Config, Revision
+from ..unit_of_work import batch
 
 
 def revisions(config: Config) -> QuerySet[Revision]:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .settings import settings
-from .vpn.variables import of_server
+from ..settings import settings
+from ..vpn.variables import of_server
 
 if TYPE_CHECKING:
-    from .models import Config, Template
+    from ..models import Config, Template
 
 Variables = Mapping[str, Any]
 #: Takes configurations, returns the variables of each that has some, keyed by the configuration's primary key.

@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from openwisp_ipam.models import Subnet
 
-from ..config import jobs
-from ..config.batch import batch
+from ..config.delivery import jobs
 from ..config.models import Cause, Config
-from . import hands, withdrawal
+from ..config.unit_of_work import batch
+from . import deprovision, internal_edits
 from .models import SubnetDivisionIndex
 from .provisioning import JOB
 
@@ -19,7 +19,7 @@ _SEEN = "_subnet_division_seen"
 
 def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kwargs: Any) -> None:
     """Receive ``pre_delete`` of subnets and addresses; looks once at all that is deleted together."""
-    if not hands.on():
+    if not internal_edits.on():
         return
     keys = _deleted(sender, instance, origin)
     if not keys:
@@ -27,7 +27,7 @@ def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kw
     which = Q(subnet__in=_with_descendants(keys)) if sender is Subnet else Q(ip__in=keys)
     with batch() as current:
         rows = SubnetDivisionIndex.objects.filter(which, config__isnull=False)
-        for path, origins in current.memory.get(withdrawal.LEAVING, {}).items():
+        for path, origins in current.memory.get(deprovision.LEAVING, {}).items():
             rows = rows.exclude(rule__type=path, origin__in=origins)
         affected = list(rows.values_list("rule", "config").distinct())
         if affected:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, QuerySet
 from openwisp_ipam.models import Subnet
 
-from ..config import jobs
-from ..config.batch import batch
+from ..config.delivery import jobs
 from ..config.models import Cause, Config, Device, Job, VpnClient
-from . import hands
+from ..config.unit_of_work import batch
+from . import internal_edits
 from .models import SubnetDivisionIndex
 
 if TYPE_CHECKING:
@@ -104,5 +104,5 @@ def _delete(rows: QuerySet[SubnetDivisionIndex]) -> None:
     """Delete the subnets of index rows, with all that is in them."""
     subnets = set(rows.filter(subnet__isnull=False).values_list("subnet", flat=True))
     if subnets:
-        with hands.off():
+        with internal_edits.off():
             Subnet.objects.filter(pk__in=subnets).delete()

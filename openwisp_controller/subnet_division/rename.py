@@ -8,9 +8,9 @@ from django.db.models import CharField, F, OuterRef, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from openwisp_ipam.models import Subnet
 
-from ..config import jobs
-from ..config.batch import batch
+from ..config.delivery import jobs
 from ..config.models import Config, Job
+from ..config.unit_of_work import batch
 from .models import SubnetDivisionIndex, SubnetDivisionRule
 from .provisioning import recompile
 

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from .models import Config, Device
+from ..models import Config, Device
 
 #: No transaction that creates a configuration takes so long, nor the wait for it.
 YOUNG = timedelta(minutes=10)

@@ -14,8 +14,8 @@ import httpx
 from django.db import connection, transaction
 from django.utils import timezone
 
+from ...common.wakeup import wake
 from ..settings import settings
-from ..wakeup import wake
 
 if TYPE_CHECKING:
     from ..models import ServerCall, Vpn
@@ -55,7 +55,7 @@ def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) 
         subject=subject,
         defaults={"arguments": arguments, "due": timezone.now(), "attempts": 0},
     )
-    wake("call_servers")
+    wake("config.call_servers")
 
 
 def run_due() -> int:
@@ -147,7 +147,7 @@ def _failed(call: ServerCall, vpn: Vpn | None, kind: str, reason: str, *, retry:
         else:
             pause = _pause(call.attempts)
             mine.update(due=timezone.now() + timedelta(seconds=pause), attempts=min(call.attempts + 1, tries))
-            wake("call_servers", countdown=pause)
+            wake("config.call_servers", countdown=pause)
         if not retry or call.attempts >= tries:
             _remember(call, vpn, failed=True, kind=kind, reason=reason)
 
@@ -172,6 +172,6 @@ def _remember(call: ServerCall, vpn: Vpn | None, *, failed: bool, kind: str = ""
         return
     Vpn.objects.filter(pk=vpn.pk).update(failing=[*row, action] if failed else [each for each in row if each != action])
     if failed:
-        wake("notify_server_call_failed", str(vpn.pk), action, kind, reason)
+        wake("config.notify_server_call_failed", str(vpn.pk), action, kind, reason)
     else:
-        wake("notify_server_call_recovered", str(vpn.pk), action)
+        wake("config.notify_server_call_recovered", str(vpn.pk), action)

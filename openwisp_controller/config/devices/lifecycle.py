@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from django.db.models import Q
 
-from . import assignment, signals
-from .announcements import Rank
-from .batch import batch
-from .models import Cause, Config, Device, Job, Template
-from .models.config import shorten_reason
-from .settings import settings
-from .wakeup import wake
+from ...common.wakeup import wake
+from .. import signals
+from ..assignment import assigning
+from ..delivery.outbox import Rank
+from ..models import Cause, Config, Device, Job, Template
+from ..models.config import shorten_reason
+from ..settings import settings
+from ..unit_of_work import batch
 
 Status = Config.Status
 UNKNOWN_REASON = "Reason not reported by the device."
@@ -55,8 +56,8 @@ def activate(device: Device) -> None:
             wiped = config.status == Status.DEACTIVATED and _has_released(config)
             config.status = Status.APPLIED if wiped else Status.MODIFIED
             config.save(update_fields=["status", "modified"])
-            initial = [template.pk for template in assignment.initial_templates(config)]
-            assignment.reassign([config], lambda _, present: present + initial)
+            initial = [template.pk for template in assigning.initial_templates(config)]
+            assigning.reassign([config], lambda _, present: present + initial)
             current.compile(config, Cause.INPUTS, "device activated")
         current.emit(Rank.ACTIVATION, signals.device_activated, device)
 
@@ -113,7 +114,7 @@ def report(config: Config, status: str, reason: str | None = None) -> None:
         config.status, config.error_reason = Status.ERROR, _reason(config, reason)
     _store_report(config, previous)
     if config.status == Status.ERROR and (previous != Status.ERROR or config.error_reason != previous_reason):
-        wake("notify_config_error", str(config.pk))
+        wake("config.notify_config_error", str(config.pk))
 
 
 def _reason(config: Config, reason: str | None) -> str:
@@ -141,7 +142,7 @@ def _empty(config: Config) -> None:
         config.release_policy = Config.Release.AUTOMATIC
         config.error_reason = config.compile_error = ""
         config.save(update_fields=["status", "config", "release_policy", "error_reason", "compile_error", "modified"])
-        assignment.reassign([config], lambda _, present: [])
+        assigning.reassign([config], lambda _, present: [])
         current.compile(config, Cause.DEACTIVATED, "device deactivated")
 
 
@@ -154,9 +155,9 @@ def assign_initial_templates(config: Config) -> None:
     """Give a configuration that was just created its automatic templates and those of the device's group."""
     if config.device.is_deactivated():
         return
-    templates = assignment.initial_templates(config)
+    templates = assigning.initial_templates(config)
     with batch() as current:
-        assignment.assign_initially(config, templates)
+        assigning.assign_initially(config, templates)
         current.templates_assigned(config, templates)
 
 
@@ -164,7 +165,7 @@ def configure_for_group(device: Device) -> None:
     """Create the configuration of a device in a group that has templates, unless it has one."""
     if device.is_deactivated() or device._has_config() or settings.DEFAULT_BACKEND is None:
         return
-    if assignment.group_templates(device.group, settings.DEFAULT_BACKEND):
+    if assigning.group_templates(device.group, settings.DEFAULT_BACKEND):
         Config(device=device, backend=settings.DEFAULT_BACKEND).save()
 
 
@@ -176,7 +177,7 @@ def change_group(device: Device, old_group: uuid.UUID | None) -> None:
         configure_for_group(device)
         return
     config: Config = device.config
-    new = [template.pk for template in assignment.group_templates(device.group, config.backend)]
+    new = [template.pk for template in assigning.group_templates(device.group, config.backend)]
     old = _given_by_group(old_group) if old_group else set()
     swap([config], remove=old - set(new), add=new)
 
@@ -226,14 +227,14 @@ def change_organization(device: Device) -> None:
         return
     config: Config = device.config
     usable = set(Template.objects.usable_by(device.organization_id, config.backend).values_list("pk", flat=True))
-    automatic = assignment.automatic_templates(device.organization_id, config.backend)
-    assignment.reassign(
+    automatic = assigning.automatic_templates(device.organization_id, config.backend)
+    assigning.reassign(
         [config],
-        lambda _, present: assignment.with_automatic([key for key in present if key in usable], automatic),
+        lambda _, present: assigning.with_automatic([key for key in present if key in usable], automatic),
         detail="device moved to another organization",
     )
 
 
 def swap(configs: list[Config], *, remove: set[uuid.UUID], add: list[uuid.UUID], detail: str = "") -> None:
     """Remove and append templates of many configurations in one edit."""
-    assignment.reassign(configs, lambda _, present: [key for key in present if key not in remove] + add, detail=detail)
+    assigning.reassign(configs, lambda _, present: [key for key in present if key not in remove] + add, detail=detail)

@@ -20,24 +20,16 @@ from django.db.models import Model, QuerySet
 from django.dispatch import Signal
 from openwisp_users.models import Organization
 
-from ..pki.models import Ca, Cert
-from . import jobs, lifecycle, signals
-from .announcements import Rank
-from .batch import Batch, batch
-from .models import (
-    Cause,
-    Config,
-    Device,
-    DeviceGroup,
-    Job,
-    OrganizationConfigSettings,
-    Template,
-    Vpn,
-    VpnClient,
-)  # fmt: skip
-from .models.observed import Observed
-from .vpn import clients, peers, provisioning, servers, webhook, zerotier
-from .wakeup import wake
+from ...common.wakeup import wake
+from ...pki.models import Ca, Cert
+from .. import signals
+from ..delivery import jobs
+from ..delivery.outbox import Rank
+from ..devices import lifecycle
+from ..models import Cause, Config, Device, DeviceGroup, Job, OrganizationConfigSettings, Template, Vpn, VpnClient
+from ..models.observed import Observed
+from ..unit_of_work import Batch, batch
+from ..vpn import clients, peers, provisioning, servers, webhook, zerotier
 
 When = Literal["now", "background"]
 #: Takes the batch, the saved instance and the replaced values.
@@ -172,7 +164,7 @@ def _backend_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> 
 def _status_of_config(batch: Batch, config: Config, before: dict[str, Any]) -> None:
     batch.status_changed(config, before["status"])
     if config.status == Config.Status.ERROR:
-        wake("notify_config_error", str(config.pk))
+        wake("config.notify_config_error", str(config.pk))
     elif config.status == Config.Status.DEACTIVATED:
         lifecycle.forget_management_ip(config.device)
 

@@ -16,13 +16,14 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-from . import announcements, compiler
-from .announcements import Emission, Rank
-from .authorship import author_id
-from .compiler import Outcome, Why
+from ..common.authorship import author_id
+from ..common.wakeup import wake
+from .compiling import compiler
+from .compiling.compiler import Outcome, Why
+from .delivery import outbox
+from .delivery.outbox import Emission, Rank
 from .models import Announcement, Cause, Config, DeviceGroup, Template
 from .vpn import clients
-from .wakeup import wake
 
 _current: ContextVar[Batch | None] = ContextVar("config_batch", default=None)
 #: Of several causes in one batch, the first of these gives the action that is announced.
@@ -93,7 +94,7 @@ class Batch:
 
     def saved(self, instance: models.Model, created: bool, before: dict[str, Any]) -> None:
         """Record that a model was saved; ``before`` holds the replaced values by attribute name."""
-        from . import changes
+        from .policy import changes
 
         if isinstance(instance, Config):
             self._locked.add(instance.pk)
@@ -139,7 +140,7 @@ class Batch:
     def stale(self, configs: models.QuerySet[Config], cause: Cause, detail: str = "") -> None:
         """Mark configurations for compiling in the background, however many they are, with one statement."""
         if Config.mark_stale(configs, cause, detail):
-            wake("compile_stale")
+            wake("config.compile_stale")
 
     def emit(self, rank: Rank, signal: Any, subject: models.Model, **arguments: Any) -> None:
         """Send a signal at the end of the batch, among those about ``subject`` in the order of ``rank``."""
@@ -208,7 +209,7 @@ class Batch:
 
     def finish(self) -> list[Emission]:
         """Run the follow-ups, compile, and return the signals to send, in order."""
-        from . import changes
+        from .policy import changes
 
         while self._follow_ups or self._groups or self._vpn_clients:
             for group, before in [self._groups.pop(key) for key in list(self._groups)]:
@@ -224,14 +225,14 @@ class Batch:
             action()
         failed = [str(outcome.config.pk) for _, outcome in results if outcome.error and outcome.status_changed]
         if failed:
-            wake("notify_compile_errors", failed)
+            wake("config.notify_compile_errors", failed)
         if self.background:
-            self.owed = Announcement.objects.bulk_create(announcements.owed(results))
+            self.owed = Announcement.objects.bulk_create(outbox.owed(results))
         emissions = list(self._emissions)
         for pending, outcome in results:
             config = pending.config or outcome.config
-            emissions += announcements.of_config(config, pending.why(), outcome, pending.announced_anyway)
-        return announcements.in_order(emissions)
+            emissions += outbox.of_config(config, pending.why(), outcome, pending.announced_anyway)
+        return outbox.in_order(emissions)
 
     def _concerns(self, config: Config) -> Pending:
         pending = self._pending.setdefault(config.pk, Pending(config, author=self.author))
@@ -309,4 +310,4 @@ def batch(*, background: bool = False) -> Iterator[Batch]:
             for emission in emissions:
                 emission.send()
     if background:
-        announcements.send_robustly(emissions, current.owed)
+        outbox.send_robustly(emissions, current.owed)

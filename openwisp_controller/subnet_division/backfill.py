@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import uuid
 
-from ..config import jobs, stragglers
-from ..config.batch import batch
+from ..config.compiling import concurrent_edits
+from ..config.delivery import jobs
 from ..config.models import Config, Job
-from .filling import Filling
+from ..config.unit_of_work import batch
+from .allocator import Filling
 from .models import SubnetDivisionIndex, SubnetDivisionRule
 from .provisioning import lock_rules, provision, recompile
 
@@ -27,7 +28,7 @@ def step(job: Job) -> uuid.UUID | None:
         _complete(rule)
         return None
     if "since" in job.arguments:
-        configs = configs.filter(stragglers.configs_since(job.arguments["since"]))
+        configs = configs.filter(concurrent_edits.configs_since(job.arguments["since"]))
     if job.cursor is not None:
         configs = configs.filter(pk__gt=job.cursor)
     chunk = list(configs.select_related("device").order_by("pk")[: jobs.CHUNK])

@@ -31,8 +31,8 @@ def before_saving(sender: type[Model], instance: Any, raw: bool = False, **kwarg
 
 def after_saving(sender: type[Model], instance: Any, **kwargs: Any) -> None:
     """Receive ``post_save`` of subnets and addresses: those who use an edited one follow."""
-    from ..batch import batch
     from ..models import Cause, Vpn, VpnClient
+    from ..unit_of_work import batch
 
     if not instance.__dict__.pop(_EDITED, False):
         return
@@ -85,8 +85,8 @@ def _stored(keys: Iterable[uuid.UUID]) -> QuerySet[Vpn]:
 
 
 def _modified(servers: QuerySet[Vpn], detail: str) -> None:
-    from .. import changes
-    from ..batch import batch
+    from ..policy import changes
+    from ..unit_of_work import batch
 
     with batch() as current:
         for vpn in servers:

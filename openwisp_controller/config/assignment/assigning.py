@@ -10,11 +10,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import signals
 from django.utils.translation import gettext_lazy as _
 
-from .batch import batch
-from .models import Cause, Config, Device, DeviceGroup, Template
-from .prepared import Parameter, Prepared
-from .sql import delete_rows
-from .vpn import clients
+from ...common.prepared import Parameter, Prepared
+from ...common.sql import delete_rows
+from ..models import Cause, Config, Device, DeviceGroup, Template
+from ..unit_of_work import batch
+from ..vpn import clients
 
 Links = Config.templates.through
 #: Takes a configuration and its templates in order, returns the templates it shall have, in order.
@@ -126,7 +126,7 @@ def check_assignable(config: Config, present: Sequence[Template], added: Sequenc
     check_vpn_servers([*present, *added])
     if config.device.is_deactivated():
         return
-    from .compiler import check
+    from ..compiling.compiler import check
 
     exhausted = clients.check_free_address(config, added)
     if exhausted is not None:

@@ -10,12 +10,14 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from . import assignment, lifecycle, stragglers
-from .authorship import author_id
-from .batch import batch
-from .models import Cause, Config, Device, DeviceGroup, Job, Template
-from .settings import settings
-from .wakeup import wake
+from ...common.authorship import author_id
+from ...common.wakeup import wake
+from ..assignment import assigning
+from ..compiling import concurrent_edits
+from ..devices import lifecycle
+from ..models import Cause, Config, Device, DeviceGroup, Job, Template
+from ..settings import settings
+from ..unit_of_work import batch
 
 logger = logging.getLogger(__name__)
 CHUNK = 200
@@ -35,12 +37,12 @@ def enqueue(kind: str, subject: uuid.UUID, **arguments: Any) -> None:
     """Write down a job in the current transaction and wake a worker after its commit."""
     author = author_id()
     Job.objects.create(kind=kind, subject=subject, arguments={**arguments, "author": str(author) if author else None})
-    wake("run_jobs")
+    wake("config.run_jobs")
 
 
 def hand_out(kind: str, subject: uuid.UUID, **arguments: Any) -> None:
     """Write down that templates are to be given to, or taken from, many devices, stragglers included."""
-    since = stragglers.now()
+    since = concurrent_edits.now()
     enqueue(kind, subject, **arguments, **({"started": since} if since is not None else {}))
 
 
@@ -53,7 +55,7 @@ def look_again(model: str, subject: uuid.UUID, cause: Cause, detail: str) -> Non
         model: label of the model of ``subject``.
         cause: the one of the first mark; nobody is told twice of an edited template that changes nothing.
     """
-    since = stragglers.now()
+    since = concurrent_edits.now()
     if since is not None:
         cause = Cause.TEMPLATE_DEFAULTS if cause == Cause.TEMPLATE else cause
         enqueue(Job.Kind.STRAGGLERS, subject, model=model, cause=cause, detail=detail, since=since)
@@ -97,8 +99,8 @@ def _has_to_wait(job: Job) -> bool:
     if "since" not in job.arguments or job.cursor is not None:
         return False
     if "writers" in job.arguments:
-        return not stragglers.have_ended(job.arguments["writers"])
-    job.arguments["writers"] = stragglers.writers()
+        return not concurrent_edits.have_ended(job.arguments["writers"])
+    job.arguments["writers"] = concurrent_edits.writers()
     if job.arguments["writers"]:
         job.save(update_fields=["arguments", "cursor"])
     return bool(job.arguments["writers"])
@@ -122,12 +124,12 @@ def _advance(job: Job) -> None:
 
 def _stragglers(job: Job) -> None:
     """Mark configurations that came to an edited object unseen."""
-    from . import changes
+    from ..policy import changes
 
     arguments = job.arguments
     came = changes.dependents(arguments["model"], job.subject)
     if came is not None:
-        came = came.filter(stragglers.configs_since(arguments["since"]))
+        came = came.filter(concurrent_edits.configs_since(arguments["since"]))
         with batch() as current:
             current.stale(came, Cause(arguments["cause"]), arguments["detail"])
 
@@ -147,7 +149,7 @@ def _group_templates(job: Job) -> uuid.UUID | None:
         "config", "organization__config_settings"
     )
     if "since" in job.arguments:
-        came = Q(pk__in=stragglers.devices_since(job.arguments["since"]))
+        came = Q(pk__in=concurrent_edits.devices_since(job.arguments["since"]))
         devices = devices.filter(came & _lacking(added, removed))
     chunk, cursor = _next(devices, job.cursor)
     configs = []
@@ -157,7 +159,7 @@ def _group_templates(job: Job) -> uuid.UUID | None:
             configs.append(device.config)
         elif added and settings.DEFAULT_BACKEND:
             lifecycle.configure_for_group(device)
-    assignment.reassign(
+    assigning.reassign(
         configs,
         lambda config, have: (
             [key for key in have if key not in removed]
@@ -193,10 +195,10 @@ def _automatic_template(job: Job) -> uuid.UUID | None:
         if template.pk in present:
             return present
         if template.required:
-            return assignment.required_first(present, required, template.pk)
+            return assigning.required_first(present, required, template.pk)
         return [*present, template.pk]
 
-    assignment.reassign(chunk, rule, detail=f'template "{template.name}"')
+    assigning.reassign(chunk, rule, detail=f'template "{template.name}"')
     return cursor
 
 

@@ -15,14 +15,14 @@ from django.db import connection, models, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from . import signals
-from .compiler import Outcome, Why, load
-from .models import Announcement, Cause, Config
-from .sql import delete_rows
-from .wakeup import wake
+from ...common.sql import delete_rows
+from ...common.wakeup import wake
+from .. import signals
+from ..compiling.compiler import Outcome, Why, load
+from ..models import Announcement, Cause, Config
 
 if TYPE_CHECKING:
-    from .batch import Pending
+    from ..unit_of_work import Pending
 
 logger = logging.getLogger(__name__)
 Status = Config.Status
@@ -288,5 +288,5 @@ def send_overdue(limit: int = 200) -> int:
     if overdue:
         logger.warning("Sent the signals of %d changes that an interrupted worker had left.", len(overdue))
     if len(overdue) == limit:
-        wake("send_overdue")
+        wake("config.send_overdue")
     return len(overdue)

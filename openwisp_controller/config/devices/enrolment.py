@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from . import assignment, signals
-from .announcements import Rank
-from .batch import batch
-from .models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
-from .models.base import check_json
-from .prepared import Parameter, Prepared
-from .settings import settings
-from .sql import forget_replaced
-from .validators import plain_mac, validate_no_nul
-from .wakeup import wake
+from ...common.prepared import Parameter, Prepared
+from ...common.sql import forget_replaced
+from ...common.validators import plain_mac, validate_no_nul
+from ...common.wakeup import wake
+from .. import signals
+from ..assignment import assigning
+from ..delivery.outbox import Rank
+from ..models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
+from ..models.base import check_json
+from ..settings import settings
+from ..unit_of_work import batch
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ def _register(request: Request) -> Registration:
                 raise _Overtaken from None
             raise Refused(400, " ".join(dict.fromkeys(error.messages))) from None
         current.emit(Rank.REGISTERED, signals.device_registered, device, is_new=is_new)
-        wake("notify_device_registered", str(device.pk), is_new)
+        wake("config.notify_device_registered", str(device.pk), is_new)
         return Registration(device, is_new)
 
 
@@ -230,11 +231,11 @@ def _add_tagged(config: Config, tags: Sequence[str], organization_id: object) ->
         if template in present:
             continue
         try:
-            assignment.check_assignable(config, present, [template])
+            assigning.check_assignable(config, present, [template])
         except ValidationError as error:
             logger.warning("Template %s asked for by tag does not suit device %s: %s", template.pk, config.device_id,
                            "; ".join(error.messages))  # fmt: skip
             continue
         present.append(template)
     wanted = [template.pk for template in present]
-    assignment.reassign([config], lambda _config, _present: wanted, detail="tags sent by the device")
+    assigning.reassign([config], lambda _config, _present: wanted, detail="tags sent by the device")

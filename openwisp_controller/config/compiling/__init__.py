@@ -1,0 +1,1 @@
+"""From inputs (configuration, templates, variables) to revisions, and which of them devices may fetch."""

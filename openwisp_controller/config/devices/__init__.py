@@ -1,0 +1,1 @@
+"""What happens to devices: enrolment, life cycle, the history of their configurations."""
