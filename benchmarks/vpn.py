@@ -9,6 +9,7 @@ from openwisp_ipam.models import IpAddress, Subnet
 from openwisp_users.models import Organization
 
 from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Config, Device, Template, Vpn, VpnClient
 from openwisp_controller.config.vpn import servers
 
@@ -26,7 +27,7 @@ def run() -> Iterator[Cost]:
     template = _template(organization, "Wireguard", "10.64.0.0/12")
     template.default = True
     template.save()
-    everything: list[Callable[[], Any]] = [lambda: (maintenance.run_jobs(), maintenance.compile_stale())]
+    everything: list[Callable[[], Any]] = [lambda: (jobs.run_all(), maintenance.compile_stale())]
     yield measure(f"WireGuard template, per device of {total}", everything, units=total, budget=(1, 5))
     servers.compile_stale()
     template = _template(organization, "VxlanWireguard", "10.80.0.0/12")

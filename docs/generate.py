@@ -37,25 +37,88 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def changes_table() -> str:
-    """Return the table of changes, as markdown."""
-    from openwisp_controller.config import signals
+def signals_table() -> str:
+    """Return which changes send which signal, as markdown."""
+    from openwisp_controller.config.delivery.emissions import ORDER
     from openwisp_controller.config.policy.changes import TABLE
+    from openwisp_controller.config.policy.effects import signal_name
 
-    names = {id(signal): name for name, signal in vars(signals).items()}
-    lines = ["| When this is saved | and this happens | signal | configurations are compiled |", "|---|---|---|---|"]
+    senders: dict[str, list[str]] = {signal_name(signal): [] for together in ORDER for signal in together}
     for change in TABLE:
-        signal = f"`{names[id(change.signal)]}`" if change.signal is not None else ""
-        compiled = change.when if change.cause is not None or change.when == "background" else ""
-        lines.append(f"| {change.model.__name__} | {change.what} | {signal} | {compiled} |")
-    return "\n".join(lines)
+        for sends in change.signals():
+            senders.setdefault(signal_name(sends.signal), []).append(change.what)
+    lines = ["| Signal | is sent when |", "|---|---|"]
+    return "\n".join(lines + [f"| `{name}` | {'; '.join(changes)} |" for name, changes in senders.items()])
+
+
+def changes_page() -> str:
+    """Return the page that says what every change leads to, and what happens in a unit of work."""
+    from openwisp_controller.config.delivery.emissions import ORDER
+    from openwisp_controller.config.policy.changes import TABLE
+    from openwisp_controller.config.policy.effects import signal_name
+    from openwisp_controller.config.policy.phases import PHASES
+    from openwisp_controller.config.unit_of_work import Stage
+
+    stages = {
+        Stage.SETTLE: "inside the transaction, repeated until nothing is left",
+        Stage.CONCLUDE: "inside the transaction, once",
+        Stage.DELIVER: "inside the transaction; for work in the background after its commit",
+    }
+    lines = [
+        "# Changes, and what they lead to",
+        "",
+        "Written from the code by `python docs/generate.py`. Every save, every edited list of templates and every",
+        "event that a use case reports is looked up in the table below, in the *unit of work* that it is part of; the",
+        "effects of a row come in their order. [Signals](signals.md) tells how the documented signals are delivered.",
+        "",
+        "## What happens at the end of a unit of work",
+        "",
+        "| | Phase | does | when |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {number} | {phase.name} | {phase.purpose} | {stages[phase.stage]} |"
+        for number, phase in enumerate(PHASES, 1)
+    ]
+    lines += [
+        "",
+        "## The order of signals",
+        "",
+        "About one device, group or server, in this order; those in one line in the order in which they came. Signals",
+        "of other apps come after them.",
+        "",
+    ]
+    lines += [
+        f"{number}. " + ", ".join(f"`{signal_name(signal)}`" for signal in together)
+        for number, together in enumerate(ORDER, 1)
+    ]
+    lines += ["", "## The table", ""]
+    models = list(dict.fromkeys(change.trigger.model for change in TABLE))
+    for model in models:
+        name = str(model._meta.verbose_name).capitalize() if hasattr(model, "_meta") else "Any object"
+        heading = f"{model.__name__} ({name[:1].lower()}{name[1:]})" if hasattr(model, "_meta") else name
+        lines += [f"### {heading}", "", "| When | observed | then |", "|---|---|---|"]
+        for change in (change for change in TABLE if change.trigger.model is model):
+            observed = str(change.trigger)
+            if change.only is not None:
+                observed += f", {_condition(change.only)}"
+            effects = "; ".join(str(effect) for effect in change.effects)
+            lines.append(f"| {change.what} | {observed} | {effects} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _condition(only: Any) -> str:
+    from openwisp_controller.config.policy.effects import first_line
+
+    return f"only if {first_line(only)}"
 
 
 def with_changes(page: str) -> str:
     """Return the page of signals with the table of changes brought up to date."""
     head, rest = page.split(BEGIN, 1)
     tail = rest.split(END, 1)[1]
-    return f"{head}{BEGIN}\n{changes_table()}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{signals_table()}\n{END}{tail}"
 
 
 def _shown(value: Any) -> str:
@@ -67,7 +130,7 @@ def _plain(value: Any) -> Any:
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openwisp_controller.server.settings")
     sys.path.insert(0, str(REFERENCE.parent.parent))
     import django
@@ -76,6 +139,7 @@ def main() -> None:
     (REFERENCE / "settings.md").write_text(settings_page())
     signals = REFERENCE / "signals.md"
     signals.write_text(with_changes(signals.read_text()))
+    (REFERENCE / "changes.md").write_text(changes_page())
 
 
 if __name__ == "__main__":

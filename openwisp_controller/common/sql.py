@@ -9,7 +9,7 @@ from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
 
-def among(rows: models.QuerySet[Any]) -> models.Q | models.Func:
+def one_of_rows(rows: models.QuerySet[Any]) -> models.Q | models.Func:
     """Return the condition of being one of ``rows``, which are found once, before anything else.
 
     With ``IN`` PostgreSQL may look for them again for each row that it compares, and does so where its statistics say
@@ -18,18 +18,22 @@ def among(rows: models.QuerySet[Any]) -> models.Q | models.Func:
     keys = rows.values("pk")
     if connection.vendor != "postgresql":
         return models.Q(pk__in=keys)
-    from django.contrib.postgres.expressions import ArraySubquery
-
     return models.Func(
         models.F("pk"),
-        ArraySubquery(keys),
+        _Array(keys),
         template="%(expressions)s)",
         arg_joiner=" = ANY (",
         output_field=models.BooleanField(),
     )
 
 
-def referred_to_by(model: type[models.Model], by: str, target: type[models.Model]) -> RawSQL:
+class _Array(models.Subquery):
+    """The rows of a subquery as one array of PostgreSQL."""
+
+    template = "ARRAY(%(subquery)s)"
+
+
+def exists_referring(model: type[models.Model], by: str, target: type[models.Model]) -> RawSQL:
     """Return an expression that tells whether rows of ``model`` refer to a row of ``target``.
 
     Written out, because the ORM works its own way of saying this out anew for each query, which costs more than the
@@ -56,7 +60,7 @@ def delete_rows(rows: models.QuerySet[Any]) -> int:
     return rows._raw_delete(rows.db)
 
 
-def forget_replaced(row: models.Model, *relations: str) -> None:
+def forget_outdated_relations(row: models.Model, *relations: str) -> None:
     """Forget related objects that ``row`` does not refer to any more.
 
     A query that waits for a lock gets the new version of the locked row, yet joined to what the old one referred to.
@@ -72,7 +76,7 @@ def forget_replaced(row: models.Model, *relations: str) -> None:
             field.delete_cached_value(row)
 
 
-def take_turns(about: str) -> None:
+def advisory_lock(about: str) -> None:
     """Let transactions that decide ``about`` the same thing come one after the other; until the end of this one.
 
     Outside of a transaction, and where writers queue up anyway, nothing happens.

@@ -20,10 +20,20 @@ class ConfigConfig(AppConfig):
         from . import checks, dashboard
 
         checks.register()
+        self._install_policy()
         self._connect()
         self._register_menu()
         dashboard.register()
         self._register_notifications()
+
+    def _install_policy(self) -> None:
+        """Say what changes mean: the table, the phases of a unit of work, the steps of jobs."""
+        from . import unit_of_work
+        from .policy import evaluation, job_steps, phases, vpn_changes
+
+        vpn_changes.register()
+        job_steps.register()
+        unit_of_work.install(evaluation.evaluate, phases.PHASES)
 
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""
@@ -33,26 +43,23 @@ class ConfigConfig(AppConfig):
 
         from ..pki.models import Ca, Cert
         from ..pki.signals import renewed, renewing
-        from .assignment import assigning
-        from .compiling import context
+        from .assignment import receivers as lists
         from .models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template, Vpn, VpnClient
         from .models.organization import create_limits
-        from .policy import changes
-        from .vpn import clients, ipam_edits, variables
+        from .policy import receivers
+        from .vpn import clients, ipam_edits
 
+        m2m_changed.connect(lists.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates")
         m2m_changed.connect(
-            assigning.on_config_templates, sender=Config.templates.through, dispatch_uid="config_templates"
-        )
-        m2m_changed.connect(
-            assigning.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
+            lists.on_group_templates, sender=DeviceGroup.templates.through, dispatch_uid="group_templates"
         )
         for model in (Template, DeviceGroup, OrganizationConfigSettings, Vpn):
-            pre_delete.connect(changes.before_deletion, sender=model, dispatch_uid=f"config_delete_{model.__name__}")
+            pre_delete.connect(receivers.before_deletion, sender=model, dispatch_uid=f"config_delete_{model.__name__}")
         for restored in (Template, DeviceGroup, OrganizationConfigSettings, Device, Config, Vpn):
             name = restored.__name__
-            pre_save.connect(changes.before_restoring, sender=restored, dispatch_uid=f"config_restoring_{name}")
-            post_save.connect(changes.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
-        post_delete.connect(changes.after_deleting_vpn, sender=Vpn, dispatch_uid="config_deleted_vpn")
+            pre_save.connect(receivers.before_restoring, sender=restored, dispatch_uid=f"config_restoring_{name}")
+            post_save.connect(receivers.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
+        post_delete.connect(receivers.after_deleting_vpn, sender=Vpn, dispatch_uid="config_deleted_vpn")
         post_delete.connect(clients.on_deletion, sender=VpnClient, dispatch_uid="config_deleted_vpn_client")
         for used in (Subnet, IpAddress):
             name = used.__name__
@@ -62,9 +69,8 @@ class ConfigConfig(AppConfig):
             post_delete.connect(ipam_edits.after_deleting, sender=used, dispatch_uid=f"config_deleted_{name}")
         for certified in (Ca, Cert):
             name = certified.__name__
-            renewing.connect(changes.before_renewal, sender=certified, dispatch_uid=f"config_renewing_{name}")
-            renewed.connect(changes.after_renewal, sender=certified, dispatch_uid=f"config_renewed_{name}")
-        context.register_provider("VPN server", variables.of_configs)
+            renewing.connect(receivers.before_renewal, sender=certified, dispatch_uid=f"config_renewing_{name}")
+            renewed.connect(receivers.after_renewal, sender=certified, dispatch_uid=f"config_renewed_{name}")
         post_save.connect(create_limits, sender=Organization, dispatch_uid="config_limits")
 
     def _register_menu(self) -> None:

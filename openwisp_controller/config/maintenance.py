@@ -15,10 +15,12 @@ from django.db.models.functions import RowNumber
 from ..common.sql import delete_rows
 from ..common.wakeup import wake
 from .compiling import compiler
-from .delivery import jobs, outbox
-from .models import Announcement, Cause, Config, ControllerState, Job, Revision, Vpn, VpnRevision
+from .compiling.compilation import Compilation
+from .delivery import jobs
+from .models import Cause, Config, ControllerState, Job, OutboxEntry, Revision, Vpn, VpnRevision
+from .policy import evaluation
 from .settings import settings
-from .unit_of_work import batch
+from .unit_of_work import unit_of_work
 from .vpn import credentials, outbound_calls, servers
 
 logger = logging.getLogger(__name__)
@@ -35,34 +37,25 @@ def compile_stale(limit: int | None = None) -> int:
     """
     total = 0
     while limit is None or total < limit:
-        with batch(background=True) as current:
+        with unit_of_work(background=True) as unit:
             claimed = compiler.claim_stale(CHUNK)
             for key, why in claimed.items():
-                current.compile_claimed(key, why)
+                unit.of(Compilation).request_claimed(key, why)
         total += len(claimed)
         if len(claimed) < CHUNK:
             break
     return total
 
 
-def run_jobs() -> int:
-    """Run all jobs to their end; return the number of chunks."""
-    chunks = 0
-    failed: set[int] = set()
-    while jobs.run_chunk(failed):
-        chunks += 1
-    return chunks
-
-
 def reconcile() -> None:
     """Start again whatever is left undone. Cheap when nothing is."""
     mark_after_system_change()
     if Job.objects.exists():
-        run_jobs()
+        jobs.run_all()
     if Config.objects.filter(stale_since__isnull=False).exists():
         compile_stale()
-    if Announcement.objects.exists():
-        outbox.send_overdue()
+    if OutboxEntry.objects.exists():
+        evaluation.redeliver()
     if credentials.exist_to_make():
         credentials.make_all()
     if servers.exist_stale():

@@ -116,7 +116,7 @@ class ConfigSettings(SettingsGroup):
             ("openwisp_controller.vpn_backends.VxlanWireguard", "VXLAN over WireGuard"),
             ("openwisp_controller.vpn_backends.ZeroTier", "ZeroTier"),
         ),
-        "Backends offered for VPN servers, as (path, label) pairs; the family of a backend is told by its path.",
+        "Backends offered for VPN servers, as (path, label) pairs; the kind of a server is told by its path.",
         pairs,
         paths_of_pairs,
     )

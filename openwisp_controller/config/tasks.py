@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from . import maintenance, notifications
-from .delivery import outbox
+from .delivery import jobs
+from .policy import evaluation
 from .vpn import credentials, outbound_calls, servers
 
 
@@ -18,13 +19,13 @@ def compile_stale() -> int:
 @shared_task(soft_time_limit=7200)
 def run_jobs() -> int:
     """Run the jobs that are written down."""
-    return maintenance.run_jobs()
+    return jobs.run_all()
 
 
 @shared_task
-def send_overdue() -> int:
+def redeliver_signals() -> int:
     """Send signals left behind by an interrupted worker."""
-    return outbox.send_overdue()
+    return evaluation.redeliver()
 
 
 @shared_task(soft_time_limit=7200)

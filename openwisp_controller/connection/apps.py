@@ -35,15 +35,15 @@ class ConnectionConfig(AppConfig):
         from ..config.devices import lifecycle
         from ..config.models import Config
         from ..config.signals import config_deactivating, config_modified
-        from . import assignment, notifications, push, worker
-        from .models.credentials import AUTO_ADD
+        from . import assignment, changes, notifications, push, worker
         from .signals import is_working_changed
 
         config_modified.connect(push.on_change, dispatch_uid="connection_push_modified")
         config_deactivating.connect(push.on_change, dispatch_uid="connection_push_deactivating")
-        outbox.around_sending.append(push.collecting)
-        lifecycle.register_move(assignment.follow_move)
-        jobs.register(AUTO_ADD, assignment.step)
+        changes.register()
+        outbox.around_sending.register("pushes", push.collecting)
+        lifecycle.moves.register("connection", assignment.follow_move)
+        jobs.steps.register(assignment.AUTO_ADD, assignment.step)
         post_save.connect(assignment.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
         is_working_changed.connect(notifications.on_is_working_changed, dispatch_uid="connection_notify")
         for signal in (worker_process_shutdown, worker_shutdown):

@@ -16,6 +16,8 @@ from .models import Credentials, DeviceConnection
 from .settings import settings
 
 logger = logging.getLogger(__name__)
+#: The job of adding credentials to existing devices; its subject are the credentials.
+AUTO_ADD = "connection_auto_add"
 #: Version 4 UUIDs, as the database stores them.
 _NEW_KEY = {
     "postgresql": "gen_random_uuid()",
@@ -57,12 +59,11 @@ def step(job: Job) -> None:
 
     Devices from which a person took them in between do without.
     """
-    since = job.arguments.get("since")
-    if since is None:
+    if job.phase != Job.Phase.RECHECK:
         attach_to_devices(job.subject)
     else:
         which = "age(device.xmin) <= age(%s::xid) OR config.created >= %s"
-        values = [since, timezone.now() - concurrent_edits.YOUNG]
+        values = [job.since, timezone.now() - concurrent_edits.YOUNG]
         _attach("credentials.id", Credentials._meta.pk, job.subject, which, values)
 
 

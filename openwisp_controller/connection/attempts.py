@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from ..common.wakeup import wake
 from ..config.models import Device
+from ..config.unit_of_work import unit_of_work
 from .hostkeys import HostKeyPolicy
 from .models import DeviceConnection, HostKey
 
@@ -30,12 +31,15 @@ class Attempt:
 
 
 def store(attempts: Sequence[Attempt]) -> None:
-    """Store the outcome of attempts; what did not change costs one statement for all of them."""
+    """Store the outcome of attempts; what did not change costs one statement for all of them.
+
+    A receiver of ``is_working_changed`` that raises is logged and neither stops the others nor undoes the outcome.
+    """
     if not attempts:
         return
     now = timezone.now()
     latest = {attempt.connection_id: attempt for attempt in attempts}
-    with transaction.atomic():
+    with unit_of_work(background=True):
         rows = DeviceConnection.objects.select_related("credentials", "device__config").order_by("pk")
         changed: list[tuple[DeviceConnection, tuple[bool, str]]] = []
         same: list[tuple[DeviceConnection, tuple[bool, str]]] = []
@@ -49,22 +53,8 @@ def store(attempts: Sequence[Attempt]) -> None:
         for row, outcome in changed:
             row.is_working, row.failure_reason = outcome
             row.last_attempt = now
-            _save(row)
+            row.save(update_fields=["is_working", "failure_reason", "last_attempt", "modified"])
     store_host_keys((attempt.device_id, attempt.policy) for attempt in attempts if attempt.policy is not None)
-
-
-def _save(row: DeviceConnection) -> None:
-    """Save and announce; a receiver that raises is logged and neither stops the others nor undoes the outcome."""
-    fields = ["is_working", "failure_reason", "last_attempt", "modified"]
-    row.announces_robustly = True
-    try:
-        with transaction.atomic():
-            row.save(update_fields=fields)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        logger.exception("A receiver of is_working_changed failed for connection %s", row.pk)
-        DeviceConnection.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in fields})
 
 
 def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:

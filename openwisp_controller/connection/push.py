@@ -148,7 +148,7 @@ def _needed(keys: Collection[Any]) -> set[Any]:
     needed = set()
     for key in keys:
         device = devices.get(key)
-        if device is None or not device._has_config():
+        if device is None or not device.has_config():
             what = "Device matching query does not exist." if device is None else "Device has no config."
             logger.warning('update_config("%s") failed: %s', key, what)
         elif device.is_fully_deactivated():

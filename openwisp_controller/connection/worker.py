@@ -20,9 +20,10 @@ from functools import partial
 from typing import Any
 
 from celery import current_app
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
+from ..config.unit_of_work import unit_of_work
 from . import attempts, claims, execution, push, sessions
 from .execution import CommandTask, Ending, Withdrawn
 from .loop import sessions as loop_thread
@@ -226,7 +227,7 @@ class Worker:
     def _store_results(self, pushed: list[Outcome], ended: list[Ending]) -> None:
         """Store results together; one that cannot be stored is logged and spoils none of the others."""
         try:
-            with transaction.atomic():
+            with unit_of_work(background=True):
                 done: list[Outcome | Ending] = [*pushed, *ended]
                 attempts.store([each for one in done for each in one.attempts])
                 push.store(self.owner, pushed)

@@ -11,7 +11,7 @@ from openwisp_ipam.models import Subnet
 from openwisp_users.models import Organization
 
 from ..config.models import DeviceGroup, OrganizationConfigSettings, Template, Vpn
-from ..config.unit_of_work import batch
+from ..config.unit_of_work import unit_of_work
 from ..connection.models import Credentials, HostKey
 from ..fleet import SshOptions
 from ..pki.models import Ca
@@ -146,7 +146,7 @@ def create(ssh: SshOptions) -> Scene:
     user.save()
     organization, created = Organization.objects.get_or_create(name="City network")
     if created:
-        with batch():
+        with unit_of_work():
             _populate(organization)
     else:
         HostKey.objects.filter(device__organization=organization).delete()  # virtual devices make new ones

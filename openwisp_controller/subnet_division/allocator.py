@@ -12,7 +12,7 @@ from . import allocation
 from .models import SubnetDivisionIndex, SubnetDivisionRule
 
 
-class Filling:
+class Allocator:
     """Brings objects up to what one rule says: the subnets that they lack, the addresses that these lack.
 
     The rule and its master subnet must be locked. After ``run`` the attributes tell what is new.

@@ -22,16 +22,16 @@ class SubnetDivisionConfig(AppConfig):
         from openwisp_ipam.models import IpAddress, Subnet
 
         from ..config.signals import vpn_server_modified
-        from . import manual_edits, rules
+        from . import changes, manual_edits, rules
         from .models import SubnetDivisionRule
 
         for rule_type in rules.types().values():
             rule_type.validate_rule_type()
             rule_type.connect()
         pre_delete.connect(
-            rules.before_deletion, sender=SubnetDivisionRule, dispatch_uid="subnet_division_rule_deleted"
+            changes.before_deletion, sender=SubnetDivisionRule, dispatch_uid="subnet_division_rule_deleted"
         )
-        vpn_server_modified.connect(rules.on_server_modified, dispatch_uid="subnet_division_server_modified")
+        vpn_server_modified.connect(changes.on_server_modified, dispatch_uid="subnet_division_server_modified")
         for model in (Subnet, IpAddress):
             uid = f"subnet_division_deleting_{model.__name__}"
             pre_delete.connect(manual_edits.before_deletion, sender=model, dispatch_uid=uid)
@@ -40,11 +40,12 @@ class SubnetDivisionConfig(AppConfig):
         from ..config.delivery import jobs
         from ..config.devices import lifecycle
         from ..config.models import VpnClient
-        from . import backfill, deprovision, provisioning, rename, variables, vpn_addresses
+        from . import backfill, changes, deprovision, provisioning, rename, variables, vpn_addresses
 
+        changes.register()
         variables.register()
-        jobs.register(provisioning.JOB, backfill.step)
-        jobs.register(rename.JOB, rename.step)
-        jobs.register(deprovision.JOB, deprovision.step)
-        lifecycle.register_move(deprovision.follow_move)
+        jobs.steps.register(provisioning.JOB, backfill.step)
+        jobs.steps.register(rename.JOB, rename.step)
+        jobs.steps.register(deprovision.JOB, deprovision.step)
+        lifecycle.moves.register("subnet division", deprovision.follow_move)
         VpnClient.register_auto_ip_stopper(vpn_addresses.are_divided)

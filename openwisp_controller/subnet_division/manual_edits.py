@@ -7,42 +7,52 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from openwisp_ipam.models import Subnet
 
+from ..common.handover import Handover
+from ..config.compiling import compilation
 from ..config.delivery import jobs
 from ..config.models import Cause, Config
-from ..config.unit_of_work import batch
-from . import deprovision, internal_edits
+from ..config.unit_of_work import UnitOfWork, current_unit, unit_of_work
+from .deprovision import Leaving
+from .internal_edits import InternalDeletions
 from .models import SubnetDivisionIndex
 from .provisioning import JOB
 
-_SEEN = "_subnet_division_seen"
+#: Querysets whose deletion was looked at as a whole.
+_seen: Handover[bool] = Handover()
 
 
 def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kwargs: Any) -> None:
     """Receive ``pre_delete`` of subnets and addresses; looks once at all that is deleted together."""
-    if not internal_edits.on():
-        return
     keys = _deleted(sender, instance, origin)
+    unit = current_unit()
+    if unit is not None:
+        internal = unit.of(InternalDeletions).keys
+        keys = [key for key in keys if key not in internal]
     if not keys:
         return
     which = Q(subnet__in=_with_descendants(keys)) if sender is Subnet else Q(ip__in=keys)
-    with batch() as current:
-        rows = SubnetDivisionIndex.objects.filter(which, config__isnull=False)
-        for path, origins in current.memory.get(deprovision.LEAVING, {}).items():
-            rows = rows.exclude(rule__type=path, origin__in=origins)
-        affected = list(rows.values_list("rule", "config").distinct())
-        if affected:
-            configs = Config.objects.filter(pk__in={config for _rule, config in affected})
-            current.stale(configs, Cause.INPUTS, "generated subnet or address deleted")
-            for rule in {rule for rule, _config in affected if rule is not None}:
-                jobs.enqueue(JOB, rule)
+    with unit_of_work() as unit:
+        _provision_again(unit, which)
+
+
+def _provision_again(unit: UnitOfWork, which: Q) -> None:
+    rows = SubnetDivisionIndex.objects.filter(which, config__isnull=False)
+    for path, origins in unit.of(Leaving).origins.items():
+        rows = rows.exclude(rule__type=path, origin__in=origins)
+    affected = list(rows.values_list("rule", "config").distinct())
+    if affected:
+        configs = Config.objects.filter(pk__in={config for _rule, config in affected})
+        compilation.mark_stale(configs, Cause.INPUTS, "generated subnet or address deleted")
+        for rule in {rule for rule, _config in affected if rule is not None}:
+            jobs.enqueue(JOB, rule)
 
 
 def _deleted(sender: type[Model], instance: Any, origin: Any) -> list[Any]:
     """Return the keys of what is deleted itself, not along with something else; empty when they were told already."""
     if isinstance(origin, sender):
         return [instance.pk] if origin.pk == instance.pk else []
-    if isinstance(origin, QuerySet) and origin.model is sender and not origin.__dict__.get(_SEEN):
-        origin.__dict__[_SEEN] = True
+    if isinstance(origin, QuerySet) and origin.model is sender and origin not in _seen:
+        _seen.put(origin, True)
         return list(origin.order_by().values_list("pk", flat=True))
     return []
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
-from django.db import models, transaction
+from django.db import models
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.models import Subnet
 from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ..config.models.observed import Observed
 from .settings import settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def type_choices() -> Any:
     return settings.SUBNET_DIVISION_TYPES
 
 
-class SubnetDivisionRule(OrgMixin, TimeStampedEditableModel):
+class SubnetDivisionRule(Observed, OrgMixin, TimeStampedEditableModel):
     """Says how many subnets and addresses of a master subnet each object of an organization gets."""
 
     type = models.CharField(_("type"), max_length=200, choices=type_choices)
@@ -54,6 +55,8 @@ class SubnetDivisionRule(OrgMixin, TimeStampedEditableModel):
         _("number of IPs"), validators=[MinValueValidator(1)],
         help_text=_("How many addresses are created in each of them."),
     )  # fmt: skip
+
+    observed_fields = ("label", "number_of_ips")
 
     class Meta:
         verbose_name = _("Subnet division rule")
@@ -109,26 +112,12 @@ class SubnetDivisionRule(OrgMixin, TimeStampedEditableModel):
             raise ValidationError({"number_of_ips": text.format(size=self.size, ips=self.number_of_ips)})
 
     def _check_changes(self) -> None:
-        before = self.stored()
+        before = self.differing(*_NOT_CHANGEABLE, "number_of_ips")
         for name, text in _NOT_CHANGEABLE.items():
-            if name in before and getattr(self, name) != before[name]:
+            if name in before:
                 raise ValidationError({name.removesuffix("_id"): text})
-        if before and self.number_of_ips is not None and self.number_of_ips < before["number_of_ips"]:
+        if self.number_of_ips is not None and self.number_of_ips < before.get("number_of_ips", 0):
             raise ValidationError({"number_of_ips": _("Number of IPs cannot be decreased")})
-
-    def stored(self) -> dict[str, Any]:
-        """Return the stored values by attribute name; empty when the rule is not stored."""
-        names = (*_NOT_CHANGEABLE, "label", "number_of_ips")
-        return SubnetDivisionRule.objects.filter(pk=self.pk).values(*names).first() or {}
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the rule; devices follow in the background."""
-        from .rules import saved
-
-        with transaction.atomic():
-            before = {} if self._state.adding else self.stored()
-            super().save(*args, **kwargs)
-            saved(self, before)
 
 
 _TOO_SMALL = _(

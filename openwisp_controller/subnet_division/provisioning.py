@@ -1,7 +1,7 @@
 """Giving objects what rules say they have: many at once, atomically, and nothing twice.
 
-It runs in the batch of the change that makes an object need something, before the configuration is compiled. Locks are
-taken in this order: configurations, master subnets, rules; each by primary key.
+It runs in the unit of work of the change that makes an object need something, before the configuration is compiled.
+Locks are taken in this order: configurations, master subnets, rules; each by primary key.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from django.db import connection, transaction
 from openwisp_ipam.models import IpAddress, Subnet
 
 from ..common.wakeup import wake
+from ..config.compiling import compilation
 from ..config.delivery import jobs
 from ..config.models import Cause, Config
-from ..config.unit_of_work import batch
+from ..config.policy.evaluation import send_now
+from ..config.unit_of_work import unit_of_work
 from ..config.vpn import addresses
-from .allocator import Filling
+from .allocator import Allocator
 from .models import SubnetDivisionRule
-from .signals import subnet_provisioned
 
 if TYPE_CHECKING:
     from .rule_types.base import BaseSubnetDivisionRuleType
@@ -37,6 +38,13 @@ Type = type["BaseSubnetDivisionRuleType"]
 Request = tuple[Any, SubnetDivisionRule | None]
 
 
+class _Waiting:
+    """What is provisioned at the end of a unit of work, by type of the rules."""
+
+    def __init__(self) -> None:
+        self.requests: dict[Type, list[Request]] = {}
+
+
 class Provisioned(TypedDict):
     """What an object got by one rule: saved objects, in order, addresses grouped by subnet."""
 
@@ -45,27 +53,27 @@ class Provisioned(TypedDict):
 
 
 def schedule(rule_type: Type, instance: Any, rule: SubnetDivisionRule | None = None) -> None:
-    """Provision an object at the end of the current batch, before its configuration is compiled.
+    """Provision an object at the end of the current unit of work, before its configuration is compiled.
 
     Args:
         rule_type: the type whose rules apply.
         instance: what gets something.
         rule: only this rule.
     """
-    with batch() as current:
-        key = ("subnet division", "provision", rule_type)
-        current.memory.setdefault(key, []).append((instance, rule))
+    with unit_of_work() as unit:
+        waiting = unit.of(_Waiting).requests
+        waiting.setdefault(rule_type, []).append((instance, rule))
+        unit.follow_up(("subnet division", rule_type), lambda: _provision_robustly(rule_type, waiting.pop(rule_type)))
 
-        def run() -> None:
-            provision(rule_type, current.memory.pop(key), robust=True)
 
-        current.follow_up(key, run)
+def _provision_robustly(rule_type: Type, requests: Sequence[Request]) -> None:
+    provision(rule_type, requests, robust=True)
 
 
 def provision(
     rule_type: Type, requests: Sequence[Request], *, robust: bool = False
 ) -> dict[tuple[uuid.UUID, str], Provisioned]:
-    """Provision objects now, in the current batch; return what is new by rule and object.
+    """Provision objects now, in the current unit of work; return what is new by rule and object.
 
     Args:
         rule_type: the type whose rules apply.
@@ -81,7 +89,7 @@ def provision(
     result: dict[tuple[uuid.UUID, str], Provisioned] = {}
     if not wanted:
         return result
-    with batch():
+    with unit_of_work():
         configs = _stored(rule_type, [instance for objects in wanted.values() for instance in objects.values()])
         rules = lock_rules(matching.values())
         for key in wanted:
@@ -118,8 +126,7 @@ def lock_rules(candidates: Iterable[SubnetDivisionRule]) -> dict[uuid.UUID, Subn
 
 def announce(instance: Any, provisioned: Provisioned | None) -> None:
     """Send ``subnet_provisioned``."""
-    send = subnet_provisioned.send_robust if _robustly.get() else subnet_provisioned.send
-    send(sender=SubnetDivisionRule, instance=instance, provisioned=provisioned)
+    send_now(instance, "subnets provisioned", robust=_robustly.get(), provisioned=provisioned)
 
 
 def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
@@ -130,8 +137,8 @@ def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
             configs[str(instance.pk)] = rule_type.get_config(instance)
         except ObjectDoesNotExist:
             logger.info("%r has no stored configuration, nothing is provisioned for it", instance)
-    with batch() as current:
-        current.lock(config.pk for config in configs.values())
+    with unit_of_work() as unit:
+        unit.lock(Config, [config.pk for config in configs.values()])
     model = type(instances[0])
     keys = [instance.pk for instance in instances]
     alive = {str(key) for key in model._base_manager.filter(pk__in=keys).values_list("pk", flat=True)}
@@ -144,36 +151,36 @@ def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
 def _provision(
     rule_type: Type, rule: SubnetDivisionRule, objects: dict[str, Any], configs: dict[str, Config]
 ) -> dict[str, Provisioned]:
-    filling = Filling(rule, {origin: configs[origin].pk for origin in objects})
-    filling.run()
-    changed = [origin for origin in objects if filling.subnets[origin] or filling.ips[origin]]
+    allocator = Allocator(rule, {origin: configs[origin].pk for origin in objects})
+    allocator.run()
+    changed = [origin for origin in objects if allocator.subnets[origin] or allocator.ips[origin]]
     result = {
-        origin: Provisioned(subnets=filling.subnets[origin], ip_addresses=filling.ips[origin]) for origin in changed
+        origin: Provisioned(subnets=allocator.subnets[origin], ip_addresses=allocator.ips[origin]) for origin in changed
     }
-    empty = [origin for origin in filling.lacking if origin not in result]
+    empty = [origin for origin in allocator.lacking if origin not in result]
     result.update({origin: Provisioned(subnets=[], ip_addresses=[]) for origin in empty})
     rule_type.after_provisioning([(objects[origin], result[origin]) for origin in changed])
     recompile([configs[origin] for origin in changed], f'subnet division rule "{rule.label}"')
-    if filling.lacking:
-        _report_exhaustion(rule, configs[filling.lacking[0]])
+    if allocator.lacking:
+        _report_exhaustion(rule, configs[allocator.lacking[0]])
     for origin in result:
-        if filling.subnets[origin] or origin in filling.lacking:
+        if allocator.subnets[origin] or origin in allocator.lacking:
             _announce_later(rule_type, objects[origin], result[origin])
     return result
 
 
 def recompile(configs: Iterable[Config], detail: str) -> None:
-    """Compile configurations whose variables changed at the end of the batch, but those of deactivated devices."""
-    with batch() as current:
+    """Compile configurations whose variables changed at the end of the unit of work, but not of deactivated devices."""
+    with unit_of_work():
         for config in configs:
             if not config.device.is_deactivated():
-                current.compile(config, Cause.INPUTS, detail)
+                compilation.request(config, Cause.INPUTS, detail)
 
 
 def _announce_later(rule_type: Type, instance: Any, provisioned: Provisioned) -> None:
     """Announce after the commit; in the background a receiver that raises does not stop the others."""
-    with batch() as current:
-        robust = current.background
+    with unit_of_work() as unit:
+        robust = unit.background
 
     def emit() -> None:
         token = _robustly.set(robust)

@@ -10,7 +10,7 @@ from openwisp_ipam.models import Subnet
 
 from ..config.delivery import jobs
 from ..config.models import Config, Job
-from ..config.unit_of_work import batch
+from ..config.unit_of_work import unit_of_work
 from .models import SubnetDivisionIndex, SubnetDivisionRule
 from .provisioning import recompile
 
@@ -26,8 +26,8 @@ def step(job: Job) -> uuid.UUID | None:
     outdated = outdated.exclude(keyword=_keyword(rule))
     configs = Config.objects.filter(pk__in=outdated.values("config")).select_related("device").order_by("pk")
     chunk = list(configs[: jobs.CHUNK])
-    with batch() as current:
-        current.lock(config.pk for config in chunk)
+    with unit_of_work() as unit:
+        unit.lock(Config, [config.pk for config in chunk])
         _rename(rule, [config.pk for config in chunk])
         recompile(chunk, f'subnet division rule "{rule.label}"')
     return chunk[-1].pk if len(chunk) == jobs.CHUNK else None

@@ -1,4 +1,4 @@
-"""Rules: looking them up, and what follows when they are saved or deleted."""
+"""Which rules there are, and of which types."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from ..common.prepared import Parameter, Prepared
-from ..config.delivery import jobs
-from ..config.models import Vpn, VpnClient
-from ..config.unit_of_work import batch
-from . import deprovision, rename
-from .models import SubnetDivisionIndex, SubnetDivisionRule
-from .provisioning import JOB as PROVISION
+from ..config.models import VpnClient
+from ..config.unit_of_work import unit_of_work
+from .models import SubnetDivisionRule
 from .settings import settings
 
 if TYPE_CHECKING:
     from .rule_types.base import BaseSubnetDivisionRuleType
 
-#: Under what a batch remembers which rules there are.
-MEMORY = "subnet division: rules"
+
+class KnownRules:
+    """Which rules there are, as a unit of work has looked them up (``unit.of(KnownRules)``)."""
+
+    def __init__(self) -> None:
+        self.by_type: dict[Any, list[SubnetDivisionRule]] = {}
+        self.dividing: dict[uuid.UUID, set[uuid.UUID]] = {}
+        """Key of a subnet → organizations whose VPN clients get their addresses by a rule on it."""
+
+    def forget(self) -> None:
+        """Look them up again."""
+        self.by_type.clear()
+        self.dividing.clear()
 
 
 def types() -> dict[str, type[BaseSubnetDivisionRuleType]]:
@@ -43,19 +50,18 @@ def path_of(rule_type: type[BaseSubnetDivisionRuleType]) -> str:
 
 
 def of_type(rule_type: type[BaseSubnetDivisionRuleType], **which: Any) -> list[SubnetDivisionRule]:
-    """Return rules of a type, oldest first; asks the database once in a batch.
+    """Return rules of a type, oldest first; asks the database once in a unit of work.
 
     Args:
         rule_type: the type.
         which: values of fields that the rules have.
     """
-    with batch() as current:
-        memory = current.memory.setdefault(MEMORY, {})
+    with unit_of_work() as unit:
+        known = unit.of(KnownRules).by_type
         key = (rule_type, *sorted(which.items()))
-        if key not in memory:
-            memory[key] = _where("type", *which)(type=path_of(rule_type), **which)
-        found: list[SubnetDivisionRule] = memory[key]
-        return found
+        if key not in known:
+            known[key] = _where("type", *which)(type=path_of(rule_type), **which)
+        return known[key]
 
 
 @cache
@@ -69,65 +75,14 @@ def organizations_dividing_for_clients(subnet_id: uuid.UUID | None) -> Collectio
     """Return the organizations whose VPN clients get their addresses by a rule on this subnet."""
     if subnet_id is None:
         return ()
-    with batch() as current:
-        memory = current.memory.setdefault(MEMORY, {})
-        if subnet_id not in memory:
-            memory[subnet_id] = set(_for_clients(subnet_id).values_list("organization", flat=True))
-        found: Collection[uuid.UUID] = memory[subnet_id]
-        return found
+    with unit_of_work() as unit:
+        known = unit.of(KnownRules).dividing
+        if subnet_id not in known:
+            known[subnet_id] = set(for_clients(subnet_id).values_list("organization", flat=True))
+        return known[subnet_id]
 
 
-def on_server_modified(instance: Vpn, **kwargs: Any) -> None:
-    """Receive ``vpn_server_modified``: clients that had no subnet to get an address of get one by its rules."""
-    if instance.subnet_id is not None and instance.vpnclient_set.filter(ip=None).exists():
-        with transaction.atomic():
-            for key in _for_clients(instance.subnet_id).values_list("pk", flat=True):
-                jobs.enqueue(PROVISION, key)
-
-
-def _for_clients(subnet_id: uuid.UUID) -> QuerySet[SubnetDivisionRule]:
+def for_clients(subnet_id: uuid.UUID) -> QuerySet[SubnetDivisionRule]:
+    """Return the rules by which VPN clients get addresses of this subnet."""
     paths = [path for path, each in types().items() if each.provision_sender is VpnClient]
     return SubnetDivisionRule.objects.filter(type__in=paths, master_subnet=subnet_id)
-
-
-def saved(rule: SubnetDivisionRule, before: dict[str, Any]) -> None:
-    """Let devices follow a rule that was saved, in the background.
-
-    Args:
-        before: what was stored; empty when the rule is new.
-    """
-    _forget()
-    if not before:
-        jobs.hand_out(PROVISION, rule.pk)
-        return
-    if rule.label != before["label"]:
-        jobs.hand_out(rename.JOB, rule.pk)
-    if rule.number_of_ips > before["number_of_ips"]:
-        jobs.hand_out(PROVISION, rule.pk)
-
-
-def provision_all() -> int:
-    """Let all objects get what they lack by any rule, in the background; return the number of rules."""
-    with transaction.atomic():
-        keys = list(SubnetDivisionRule.objects.values_list("pk", flat=True))
-        for key in keys:
-            jobs.enqueue(PROVISION, key)
-    return len(keys)
-
-
-def before_deletion(instance: SubnetDivisionRule, **kwargs: Any) -> None:
-    """Receive ``pre_delete``: what was generated is given back in the background.
-
-    Whoever is provisioning by the rule holds a lock on it, so nothing comes after the look at its rows.
-    """
-    _forget()
-    with transaction.atomic():
-        if connection.features.has_select_for_update:
-            list(SubnetDivisionRule.objects.filter(pk=instance.pk).select_for_update().values_list("pk"))
-        SubnetDivisionIndex.objects.filter(rule=instance).update(rule=None)
-        jobs.enqueue(deprovision.JOB, instance.pk)
-
-
-def _forget() -> None:
-    with batch() as current:
-        current.memory.pop(MEMORY, None)

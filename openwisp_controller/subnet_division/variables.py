@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..common.prepared import OneOf, Parameter, Prepared
-from ..common.sql import referred_to_by
-from ..config.compiling import compiler, context
+from ..common.sql import exists_referring
+from ..config.compiling import context, loading
 from ..config.models import Config
 from .models import SubnetDivisionIndex
 
@@ -17,13 +17,13 @@ _KNOWN = "has_divided_subnets"
 
 def register() -> None:
     """Let configurations have these variables; those without generated subnets cost nothing."""
-    compiler.register_annotation(_KNOWN, referred_to_by(SubnetDivisionIndex, "config", Config))
-    context.register_provider("subnet division rule", of_configs)
+    loading.extra_columns.register(_KNOWN, exists_referring(SubnetDivisionIndex, "config", Config))
+    context.providers.register("subnet division rule", of_configs)
 
 
 def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, str]]:
     """Return the variables of each configuration that has generated subnets, with one query."""
-    keys = [config.pk for config in configs if config.__dict__.get(_KNOWN, not config._state.adding)]
+    keys = [config.pk for config in configs if getattr(config, _KNOWN, not config._state.adding)]
     result: dict[uuid.UUID, dict[str, str]] = {}
     if not keys:
         return result

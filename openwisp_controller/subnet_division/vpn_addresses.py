@@ -9,9 +9,10 @@ from django.db.models import Exists, OuterRef, Q
 from openwisp_ipam.models import IpAddress
 
 from ..config.models import Config, VpnClient
-from ..config.unit_of_work import batch
+from ..config.unit_of_work import unit_of_work
 from ..config.vpn import clients as vpn_clients
-from . import internal_edits, rules
+from . import rules
+from .internal_edits import InternalDeletions
 from .models import SubnetDivisionIndex
 
 if TYPE_CHECKING:
@@ -57,14 +58,15 @@ def assign(results: Sequence[tuple[Any, Provisioned]]) -> None:
         given.append(client)
     vpn_clients.store_addresses(given)
     if replaced:
-        with internal_edits.off():
+        with unit_of_work() as unit:
+            unit.of(InternalDeletions).keys.update(replaced)
             IpAddress.objects.filter(pk__in=replaced).delete()
 
 
 def fall_back(configs: Sequence[Config]) -> None:
     """Give clients whose address went with a rule one of the server's subnet, where no other rule does."""
-    with batch() as current:
+    with unit_of_work() as unit:
         losers = clients_of(configs, Q(ip=None, auto_cert=True, vpn__subnet__isnull=False))
         if losers:
             vpn_clients.provide_addresses(losers)
-            current.memory.pop(rules.MEMORY, None)
+            unit.of(rules.KnownRules).forget()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openwisp_controller.config.models import Template, Vpn
-from openwisp_controller.config.vpn.kinds import Family
+from openwisp_controller.config.vpn.kinds import Kind
 from openwisp_controller.pki.models import Ca, Cert
 
 from .. import factories as make
@@ -57,7 +57,7 @@ def test_the_form_changes_with_the_backend(page: Any, vpn: Vpn) -> None:
     ):
         page.select_option("#id_backend", f"{BACKENDS}.{name}")
         assert shown(page, *fields) == dict(zip(fields, expected, strict=True))
-        assert Family.of(name).section in json.loads(page.input_value("#id_config"))
+        assert Kind.of(name).section in json.loads(page.input_value("#id_config"))
     page.fill("#id_config", '{"own": 1}')
     page.select_option("#id_backend", f"{BACKENDS}.OpenVpn")
     assert page.input_value("#id_config") == '{"own": 1}'

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from openwisp_controller.config.models import Config, Device, DeviceGroup, Template
-from openwisp_controller.config.unit_of_work import batch
+from openwisp_controller.config.unit_of_work import unit_of_work
 
 from .. import factories as make
 from .scenarios import (
@@ -270,7 +270,7 @@ GROUP_SCENARIOS = [
 
 
 def transaction_of(action: Callable[[], Any]) -> None:
-    with batch():
+    with unit_of_work():
         action()
 
 

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models.signals import m2m_changed
 
 from openwisp_controller.config.models import Config, Device, Template
-from openwisp_controller.config.unit_of_work import batch
+from openwisp_controller.config.unit_of_work import unit_of_work
 
 from .. import factories as make
 from .scenarios import OTHER_BACKEND, fresh, interface, save
@@ -250,7 +250,7 @@ class TestGroupChange:
     def test_twice_in_a_batch(self, organization: Any, group: Any) -> None:
         device = make.device(organization, group=group)
         c, d = (make.group(organization, templates=[make.template(organization, name)]) for name in "cd")
-        with batch():
+        with unit_of_work():
             save(device, group=c)
             save(device, group=d)
         assert names(device) == ["d"]

@@ -23,9 +23,9 @@ SOURCES = ["device", "predefined", "hardware id", "provider", "group", "organiza
 def provided() -> Iterator[dict[Any, dict[str, str]]]:
     """What another app provides, by configuration."""
     values: dict[Any, dict[str, str]] = {}
-    context.register_provider("tests", lambda configs: values)
+    context.providers.register("tests", lambda configs: values)
     yield values
-    context.unregister_provider("tests")
+    context.providers.unregister("tests")
 
 
 class Sources:
@@ -89,7 +89,7 @@ def test_origins(sources: Sources) -> None:
     for source in SOURCES[3:]:
         sources.define(source, "x")
     config = fresh(sources.config)
-    layers = context.layers(config, config.ordered_templates(), context.provided([config])[config.pk])
+    layers = context.layers(config, config.ordered_templates(), context.provided([config], {})[config.pk])
     assert [layer.origin for layer in layers] == [
         "device", "predefined", "predefined", "tests", "group", "organization", "system", 'template "later"',
         'template "earlier"',
@@ -141,11 +141,11 @@ def test_first_provider_wins(organization: Any) -> None:
     config = make.config(organization)
     try:
         for origin in ("first", "second"):
-            context.register_provider(origin, lambda configs, origin=origin: {config.pk: {"x": origin}})
+            context.providers.register(origin, lambda configs, origin=origin: {config.pk: {"x": origin}})
         assert config.get_context()["x"] == "first"
     finally:
         for origin in ("first", "second"):
-            context.unregister_provider(origin)
+            context.providers.unregister(origin)
 
 
 @pytest.mark.parametrize("value", [r"\1", r"\g<0>", "{{ x }}", "{{ name }}", "{% if %}", "é 'quoted'", 5, True, None])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from openwisp_controller.common.wakeup import Message
-from openwisp_controller.config import maintenance
 from openwisp_controller.config.delivery import jobs
-from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template
-from openwisp_controller.config.policy import changes
+from openwisp_controller.config.models import Config, Device, DeviceGroup, Job, OutboxEntry, Template
+from openwisp_controller.config.policy import changes, dependents
+from openwisp_controller.config.policy.effects import Marks
 
 from .. import factories as make
 from ..recorder import SignalRecorder
@@ -29,7 +29,7 @@ def nobody_wakes(lost_messages: list[Message], monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def group(organization: Any) -> DeviceGroup:
     group = make.group(organization, templates=[make.template(organization, "old")])
-    maintenance.run_jobs()
+    jobs.run_all()
     return group
 
 
@@ -50,7 +50,7 @@ def replace_templates(group: DeviceGroup, name: str = "new") -> Template:
 def test_chunks(group: DeviceGroup) -> None:
     devices = members(group, 5)
     replace_templates(group)
-    assert maintenance.run_jobs() == 3
+    assert jobs.run_all() == 3
     assert [names(device) for device in devices] == [["new"]] * 5
     assert not Job.objects.exists()
 
@@ -59,14 +59,14 @@ def test_each_device_changes_once(group: DeviceGroup, recorded: SignalRecorder) 
     members(group, 5)
     replace_templates(group)
     recorded.clear()
-    maintenance.run_jobs()
+    jobs.run_all()
     assert len({emission.instance.pk for emission in recorded.of(MODIFIED)}) == len(recorded.of(MODIFIED)) == 5
 
 
 def test_exactly_one_chunk(group: DeviceGroup) -> None:
     devices = members(group, 2)
     replace_templates(group)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert [names(device) for device in devices] == [["new"]] * 2
     assert not Job.objects.exists()
 
@@ -82,7 +82,7 @@ def test_devices_come_and_go_meanwhile(group: DeviceGroup) -> None:
         device.save()
     save(Device.objects.get(pk=devices[2].pk), group=None)
     Device.objects.get(pk=devices[3].pk).delete(check_deactivated=False)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert [names(device) for device in (*devices[:2], first, last)] == [["new"]] * 4
     assert names(devices[2]) == []
 
@@ -92,7 +92,7 @@ def test_own_templates_of_a_device_stay_in_place(group: DeviceGroup) -> None:
     own = make.template(group.organization, "own")
     Device.objects.get(pk=device.pk).config.templates.add(own)
     replace_templates(group)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert names(device) == ["own", "new"]
 
 
@@ -105,7 +105,7 @@ def test_several_edits_of_one_group(group: DeviceGroup, interrupted: bool) -> No
         jobs.run_chunk()
     replace_templates(group, "third")
     group.templates.set(Template.objects.filter(name__in=["old", "third"]).order_by("name"))
-    maintenance.run_jobs()
+    jobs.run_all()
     assert {frozenset(names(device)) for device in devices} == {frozenset({"old", "third"})}
 
 
@@ -125,7 +125,7 @@ def test_configurations_are_created_as_needed(organization: Any, settings: Any) 
     devices = members(group, 3)
     default = make.template(organization, "default", default=True)
     replace_templates(group)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert [names(device) for device in devices] == [[default.name, "new"]] * 3
 
 
@@ -134,7 +134,7 @@ def test_other_backends_get_nothing(group: DeviceGroup) -> None:
     make.config(device, backend=OTHER_BACKEND)
     Device.objects.filter(pk=device.pk).update(group=group)
     replace_templates(group)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert names(device) == []
 
 
@@ -142,7 +142,7 @@ def test_deactivated_devices_get_nothing(group: DeviceGroup) -> None:
     (device,) = members(group, 1)
     Device.objects.get(pk=device.pk).deactivate()
     replace_templates(group)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert names(device) == []
 
 
@@ -150,7 +150,7 @@ def test_required_templates_stay(group: DeviceGroup) -> None:
     (device,) = members(group, 1)
     Template.objects.update(required=True, default=True)
     replace_templates(group)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert names(device) == ["old", "new"]
 
 
@@ -159,7 +159,7 @@ def test_what_it_is_about_is_gone(group: DeviceGroup, gone: str, committing: Any
     (device,) = members(group, 1)
     template = replace_templates(group)
     (group if gone == "group" else template).delete()
-    maintenance.run_jobs()
+    jobs.run_all()
     assert names(device) == (["old"] if gone == "group" else [])
     assert not Job.objects.exists()
 
@@ -168,7 +168,7 @@ def test_new_default_template_in_chunks(organization: Any) -> None:
     configs = [make.config(organization) for _ in range(5)]
     template = make.template(organization, default=True)
     late = make.config(organization)
-    maintenance.run_jobs()
+    jobs.run_all()
     assert {config.templates.get() for config in (*configs, late)} == {template}
 
 
@@ -179,19 +179,19 @@ def test_failed_job_stops_no_other(
     devices = [members(group, 1)[0] for group in groups]
     for group in groups:
         replace_templates(group, f"of {group}")
-    step = jobs._STEPS[Job.Kind.GROUP_TEMPLATES]
+    step = jobs.steps[Job.Kind.GROUP_TEMPLATES]
 
     def stumble(job: Job) -> Any:
         if job.subject == groups[0].pk:
             raise LookupError
         return step(job)
 
-    monkeypatch.setitem(jobs._STEPS, Job.Kind.GROUP_TEMPLATES, stumble)
-    maintenance.run_jobs()
+    monkeypatch.setitem(jobs.steps._entries, Job.Kind.GROUP_TEMPLATES, stumble)
+    jobs.run_all()
     assert [Device.objects.get(pk=device.pk)._has_config() for device in devices] == [False, True]
     assert "failed, it is tried again later" in caplog.text
-    monkeypatch.setitem(jobs._STEPS, Job.Kind.GROUP_TEMPLATES, step)
-    maintenance.run_jobs()
+    monkeypatch.setitem(jobs.steps._entries, Job.Kind.GROUP_TEMPLATES, step)
+    jobs.run_all()
     assert names(devices[0]) == [f"of {groups[0]}"]
     assert not Job.objects.exists()
 
@@ -209,18 +209,18 @@ def test_killed_in_a_chunk(group: DeviceGroup, monkeypatch: pytest.MonkeyPatch, 
         step(job)
         raise Killed
 
-    step = jobs._STEPS[Job.Kind.GROUP_TEMPLATES]
-    monkeypatch.setitem(jobs._STEPS, Job.Kind.GROUP_TEMPLATES, kill)
+    step = jobs.steps[Job.Kind.GROUP_TEMPLATES]
+    monkeypatch.setitem(jobs.steps._entries, Job.Kind.GROUP_TEMPLATES, kill)
     with pytest.raises(Killed):
-        maintenance.run_jobs()
+        jobs.run_all()
     assert [names(device) for device in devices] == [["old"]] * 3
     assert Job.objects.get().cursor is None
     assert recorded.names == []
-    monkeypatch.setitem(jobs._STEPS, Job.Kind.GROUP_TEMPLATES, step)
-    maintenance.run_jobs()
+    monkeypatch.setitem(jobs.steps._entries, Job.Kind.GROUP_TEMPLATES, step)
+    jobs.run_all()
     assert [names(device) for device in devices] == [["new"]] * 3
     assert recorded.names.count(MODIFIED) == 3
-    assert not Announcement.objects.exists()
+    assert not OutboxEntry.objects.exists()
 
 
 def test_whatever_is_marked_in_the_background_can_be_looked_at_again(organization: Any) -> None:
@@ -228,8 +228,14 @@ def test_whatever_is_marked_in_the_background_can_be_looked_at_again(organizatio
         make.group(organization), make.template(organization), organization.config_settings, make.vpn(organization),
     )  # fmt: skip
     shared = {type(instance): instance for instance in owner}
-    for change in changes.TABLE:
-        if change.when == "background":
-            instance = shared[change.model]
-            assert changes.dependents(change.model._meta.label, instance.pk) is not None
-            assert changes.dependents(change.model._meta.label, uuid.uuid4()) is None
+    rechecked = [
+        change.trigger.model
+        for change in changes.TABLE
+        for effect in change.effects
+        if isinstance(effect, Marks) and effect.recheck
+    ]
+    assert set(shared) <= set(rechecked)
+    for model in set(shared):
+        assert dependents.of_object(model._meta.label, shared[model].pk) is not None
+        assert dependents.of_object(model._meta.label, uuid.uuid4()) is None
+    assert set(rechecked) == {*shared, Device, Config}

@@ -16,7 +16,8 @@ from openwisp_controller.common.wakeup import Message
 from openwisp_controller.config import maintenance, signals
 from openwisp_controller.config.compiling import compiler
 from openwisp_controller.config.delivery import outbox
-from openwisp_controller.config.models import Announcement, Config, Device, Job, Revision
+from openwisp_controller.config.models import Config, Device, Job, OutboxEntry, Revision
+from openwisp_controller.config.policy import evaluation
 from openwisp_controller.config.signals import config_modified
 
 from .. import factories as make
@@ -123,7 +124,7 @@ class TestKilledWorker:
 
         recorded.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(outbox, "send_robustly", kill)
+            patch.setattr(outbox, "deliver", kill)
             with pytest.raises(Killed):
                 maintenance.compile_stale()
         assert fresh(config).checksum != config.checksum
@@ -131,7 +132,7 @@ class TestKilledWorker:
         return config
 
     def become_old(self) -> None:
-        Announcement.objects.update(created=timezone.now() - 2 * outbox.OVERDUE)
+        OutboxEntry.objects.update(created=timezone.now() - 2 * outbox.OVERDUE)
 
     def test_before_announcing(self, owed: Config, recorded: SignalRecorder) -> None:
         maintenance.reconcile()
@@ -155,11 +156,11 @@ class TestKilledWorker:
             patch.setattr(outbox.Emission, "send_robustly", kill)
             with pytest.raises(Killed):
                 maintenance.reconcile()
-        assert outbox.send_overdue() == 0, "it is taken for a while"
+        assert evaluation.redeliver() == 0, "it is taken for a while"
         self.become_old()
         maintenance.reconcile()
         assert recorded.names == [STATUS, MODIFIED]
-        assert not Announcement.objects.exists()
+        assert not OutboxEntry.objects.exists()
 
     def test_receiver_fails(self, owed: Config, recorded: SignalRecorder) -> None:
         """A receiver that breaks its own statement does not make the others hear it again and again."""
@@ -186,14 +187,14 @@ class TestKilledWorker:
     def test_many(self, organization: Any, recorded: SignalRecorder, committing: Any) -> None:
         for _ in range(5):
             config = make.config(organization)
-            Announcement.objects.create(
+            OutboxEntry.objects.create(
                 config=config, cause="inputs_changed", previous_status="applied", status_changed=False, modified=True,
                 created=timezone.now() - timedelta(hours=1),
             )  # fmt: skip
         with committing():
-            assert outbox.send_overdue(limit=2) == 2
+            assert evaluation.redeliver(limit=2) == 2
         assert recorded.names == [MODIFIED] * 5
-        assert not Announcement.objects.exists()
+        assert not OutboxEntry.objects.exists()
 
 
 class TestSystemChange:
@@ -328,7 +329,7 @@ class TestSlowReceivers:
         maintenance.compile_stale()
         assert announced.counts == dict.fromkeys(devices, 1)
         assert announced.by_others == 0
-        assert not Announcement.objects.exists()
+        assert not OutboxEntry.objects.exists()
 
     def test_who_took_too_long_leaves_the_rest_to_others(
         self, devices: set[Any], clock: Clock, announced: Announced
@@ -340,7 +341,7 @@ class TestSlowReceivers:
         assert max(announced.counts.values()) == 2
         assert announced.by_others == len(devices)
         assert sum(announced.counts.values()) == 3 + len(devices)
-        assert not Announcement.objects.exists()
+        assert not OutboxEntry.objects.exists()
 
 
 class Clock:
@@ -370,5 +371,5 @@ class Announced:
         if self.others_look:
             self.then(sum(self.counts.values()))
             self.others_look = False
-            self.by_others += outbox.send_overdue()
+            self.by_others += evaluation.redeliver()
             self.others_look = True

@@ -20,6 +20,7 @@ from openwisp_controller.common.wakeup import Message
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.assignment import assigning
 from openwisp_controller.config.compiling import concurrent_edits
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import (
     Config,
     Device,
@@ -129,7 +130,7 @@ def test_template_assigned_while_a_job_gives_another_one(organization: Any, monk
         store(*arguments)
 
     monkeypatch.setattr(assigning, "_store", meanwhile)
-    maintenance.run_jobs()
+    jobs.run_all()
     others[0].finish()
     assert names(config) == {"mine"}
     check(config)
@@ -140,7 +141,7 @@ def test_device_leaves_the_group_while_its_templates_are_given(
 ) -> None:
     group = make.group(organization, templates=[make.template(organization, "old")])
     device = make.device(organization, group=group)
-    maintenance.run_jobs()
+    jobs.run_all()
     group.templates.set([make.template(organization, "new")])
     store, others = assigning._store, []
 
@@ -152,7 +153,7 @@ def test_device_leaves_the_group_while_its_templates_are_given(
         store(*arguments)
 
     monkeypatch.setattr(assigning, "_store", meanwhile)
-    maintenance.run_jobs()
+    jobs.run_all()
     others[0].finish()
     config = Config.objects.get(device=device)
     assert names(config) == set()
@@ -291,7 +292,7 @@ def encounter(request: Any, organization: Any) -> Meeting:
 
 
 def work() -> None:
-    maintenance.run_jobs()
+    jobs.run_all()
     maintenance.compile_stale()
 
 

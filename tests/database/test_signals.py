@@ -7,15 +7,18 @@ import hashlib
 import inspect
 import itertools
 import re
+from collections import defaultdict
 from typing import Any
 
 import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import maintenance, signals
-from openwisp_controller.config.delivery.outbox import ACTIONS
-from openwisp_controller.config.models import Announcement, Config, Device, Revision
+from openwisp_controller.config.delivery.outcomes import ACTIONS
+from openwisp_controller.config.models import Config, Device, OutboxEntry, Revision
 from openwisp_controller.config.policy import changes
+from openwisp_controller.config.policy.effects import Edited
+from openwisp_controller.config.unit_of_work import Happened, Saved
 
 from .. import factories as make
 from ..recorder import SignalRecorder
@@ -40,7 +43,7 @@ def test_scenario(scenario: Scenario, organization: Any, committing: Any, record
     for signal, emission in zip(expected, recorded.emitted, strict=True):
         for name, value in signal.arguments.items():
             assert emission.arguments[name] == value, (signal.name, name)
-    assert not Announcement.objects.exists()
+    assert not OutboxEntry.objects.exists()
     check_consistency()
 
 
@@ -108,11 +111,22 @@ def test_arguments_are_the_documented_ones(
 
 def test_table_names_real_fields_and_documented_arguments() -> None:
     for row in changes.TABLE:
-        assert set(row.fields) <= set(row.model.observed_fields), row.what
-        if row.signal is not None:
-            name = next(name for name, value in vars(signals).items() if value is row.signal)
-            before = dict.fromkeys(row.fields)
-            assert {"instance", *row.arguments(row.model(), before)} == _documented()[name], row.what
+        fields = row.trigger.fields if isinstance(row.trigger, Edited) else ()
+        assert set(fields) <= set(getattr(row.trigger.model, "observed_fields", ())), row.what
+        for sends in row.signals():
+            name = next((name for name, value in vars(signals).items() if value is sends.signal), None)
+            if name is None:
+                continue  # of another app
+            observation: Any = (
+                Saved(row.trigger.model(), created=False, before=dict.fromkeys(fields))
+                if fields
+                else Happened(_subject(row.trigger.model), row.trigger.name, defaultdict(str))
+            )
+            assert {"instance", *sends.emission(observation).arguments} == _documented()[name], row.what
+
+
+def _subject(model: Any) -> Any:
+    return Config(device=Device()) if model is Config else model()
 
 
 def test_every_action_is_a_documented_one() -> None:

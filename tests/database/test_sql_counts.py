@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from openwisp_controller.common.wakeup import Message
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.delivery import jobs
-from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Template
+from openwisp_controller.config.models import Config, Device, DeviceGroup, OutboxEntry, Template
 
 from .. import factories as make
 from .scenarios import fresh, interface, save, using
@@ -90,13 +90,13 @@ def test_compiling_after_an_edited_template(organization: Any) -> None:
     count = cost(maintenance.compile_stale)
     assert count <= MANY * 0.1
     assert Config.objects.filter(status="modified", stale_since=None).count() == MANY
-    assert not Announcement.objects.exists()
+    assert not OutboxEntry.objects.exists()
 
 
 def test_new_default_template(organization: Any) -> None:
     Fleet(organization, MANY)
     template = make.template(organization, default=True)
-    assert cost(maintenance.run_jobs) <= MANY * 0.15 + LOOK_AT_STRAGGLERS + LOOK_FOR_RIVALS
+    assert cost(jobs.run_all) <= MANY * 0.15 + LOOK_AT_STRAGGLERS + LOOK_FOR_RIVALS
     assert template.config_relations.count() == MANY
 
 
@@ -104,7 +104,7 @@ def test_other_templates_of_a_group(organization: Any) -> None:
     fleet = Fleet(organization, MANY)
     template: Template = make.template(organization)
     fleet.group.templates.set([template])
-    assert cost(maintenance.run_jobs) <= MANY * 0.15 + LOOK_AT_STRAGGLERS + LOOK_FOR_RIVALS
+    assert cost(jobs.run_all) <= MANY * 0.15 + LOOK_AT_STRAGGLERS + LOOK_FOR_RIVALS
     assert template.config_relations.count() == MANY
 
 

@@ -16,9 +16,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from openwisp_ipam.models import IpAddress
 
 from openwisp_controller.config import maintenance
-from openwisp_controller.config.delivery import outbox
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.devices import history
-from openwisp_controller.config.models import Announcement, Config, Device, DeviceGroup, Job, Template, Vpn, VpnClient
+from openwisp_controller.config.models import Config, Device, DeviceGroup, Job, OutboxEntry, Template, Vpn, VpnClient
+from openwisp_controller.config.policy import evaluation
 from openwisp_controller.config.vpn import servers
 
 from .. import factories as make
@@ -242,13 +243,13 @@ class ControllerMachine(RuleBasedStateMachine):
 
     @rule()
     def work(self) -> None:
-        maintenance.run_jobs()
+        jobs.run_all()
         self.make_credentials()
-        maintenance.run_jobs()
+        jobs.run_all()
         maintenance.compile_stale()
         assert not Job.objects.exists()
         assert not Config.objects.filter(stale_since__isnull=False).exists()
-        assert not Announcement.objects.exists()
+        assert not OutboxEntry.objects.exists()
         servers.compile_stale()
         for vpn in Vpn.objects.filter(pk__in=self.servers).select_related("released"):
             (native,) = [file.contents for file in vpn.released.files() if file.path == "wg0.conf"]
@@ -272,7 +273,7 @@ class ControllerMachine(RuleBasedStateMachine):
 
     @rule()
     def send_overdue(self) -> None:
-        assert outbox.send_overdue() == 0
+        assert evaluation.redeliver() == 0
 
     # what must hold
 

@@ -11,6 +11,8 @@ import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import signals
+from openwisp_controller.config.policy.changes import TABLE
+from openwisp_controller.config.policy.effects import Change, Compiles, Marks, Runs, Sends, first_line
 from openwisp_controller.connection import signals as connection_signals
 from openwisp_controller.subnet_division import signals as subnet_division_signals
 
@@ -47,6 +49,37 @@ def test_settings_page_is_up_to_date() -> None:
 
 def test_table_of_changes_is_up_to_date() -> None:
     assert generator().with_changes(PAGE) == PAGE
+
+
+def test_page_of_changes_is_up_to_date() -> None:
+    assert (ROOT / "docs/reference/changes.md").read_text() == generator().changes_page()
+
+
+@pytest.mark.parametrize("change", list(TABLE), ids=lambda change: change.what)
+def test_every_row_of_the_table_tells_what_it_does(change: Change) -> None:
+    """Each effect is a value that can be printed: no row hides what follows from it."""
+    assert change.effects
+    for effect in change.effects:
+        assert isinstance(effect, Sends | Compiles | Marks | Runs)
+        assert len(str(effect).split()) >= 2, effect
+        assert "<" not in str(effect), "a function without a docstring"
+    functions = [effect.step for effect in change.effects if isinstance(effect, Runs)]
+    for function in [*functions, *([change.only] if change.only else ())]:
+        assert function.__name__ != "<lambda>"
+        assert first_line(function)
+
+
+def test_every_documented_signal_is_sent_through_the_table() -> None:
+    sent = {id(sends.signal) for change in TABLE for sends in change.signals()}
+    assert sent == {id(getattr(module, name)) for module, name in SIGNALS}
+
+
+def test_nothing_else_sends_a_documented_signal() -> None:
+    """Signals are sent where the order is kept, and nowhere by hand."""
+    names = "|".join(name for _module, name in SIGNALS)
+    by_hand = re.compile(rf"\b({names})\.send(_robust)?\b")
+    for path in (ROOT / "openwisp_controller").rglob("*.py"):
+        assert not by_hand.search(path.read_text()), path
 
 
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))

@@ -16,7 +16,7 @@ from ...common.json_input import JSONFormField
 from ...common.versions import GuardedVersions
 from ..models import Template
 from ..settings import settings
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
 
 
 def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) -> QuerySet[Template]:
@@ -91,14 +91,15 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
-        with batch():
+        with unit_of_work():
             return super().changeform_view(request, *args, **kwargs)
 
     def reversion_register(self, model: type[Model], **options: Any) -> None:
         """Keep versions of what people edit; what the compiler owns is not restored."""
-        super().reversion_register(model, exclude=getattr(model, "guarded_fields", ()), **options)
+        owned = (*getattr(model, "system_fields", ()), *getattr(model, "unversioned_fields", ()))
+        super().reversion_register(model, exclude=owned, **options)
 
     def revision_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Restoring a version is one change, too."""
-        with batch():
+        with unit_of_work():
             return super().revision_view(*args, **kwargs)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..models import Device, DeviceGroup
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
 from .action_forms import ask
 
 
@@ -52,7 +52,7 @@ def change_group(page: Any, request: HttpRequest, queryset: QuerySet[Device]) ->
 
 def _move(page: Any, request: HttpRequest, queryset: QuerySet[Device], group: DeviceGroup | None) -> None:
     count = 0
-    with batch():
+    with unit_of_work():
         for device in queryset.filter(_is_deactivated=False).select_related("config", "organization"):
             device.group = group
             device.save(update_fields=["group", "modified"])

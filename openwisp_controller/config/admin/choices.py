@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from openwisp_users.models import Organization
 
 from ... import rendering
-from ..assignment import assigning
+from ..assignment import rules
 from ..compiling import context
 from ..models import Config, DeviceGroup, Template
 from ..settings import settings
@@ -55,7 +55,7 @@ def relevant_templates(request: HttpRequest, organization: str) -> JsonResponse:
     if config is not None:
         chosen = [template for template in config.ordered_templates() if template.pk in templates]
     else:
-        chosen = [*usable.automatic(), *assigning.group_templates(group, backend)]
+        chosen = [*usable.automatic(), *rules.group_templates(group, backend)]
     order = dict.fromkeys([*(template.pk for template in chosen), *templates])
     selected = {template.pk for template in chosen}
     found = (templates[pk] for pk in order if pk in templates)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from ..assignment import assigning
+from ..assignment import rules
 from ..compiling import compiler, context
 from ..devices import history
 from ..models import Config, Device
@@ -34,7 +34,7 @@ class ConfigForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         templates = list(cleaned.get("templates") or ())
-        if not self.instance._has_device() or self.instance.device.organization_id is None or self.errors:
+        if not self.instance.has_device() or self.instance.device.organization_id is None or self.errors:
             return cleaned
         for name in {"backend", "config", "context"} & cleaned.keys():
             setattr(self.instance, name, cleaned[name])
@@ -42,8 +42,8 @@ class ConfigForm(forms.ModelForm):
         if not isinstance(self.instance.config, dict):
             return cleaned  # the model says so
         try:
-            assigning.check_organizations(self.instance, templates)
-            assigning.check_backends(self.instance, templates)
+            rules.check_organizations(self.instance, templates)
+            rules.check_backends(self.instance, templates)
         except ValidationError as error:
             self.add_error("templates", error)
             return cleaned
@@ -102,7 +102,7 @@ class ConfigInline(ReadableJson, admin.StackedInline):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what is empty, and variables, which may be secret, for those who may only look."""
         fields = list(super().get_fields(request, obj))
-        config = obj.config if obj is not None and obj._has_config() else None
+        config = obj.config if obj is not None and obj.has_config() else None
         hidden = {name for name in ("error_reason", "compile_error") if not getattr(config, name, "")}
         if config is None:
             hidden |= {"status", "released_revision", "system_variables", "release_policy"}

@@ -81,7 +81,7 @@ class DeviceTools:
     def download(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the archive that the device may fetch."""
         device = self._manageable(request, pk)
-        if not device._has_config() or device.config.released is None:
+        if not device.has_config() or device.config.released is None:
             raise Http404(_("This device has no configuration."))
         return responses.archive(device.name, bytes(device.config.released.archive))
 
@@ -101,7 +101,7 @@ class DeviceTools:
 
     def lift_hold(self, request: HttpRequest, pk: Any) -> HttpResponse:
         device = self._manageable(request, pk)
-        if device._has_config():
+        if device.has_config():
             history.lift_hold(device.config)
         return self._done(request, device, _("The device follows its configuration again."))
 

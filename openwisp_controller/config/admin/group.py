@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
-from ..assignment import assigning
+from ..assignment import rules
 from ..models import DeviceGroup
 from .base import ControllerAdmin
 
@@ -34,7 +34,7 @@ class DeviceGroupForm(forms.ModelForm):
         if cleaned.get("organization"):
             self.instance.organization = cleaned["organization"]
             try:
-                assigning.check_group(self.instance, cleaned.get("templates") or ())
+                rules.check_group(self.instance, cleaned.get("templates") or ())
             except ValidationError as error:
                 self.add_error("templates", error)
         return cleaned

@@ -14,8 +14,9 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 
 from ..models import Vpn
 from ..settings import settings
-from ..vpn import servers, zerotier
-from ..vpn.kinds import Family
+from ..vpn import zerotier
+from ..vpn.kinds import Kind
+from ..vpn.reading import server_config
 from .base import Secret
 from .renderable import RenderedAdmin
 
@@ -41,7 +42,7 @@ class VpnForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not Family.of(cleaned.get("backend") or "").openvpn:
+        if not Kind.of(cleaned.get("backend") or "").openvpn:
             cleaned["ca"] = cleaned["cert"] = None
         if "ca" in self.changed_data and "cert" not in self.changed_data:
             cleaned["cert"] = None  # of the former CA: a new one is made
@@ -50,7 +51,7 @@ class VpnForm(forms.ModelForm):
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         vpn: Vpn = self.instance
-        if self.errors or not self.creates_networks or not vpn.family.zerotier or vpn.network_id:
+        if self.errors or not self.creates_networks or not vpn.kind.zerotier or vpn.network_id:
             return
         try:
             zerotier.create_network(vpn)
@@ -94,7 +95,7 @@ class VpnAdmin(RenderedAdmin):
         return deleted, counts, missing, [*protected, *(reason % {"vpn": vpn} for vpn in used)]
 
     def text_of(self, instance: Vpn) -> str:
-        return servers.render_text(instance)
+        return server_config.render_text(instance)
 
     def archive_of(self, instance: Vpn) -> bytes | None:
         """The archive that the server may fetch."""

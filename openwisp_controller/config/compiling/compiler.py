@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.db import connection
-from django.db.models import F
 
 from ... import rendering
-from ...common.prepared import OneOf, Parameter, Prepared
-from ...common.sql import referred_to_by, update_many
+from ...common.sql import update_many
 from ..models import Cause, Config, Revision, Template, VpnClient
 from ..models.config import shorten_reason, storable
-from ..vpn import clients, credentials
-from ..vpn.variables import examples
+from ..vpn.reading import clients as vpn_clients
+from ..vpn.reading.variables import examples
 from . import context
 from .dsa import uses_dsa
+from .loading import Loaded, load, templates_of
+from .outcome import Outcome, Why
+from .release import release, status_of
 
 logger = logging.getLogger(__name__)
 Status = Config.Status
@@ -31,53 +32,6 @@ _COLUMNS = (
     "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
     "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
-#: What ``load`` adds to every configuration, see ``register_annotation``.
-_annotations: dict[str, Any] = {"has_vpn_clients": referred_to_by(VpnClient, "config", Config)}
-_RELATED = ("device", "device__organization__config_settings", "device__group")
-#: Name of an annotation → checksum of what a pointer holds.
-_CHECKSUMS = {
-    f"{pointer}_checksum": F(f"{pointer}__checksum") for pointer in ("compiled", "released", "downloaded", "applied")
-}
-
-
-if TYPE_CHECKING:
-
-    class Loaded(Config):
-        """A configuration as ``load`` returns it: with the checksums of the revisions that it points to."""
-
-        compiled_checksum: str | None
-        released_checksum: str | None
-        downloaded_checksum: str | None
-        applied_checksum: str | None
-else:
-    Loaded = Config
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """Why a configuration is compiled: the cause, and in words what changed."""
-
-    cause: Cause
-    detail: str = ""
-    author: uuid.UUID | None = None
-    """Primary key of the person who made the change, if a person did."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What compiling did to one configuration. ``config`` carries the new values; they are stored."""
-
-    config: Config
-    previous_status: str
-    released: bool = False
-    """A new revision became available to the device."""
-    error: str = ""
-    postponed: bool = False
-    """It lacks a key that is still being made; once that exists, the background compiles it."""
-
-    @property
-    def status_changed(self) -> bool:
-        return self.config.status != self.previous_status
 
 
 class Stacks:
@@ -96,67 +50,14 @@ class Stacks:
         return stack
 
 
-def register_annotation(name: str, expression: Any) -> None:
-    """Let another app know something about every loaded configuration without a query of its own.
-
-    Args:
-        name: the attribute that configurations get.
-        expression: what is selected with each configuration, such as whether rows of that app refer to it.
-    """
-    _annotations[name] = expression
-
-
-def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
-    """Load configurations with all that rendering needs and the checksums of what their pointers hold.
-
-    Args:
-        ids: primary keys.
-        new: all of them were created in this transaction, so the pointers hold nothing yet.
-    """
-    if not new:
-        return _loaded(ids=ids)
-    configs = _just_created(ids=ids)
-    for config in configs:
-        config.__dict__.update(dict.fromkeys(_CHECKSUMS))
-    return configs
-
-
-def _query(**annotations: Any) -> Any:
-    configs = Config.objects.filter(OneOf("pk", Parameter("ids", Config))).select_related(*_RELATED).order_by("pk")
-    return configs.annotate(**_annotations, **annotations)
-
-
-_loaded: Prepared[Loaded] = Prepared(lambda: _query(**_CHECKSUMS))
-_just_created: Prepared[Loaded] = Prepared(_query)
-
-
 def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     """Lock up to ``limit`` stale configurations that no other worker holds; return why each is stale."""
-    stale = Config.objects.filter(~clients.waiting_configs(), stale_since__isnull=False).order_by("stale_since", "pk")
+    stale = Config.objects.filter(~vpn_clients.waiting_configs(), stale_since__isnull=False).order_by(
+        "stale_since", "pk"
+    )
     stale = stale.select_for_update(no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked)
     rows = stale.values_list("pk", "stale_cause", "stale_detail", "stale_author_id")[:limit]
     return {key: Why(Cause(cause), detail, author) for key, cause, detail, author in rows}
-
-
-def templates_of(
-    configs: Sequence[Config], known: Mapping[uuid.UUID, list[Template]]
-) -> dict[uuid.UUID, list[Template]]:
-    """Return the templates of each configuration from first to last, leaving out those of another backend."""
-    backends = {config.pk: config.backend for config in configs}
-    result: dict[uuid.UUID, list[Template]] = {
-        key: [template for template in known.get(key, ()) if template.backend == backend]
-        for key, backend in backends.items()
-    }
-    unknown = [key for key in backends if key not in known]
-    if not unknown:
-        return result
-    links = Config.templates.through.objects.filter(config_id__in=unknown)
-    order = list(links.order_by("config_id", "sort_value", "id").values_list("config_id", "template_id"))
-    templates = Template.objects.in_bulk({template for _, template in order}) if order else {}
-    for config, template in order:
-        if templates[template].backend == backends[config]:
-            result[config].append(templates[template])
-    return result
 
 
 def compile_configs(
@@ -173,14 +74,15 @@ def compile_configs(
     """
     assigned = assigned or {}
     configs = load(reasons, new=assigned.keys() >= reasons.keys())
-    configs, postponed = _postpone_waiting(configs, reasons)
+    clients = vpn_clients.of_configs(configs)
+    configs, postponed = _postpone_waiting(configs, clients, reasons)
     templates = templates_of(configs, assigned)
-    extra = context.provided(configs)
+    provided = context.provided(configs, clients)
     stacks = Stacks()
-    outcomes = [
-        _compile(config, templates[config.pk], extra.get(config.pk, ()), stacks, reasons[config.pk])
-        for config in configs
-    ]
+    outcomes = []
+    for config in configs:
+        inputs = _Inputs(templates[config.pk], clients[config.pk], provided.get(config.pk, ()))
+        outcomes.append(_compile(config, inputs, stacks, reasons[config.pk]))
     fresh: list[tuple[Outcome, Revision]] = []
     for outcome, archive in outcomes:
         if archive is not None:
@@ -189,7 +91,7 @@ def compile_configs(
     Revision.objects.bulk_create([revision for _, revision in fresh])
     for outcome, revision in fresh:
         outcome.config.compiled = revision
-        _release(outcome, revision.checksum)
+        release(outcome, revision.checksum)
     for outcome, _ in outcomes:
         config = outcome.config
         if config.stale_cause != Cause.TEMPLATE or reasons[config.pk].cause == Cause.TEMPLATE:
@@ -198,10 +100,11 @@ def compile_configs(
     return [outcome for outcome, _ in outcomes] + postponed
 
 
-def _postpone_waiting(configs: list[Loaded], reasons: Mapping[uuid.UUID, Why]) -> tuple[list[Loaded], list[Outcome]]:
+def _postpone_waiting(
+    configs: list[Loaded], clients: vpn_clients.Clients, reasons: Mapping[uuid.UUID, Why]
+) -> tuple[list[Loaded], list[Outcome]]:
     """Mark configurations that lack a key which is still being made; return the others, and what became of these."""
-    known = clients.of_configs(configs)
-    waiting = [c for c in configs if any(map(credentials.is_waiting, known.get(c.pk, ())))]
+    waiting = [config for config in configs if any(map(vpn_clients.is_waiting, clients[config.pk]))]
     if not waiting:
         return configs, []
     for config in waiting:
@@ -209,20 +112,6 @@ def _postpone_waiting(configs: list[Loaded], reasons: Mapping[uuid.UUID, Why]) -
         Config.mark_stale(Config.objects.filter(pk=config.pk), why.cause, why.detail)
     postponed = [Outcome(config, previous_status=config.status, postponed=True) for config in waiting]
     return [config for config in configs if config not in waiting], postponed
-
-
-def release_held(config_id: uuid.UUID, revision: Revision) -> Outcome:
-    """Release a revision that was compiled earlier and hold the configuration there; must run in a transaction."""
-    (config,) = load([config_id])
-    outcome = Outcome(config, previous_status=config.status)
-    outcome.released = config.released_checksum != revision.checksum
-    config.released = revision
-    config.release_policy = Config.Release.HELD
-    if outcome.released:
-        config.status, config.error_reason = _status_of_release(config, revision.checksum), ""
-    columns = ("id", "status", "error_reason", "released_id", "release_policy")
-    update_many(Config, columns, [[getattr(config, name) for name in columns]])
-    return outcome
 
 
 def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingError | None:
@@ -258,19 +147,27 @@ def render_text(config: Config, templates: Sequence[Template]) -> str:
     return stack.text(_own_config(config, stack), variables)
 
 
-def _compile(
-    config: Loaded, templates: Sequence[Template], extra: Sequence[context.Layer], stacks: Stacks, why: Why
-) -> tuple[Outcome, rendering.Archive | None]:
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What a configuration is compiled from, besides what stands in its own row and its device's."""
+
+    templates: Sequence[Template]
+    clients: Sequence[VpnClient]
+    provided: Sequence[context.Layer]
+
+
+def _compile(config: Loaded, inputs: _Inputs, stacks: Stacks, why: Why) -> tuple[Outcome, rendering.Archive | None]:
     """Render one configuration; return the archive only when it differs from the last compiled one."""
     outcome = Outcome(config, previous_status=config.status)
+    templates = inputs.templates
     if config.device.is_deactivated():
         config.config, templates = {}, ()
-    missing = clients.missing_address(config)
+    missing = vpn_clients.missing_address(inputs.clients)
     if missing:
         _fail(outcome, missing)
         return outcome, None
     try:
-        variables = context.merge(context.layers(config, templates, extra))
+        variables = context.merge(context.layers(config, templates, inputs.provided))
         stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
         archive = stack.render(_own_config(config, stack), variables)
     except rendering.RenderingError as error:
@@ -283,11 +180,11 @@ def _compile(
     if config.compile_error:
         config.compile_error = ""
         if config.status == Status.ERROR:
-            config.status, config.error_reason = _status_of_release(config, config.released_checksum), ""
+            config.status, config.error_reason = status_of(config, config.released_checksum), ""
     if config.compiled_checksum != archive.checksum:
         return outcome, archive
     if config.released_id != config.compiled_id:
-        _release(outcome, archive.checksum)  # the hold was lifted
+        release(outcome, archive.checksum)  # the hold was lifted
     elif why.cause == Cause.DEACTIVATED and config.status == Status.DEACTIVATING:
         config.status = Status.DEACTIVATED  # the device has nothing to remove
     return outcome, None
@@ -335,26 +232,3 @@ def _revision(config: Config, archive: rendering.Archive, why: Why) -> Revision:
         checksum=archive.checksum,
         archive=archive.data,
     )
-
-
-def _release(outcome: Outcome, checksum: str) -> None:
-    """Make the compiled revision, which has this checksum, available to the device, unless its release is held."""
-    config = cast(Loaded, outcome.config)
-    if config.release_policy == Config.Release.HELD and config.released_id is not None:
-        return
-    if Config._meta.get_field("compiled").is_cached(config):
-        config.released = config.compiled
-    else:
-        config.released_id = config.compiled_id
-    outcome.released = config.released_checksum != checksum
-    if outcome.released and not config.is_deactivating_or_deactivated():
-        config.status, config.error_reason = _status_of_release(config, checksum), ""
-
-
-def _status_of_release(config: Loaded, checksum: str | None) -> Status:
-    """Return "applied" when the device provably runs just that, which happens when a change is taken back.
-
-    A device that never downloaded from here is believed, as in its reports.
-    """
-    proven = config.applied_checksum is not None and config.applied_checksum == checksum
-    return Status.APPLIED if proven and config.downloaded_checksum in (None, checksum) else Status.MODIFIED

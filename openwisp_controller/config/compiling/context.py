@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...common.registry import Registry
 from ..settings import settings
-from ..vpn.variables import of_server
+from ..vpn.reading import clients as vpn_clients
+from ..vpn.reading import variables as vpn_variables
 
 if TYPE_CHECKING:
     from ..models import Config, Template
@@ -23,7 +25,8 @@ Provider = Callable[[Sequence["Config"]], Mapping[uuid.UUID, Variables]]
 
 _SECRETS = ("pvt_key_", "key_contents_", "secret")
 PREDEFINED = ("id", "key", "name", "mac_address")
-_providers: dict[str, Provider] = {}
+#: What other apps provide, by origin, which is shown to operators; the one registered first wins.
+providers: Registry[Provider] = Registry("provider of variables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +35,6 @@ class Layer:
 
     origin: str
     variables: Variables
-
-
-def register_provider(origin: str, provider: Provider) -> None:
-    """Let another app provide variables; among providers the one registered first wins.
-
-    Args:
-        origin: shown to operators as the source of the variables.
-        provider: called once for many configurations.
-    """
-    _providers[origin] = provider
-
-
-def unregister_provider(origin: str) -> None:
-    """Undo ``register_provider``."""
-    _providers.pop(origin, None)
 
 
 def of_config(config: Config, *, system: bool = False) -> dict[str, Any]:
@@ -64,28 +52,31 @@ def of_config(config: Config, *, system: bool = False) -> dict[str, Any]:
     return ordered
 
 
-def provided(configs: Sequence[Config]) -> dict[uuid.UUID, list[Layer]]:
-    """Ask every registered provider once about all ``configs``; return the layers by configuration."""
+def provided(configs: Sequence[Config], clients: vpn_clients.Clients) -> dict[uuid.UUID, list[Layer]]:
+    """Return what configurations get as VPN clients and from other apps, by configuration, the strongest first.
+
+    Args:
+        configs: each provider is asked once about all of them.
+        clients: the VPN clients of each.
+    """
     result: dict[uuid.UUID, list[Layer]] = {}
-    for origin, provider in _providers.items():
-        for key, variables in provider(configs).items():
+    found: list[tuple[str, Mapping[uuid.UUID, Variables]]] = [("VPN server", vpn_variables.of_clients(clients))]
+    found += [(origin, provider(configs)) for origin, provider in providers.items()]
+    for origin, by_config in found:
+        for key, variables in by_config.items():
             if variables:
                 result.setdefault(key, []).append(Layer(origin, variables))
     return result
 
 
 def provided_with(config: Config, templates: Sequence[Template]) -> list[Layer]:
-    """Return what providers contribute to one configuration with the templates that it has or is about to get.
+    """Return what ``provided`` says of one configuration with the templates that it has or is about to get.
 
     Without VPN templates it is no VPN client, so nobody is asked about that.
     """
-    if any(template.vpn_id is not None for template in templates):
-        return provided([config]).get(config.pk, [])
-    config.__dict__["_vpn_clients"] = []
-    try:
-        return provided([config]).get(config.pk, [])
-    finally:
-        del config.__dict__["_vpn_clients"]
+    is_client = any(template.vpn_id is not None for template in templates)
+    clients = vpn_clients.of_configs([config]) if is_client else {}
+    return provided([config], clients).get(config.pk, [])
 
 
 def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer] = ()) -> list[Layer]:
@@ -114,7 +105,7 @@ def layers(config: Config, templates: Sequence[Template], extra: Sequence[Layer]
             result.append(Layer(f'template "{template.name}"', _object(template.default_values)))
         if template.vpn_id is not None and not _is_client(extra, template.vpn_id):
             assert template.vpn is not None
-            result.append(Layer("VPN server", of_server(template.vpn)))
+            result.append(Layer("VPN server", vpn_variables.of_server(template.vpn)))
     return result
 
 

@@ -7,15 +7,16 @@ import logging
 import uuid
 from typing import Any
 
-from django.dispatch import Signal
 from django.http import HttpRequest
 
-from ..delivery.outbox import Rank
 from ..models import Device
+from ..policy.evaluation import send_now
 from ..settings import settings
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
 
 logger = logging.getLogger(__name__)
+CHECKSUM, DOWNLOAD = "checksum requested", "download requested"
+"""What devices and servers ask for: events of the table of changes."""
 #: Stands for "leave the stored address alone".
 UNKNOWN = object()
 
@@ -69,20 +70,19 @@ def claimed_management_ip(request: HttpRequest) -> Any:
     return address
 
 
-def update(device_id: uuid.UUID, request: HttpRequest, signal: Signal, rank: Rank) -> bool:
-    """Store the addresses of a device, take them from others that had them, and send ``signal`` with the changes.
+def update(device_id: uuid.UUID, request: HttpRequest, event: str) -> bool:
+    """Store the addresses of a device, take them from others that had them, and report what it asked for.
 
     Args:
         device_id: primary key of the device.
         request: where the addresses come from.
-        signal: sent about the device.
-        rank: ``REQUEST`` sends it before the signals about changed addresses, ``ANSWER`` after all of them.
+        event: what the device asked for; signals about a checksum are sent after those about changed addresses.
 
     Returns:
         False when the device does not exist any more.
     """
     last_ip, management_ip = peer(request), claimed_management_ip(request)
-    with batch() as current:
+    with unit_of_work() as unit:
         devices = Device.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
         device = devices.filter(pk=device_id).first()
         if device is None:
@@ -97,10 +97,10 @@ def update(device_id: uuid.UUID, request: HttpRequest, signal: Signal, rank: Ran
         if fields:
             device.save(update_fields=fields)
             _take_from_others(device, fields)
-        if rank == Rank.REQUEST:
-            current.emit(rank, signal, device, request=request)
-    if rank == Rank.ANSWER:
-        signal.send(sender=Device, instance=device, request=request)
+        if event == DOWNLOAD:
+            unit.happened(device, event, request=request)
+    if event == CHECKSUM:
+        send_now(device, event, request=request)
     return True
 
 

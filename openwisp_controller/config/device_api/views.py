@@ -6,18 +6,17 @@ import json
 import uuid
 
 from django.core.exceptions import ValidationError
-from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from ...common.prepared import Parameter, Prepared
-from ...common.sql import forget_replaced
-from .. import signals
-from ..compiling import compiler
-from ..delivery.outbox import Rank
+from ...common.sql import forget_outdated_relations
+from ..compiling.compilation import Compilation
+from ..compiling.outcome import Why
 from ..devices import enrolment, lifecycle
 from ..models import Cause, Config, Device, Vpn
+from ..policy.evaluation import has_receivers, send_now
 from ..settings import settings
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
 from ..vpn import servers
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
@@ -72,7 +71,7 @@ def checksum(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer with the MD5 of the archive that the device may download."""
     device_id = uuid.UUID(pk)
     served = _authenticated(request, device_id)
-    _account(request, device_id, served, signals.checksum_requested, Rank.ANSWER)
+    _account(request, device_id, served, addresses.CHECKSUM)
     return text(str(served.checksum))
 
 
@@ -83,7 +82,7 @@ def download_config(request: HttpRequest, pk: str) -> HttpResponse:
     served = _authenticated(request, device_id, archive=True)
     if served.downloaded_id != served.released_id and request.method == "GET":
         Config.objects.filter(device_id=device_id).update(downloaded_id=served.released_id)
-    _account(request, device_id, served, signals.config_download_requested, Rank.REQUEST)
+    _account(request, device_id, served, addresses.DOWNLOAD)
     assert served.archive is not None
     return archive(served.archive, served.name)
 
@@ -91,7 +90,7 @@ def download_config(request: HttpRequest, pk: str) -> HttpResponse:
 @device_view("POST")
 def update_info(request: HttpRequest, pk: str) -> HttpResponse:
     """Store what a device says about its model and software; empty values are ignored."""
-    with batch():
+    with unit_of_work():
         device = _locked(request, uuid.UUID(pk))
         if device.is_deactivated():
             raise Answer("error: device deactivated", 403)
@@ -113,7 +112,7 @@ def update_info(request: HttpRequest, pk: str) -> HttpResponse:
 @device_view("POST")
 def report_status(request: HttpRequest, pk: str) -> HttpResponse:
     """Take in whether the device could apply what it downloaded."""
-    with batch():
+    with unit_of_work():
         device = _locked(request, uuid.UUID(pk))
         status = required_one_of(request.POST, "status", REPORTED)
         lifecycle.report(device.config, status, request.POST.get("error_reason"))
@@ -125,7 +124,7 @@ def vpn_checksum(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer a VPN server with the MD5 of the archive that it may download."""
     vpn_id = uuid.UUID(pk)
     served = _authenticated_server(request, vpn_id)
-    _announce_server(request, vpn_id, signals.checksum_requested)
+    _announce_server(request, vpn_id, addresses.CHECKSUM)
     return text(str(served.checksum))
 
 
@@ -134,7 +133,7 @@ def vpn_download_config(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer a VPN server with the archive of its configuration."""
     vpn_id = uuid.UUID(pk)
     served = _authenticated_server(request, vpn_id, archive=True)
-    _announce_server(request, vpn_id, signals.config_download_requested)
+    _announce_server(request, vpn_id, addresses.DOWNLOAD)
     assert served.archive is not None
     return archive(served.archive, served.name)
 
@@ -153,12 +152,12 @@ def _authenticated_server(request: HttpRequest, vpn_id: uuid.UUID, archive: bool
     return served
 
 
-def _announce_server(request: HttpRequest, vpn_id: uuid.UUID, signal: Signal) -> None:
-    if signal.has_listeners(Vpn):
+def _announce_server(request: HttpRequest, vpn_id: uuid.UUID, event: str) -> None:
+    if has_receivers(Vpn, event):
         vpn = Vpn.objects.select_related("organization").filter(pk=vpn_id).first()
         if vpn is None:
             raise NotServed  # deleted since it was looked up
-        signal.send(sender=Vpn, instance=vpn, request=request)
+        send_now(vpn, event, request=request)
 
 
 def _authenticated(request: HttpRequest, device_id: uuid.UUID, archive: bool = False) -> lookup.Served:
@@ -188,25 +187,25 @@ def _check_key(parameters: QueryDict, key: str | None) -> None:
 
 def _compile(device_id: uuid.UUID) -> None:
     """Compile a configuration that was stored by other means than our own code."""
-    with batch() as current:
+    with unit_of_work() as unit:
         without = lookup.served_configs().filter(device_id=device_id, released=None)
         for config in without.select_for_update(of=("self",), no_key=True):
             # one that is marked, or failed before, is announced as it would be by a worker
             cause = Cause(config.stale_cause) if config.stale_cause else Cause.INPUTS if config.compile_error else None
-            current.compile_claimed(config.pk, compiler.Why(cause or Cause.CREATED, config.stale_detail))
+            unit.of(Compilation).request_claimed(config.pk, Why(cause or Cause.CREATED, config.stale_detail))
 
 
-def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, signal: Signal, rank: Rank) -> None:
-    """Keep the books about addresses and send the signal; costs nothing when no address changed and nobody listens."""
+def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, event: str) -> None:
+    """Keep the books about addresses and report what was asked for; costs nothing when nothing is to be told."""
     last_ip, management_ip = addresses.peer(request), addresses.claimed_management_ip(request)
     known = management_ip is addresses.UNKNOWN or addresses.same(served.management_ip, management_ip)
     if known and (last_ip is None or addresses.same(served.last_ip, last_ip)):
-        if signal.has_listeners(Device):
+        if has_receivers(Device, event):
             device = Device.objects.select_related("organization", "config").filter(pk=device_id).first()
             if device is None:
                 raise NotServed  # deleted since it was looked up
-            signal.send(sender=Device, instance=device, request=request)
-    elif not addresses.update(device_id, request, signal, rank):
+            send_now(device, event, request=request)
+    elif not addresses.update(device_id, request, event):
         raise NotServed
 
 
@@ -215,7 +214,7 @@ def _locked(request: HttpRequest, device_id: uuid.UUID) -> Device:
     config = _config_of.first(device=device_id)
     _check_key(request.POST, config.device.key if config is not None else None)
     assert config is not None
-    forget_replaced(config, "released", "downloaded")
+    forget_outdated_relations(config, "released", "downloaded")
     return config.device
 
 

@@ -10,16 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from ...common.prepared import Parameter, Prepared
-from ...common.sql import forget_replaced
+from ...common.sql import forget_outdated_relations
 from ...common.validators import plain_mac, validate_no_nul
-from ...common.wakeup import wake
-from .. import signals
-from ..assignment import assigning
-from ..delivery.outbox import Rank
+from ..assignment import assigning, rules
 from ..models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
 from ..models.base import check_json
 from ..settings import settings
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +117,7 @@ class _Overtaken(Exception):
 
 
 def _register(request: Request) -> Registration:
-    with batch() as current:
+    with unit_of_work() as unit:
         owner = organization_of(request.secret)
         is_new = False
         try:
@@ -136,8 +133,7 @@ def _register(request: Request) -> Registration:
             if is_new and key and Device.objects.filter(key=key).exists():
                 raise _Overtaken from None
             raise Refused(400, " ".join(dict.fromkeys(error.messages))) from None
-        current.emit(Rank.REGISTERED, signals.device_registered, device, is_new=is_new)
-        wake("config.notify_device_registered", str(device.pk), is_new)
+        unit.happened(device, "enrolled", is_new=is_new)
         return Registration(device, is_new)
 
 
@@ -161,7 +157,7 @@ def _find(key: str) -> Device | None:
         return None
     if device.is_deactivated():
         raise Refused(403, "error: device deactivated")
-    forget_replaced(device, "group")
+    forget_outdated_relations(device, "group")
     return device
 
 
@@ -178,12 +174,12 @@ def _create(request: Request, key: str, owner: OrganizationConfigSettings) -> De
         last_ip=request.last_ip,
         **request.inventory,
     )
-    limits: OrganizationLimits | None = getattr(organization, "config_limits", None)
-    device.is_known_to_fit = limits is None or limits.device_limit == 0
     device.hardware_id = request.hardware_id or None
     if key:
         device.key = key
-    device.full_clean(exclude={"organization", "group"})
+    limits: OrganizationLimits | None = getattr(organization, "config_limits", None)
+    is_limited = limits is not None and limits.device_limit != 0
+    device.full_clean(exclude={"organization", "group"}, validate_constraints=is_limited)
     device.save()
     _configure(device, request, organization_id=owner.organization_id)
     return device
@@ -207,7 +203,7 @@ def _recognise(device: Device, request: Request, owner: OrganizationConfigSettin
             device.validate_unique(exclude={"key", "mac_address", "hardware_id"})
             device.skip_next_push = True
         device.save(update_fields=[*changed, "modified"])
-    if not device._has_config():
+    if not device.has_config():
         _configure(device, request, organization_id=owner.organization_id)
     elif request.tags:
         _add_tagged(device.config, request.tags, owner.organization_id)
@@ -223,15 +219,15 @@ def _configure(device: Device, request: Request, organization_id: object) -> Non
 
 def _add_tagged(config: Config, tags: Sequence[str], organization_id: object) -> None:
     """Append the templates that carry one of the tags; a template that cannot be used is left out and logged."""
-    with batch() as current:
-        current.lock([config.pk])
+    with unit_of_work() as unit:
+        unit.lock(Config, [config.pk])
     candidates = Template.objects.usable_by(organization_id, config.backend).filter(tags__name__in=tags).distinct()
     present = config.ordered_templates()
     for template in candidates.order_by("name"):
         if template in present:
             continue
         try:
-            assigning.check_assignable(config, present, [template])
+            rules.check_assignable(config, present, [template])
         except ValidationError as error:
             logger.warning("Template %s asked for by tag does not suit device %s: %s", template.pk, config.device_id,
                            "; ".join(error.messages))  # fmt: skip

@@ -10,9 +10,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from ... import rendering
-from ..compiling import compiler
+from ..compiling.compilation import Compilation
+from ..compiling.release import release_held
 from ..models import Cause, Config, Revision
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
 
 
 def revisions(config: Config) -> QuerySet[Revision]:
@@ -56,10 +57,10 @@ def roll_back(config: Config, revision: Revision) -> None:
         raise ValidationError(_("This revision belongs to another device."))
     if config.device.is_deactivated():
         raise ValidationError(_("The device is deactivated: there is nothing to roll back."))
-    with batch() as current:
-        current.lock([config.pk])
-        outcome = compiler.release_held(config.pk, revision)
-        current.released(config, outcome, Cause.ROLLED_BACK)
+    with unit_of_work() as unit:
+        unit.lock(Config, [config.pk])
+        outcome = release_held(config.pk, revision)
+        unit.of(Compilation).released(config, outcome, Cause.ROLLED_BACK)
 
 
 def lift_hold(config: Config) -> None:

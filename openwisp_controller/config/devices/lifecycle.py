@@ -7,18 +7,21 @@ from collections.abc import Callable
 
 from django.db.models import Q
 
+from ...common.registry import Registry
 from ...common.wakeup import wake
-from .. import signals
-from ..assignment import assigning
-from ..delivery.outbox import Rank
-from ..models import Cause, Config, Device, Job, Template
+from ..assignment import assigning, rules
+from ..compiling.compilation import Compilation
+from ..models import Config, Device, Job, Template
 from ..models.config import shorten_reason
 from ..settings import settings
-from ..unit_of_work import batch
+from ..unit_of_work import unit_of_work
+from ..vpn.clients import ClientsToReconcile
 
 Status = Config.Status
 UNKNOWN_REASON = "Reason not reported by the device."
-_moves: list[Callable[[Device], None]] = []
+#: What other apps do when a device moves to another organization: called in the unit of work of the move, before the
+#: templates of the device are replaced.
+moves: Registry[Callable[[Device], None]] = Registry("step of a move to another organization")
 
 
 def deactivate(device: Device) -> None:
@@ -29,15 +32,14 @@ def deactivate(device: Device) -> None:
     """
     if device.is_deactivated():
         return
-    with batch() as current:
+    with unit_of_work() as unit:
         device._is_deactivated = True
         device.save(update_fields=["_is_deactivated", "modified"])
-        if device._has_config():
+        if device.has_config():
             _empty(device.config)
-            current.after_compiling(lambda: _forget_address_of_deactivated(device))
         else:
             forget_management_ip(device)
-        current.emit(Rank.ACTIVATION, signals.device_deactivated, device)
+        unit.happened(device, "deactivated")
 
 
 def activate(device: Device) -> None:
@@ -48,18 +50,17 @@ def activate(device: Device) -> None:
     """
     if not device.is_deactivated():
         return
-    with batch() as current:
+    with unit_of_work() as unit:
         device._is_deactivated = False
         device.save(update_fields=["_is_deactivated", "modified"])
-        if device._has_config():
+        if device.has_config():
             config: Config = device.config
             wiped = config.status == Status.DEACTIVATED and _has_released(config)
             config.status = Status.APPLIED if wiped else Status.MODIFIED
             config.save(update_fields=["status", "modified"])
-            initial = [template.pk for template in assigning.initial_templates(config)]
+            initial = [template.pk for template in rules.initial_templates(config)]
             assigning.reassign([config], lambda _, present: present + initial)
-            current.compile(config, Cause.INPUTS, "device activated")
-        current.emit(Rank.ACTIVATION, signals.device_activated, device)
+        unit.happened(device, "activated")
 
 
 def _has_released(config: Config) -> bool:
@@ -74,13 +75,11 @@ def forget_management_ip(device: Device) -> None:
     old = device.management_ip
     if old is None:
         return
-    with batch() as current:
+    with unit_of_work() as unit:
         Device.objects.filter(pk=device.pk).update(management_ip=None)
         device.management_ip = None
-        device._remember(["management_ip"])
-        current.emit(
-            Rank.MANAGEMENT_IP, signals.management_ip_changed, device, management_ip=None, old_management_ip=old
-        )
+        device.remember_stored(["management_ip"])
+        unit.saved(device, created=False, before={"management_ip": old})
 
 
 def report(config: Config, status: str, reason: str | None = None) -> None:
@@ -127,45 +126,37 @@ def _store_report(config: Config, previous: str) -> None:
     Config.objects.filter(pk=config.pk).update(
         status=config.status, error_reason=config.error_reason, applied=config.applied
     )
-    config._remember(["status"])
+    config.remember_stored(["status"])
     if config.status != previous:
-        with batch() as current:
-            current.status_changed(config, previous)
-            if config.status == Status.DEACTIVATED:
-                forget_management_ip(config.device)
+        with unit_of_work() as unit:
+            unit.of(Compilation).status_replaced(config, previous)
 
 
 def _empty(config: Config) -> None:
-    with batch() as current:
+    with unit_of_work():
         config.status = Status.DEACTIVATING
         config.config = {}
         config.release_policy = Config.Release.AUTOMATIC
         config.error_reason = config.compile_error = ""
         config.save(update_fields=["status", "config", "release_policy", "error_reason", "compile_error", "modified"])
         assigning.reassign([config], lambda _, present: [])
-        current.compile(config, Cause.DEACTIVATED, "device deactivated")
-
-
-def _forget_address_of_deactivated(device: Device) -> None:
-    if device.config.status == Status.DEACTIVATED:
-        forget_management_ip(device)
 
 
 def assign_initial_templates(config: Config) -> None:
     """Give a configuration that was just created its automatic templates and those of the device's group."""
     if config.device.is_deactivated():
         return
-    templates = assigning.initial_templates(config)
-    with batch() as current:
+    templates = rules.initial_templates(config)
+    with unit_of_work() as unit:
         assigning.assign_initially(config, templates)
-        current.templates_assigned(config, templates)
+        unit.of(Compilation).know_templates(config, templates)
 
 
 def configure_for_group(device: Device) -> None:
     """Create the configuration of a device in a group that has templates, unless it has one."""
-    if device.is_deactivated() or device._has_config() or settings.DEFAULT_BACKEND is None:
+    if device.is_deactivated() or device.has_config() or settings.DEFAULT_BACKEND is None:
         return
-    if assigning.group_templates(device.group, settings.DEFAULT_BACKEND):
+    if rules.group_templates(device.group, settings.DEFAULT_BACKEND):
         Config(device=device, backend=settings.DEFAULT_BACKEND).save()
 
 
@@ -173,11 +164,11 @@ def change_group(device: Device, old_group: uuid.UUID | None) -> None:
     """Replace the templates of the old group by those of the new one; required templates stay."""
     if device.is_deactivated():
         return
-    if not device._has_config():
+    if not device.has_config():
         configure_for_group(device)
         return
     config: Config = device.config
-    new = [template.pk for template in assigning.group_templates(device.group, config.backend)]
+    new = [template.pk for template in rules.group_templates(device.group, config.backend)]
     old = _given_by_group(old_group) if old_group else set()
     swap([config], remove=old - set(new), add=new)
 
@@ -203,34 +194,25 @@ def change_backend(config: Config) -> None:
         remove = {template.pk for template in group if template.backend != config.backend}
         add += [template.pk for template in group if template.backend == config.backend]
     swap([config], remove=remove, add=add)
-    with batch() as current:
-        current.vpn_clients_follow(config.pk)  # templates of the former backend make it no client any more
-
-
-def register_move(action: Callable[[Device], None]) -> None:
-    """Let another app follow devices that move to another organization.
-
-    Args:
-        action: called in the batch of the move, before the templates of the device are replaced.
-    """
-    _moves.append(action)
+    with unit_of_work() as unit:  # templates of the former backend make it no client any more
+        unit.of(ClientsToReconcile).add(config.pk)
 
 
 def change_organization(device: Device) -> None:
     """Take a device out of the group and templates of the organization that it left, add automatic templates."""
-    for action in _moves:
+    for action in moves:
         action(device)
     if device.group is not None and device.group.organization_id != device.organization_id:
         device.group = None
         device.save(update_fields=["group"])
-    if device.is_deactivated() or not device._has_config():
+    if device.is_deactivated() or not device.has_config():
         return
     config: Config = device.config
     usable = set(Template.objects.usable_by(device.organization_id, config.backend).values_list("pk", flat=True))
-    automatic = assigning.automatic_templates(device.organization_id, config.backend)
+    automatic = rules.automatic_templates(device.organization_id, config.backend)
     assigning.reassign(
         [config],
-        lambda _, present: assigning.with_automatic([key for key in present if key in usable], automatic),
+        lambda _, present: rules.with_automatic([key for key in present if key in usable], automatic),
         detail="device moved to another organization",
     )
 

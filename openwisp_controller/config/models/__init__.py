@@ -5,14 +5,13 @@ from .device import Device
 from .group import DeviceGroup
 from .job import Job
 from .organization import OrganizationConfigSettings, OrganizationLimits
-from .revision import Announcement, Cause, ControllerState, Revision, VpnRevision
+from .revision import Cause, ControllerState, OutboxEntry, Revision, VpnRevision
 from .server_call import ServerCall
 from .template import TaggedTemplate, Template, TemplateTag
 from .vpn import StaleServer, Vpn
 from .vpn_client import VpnClient
 
 __all__ = [
-    "Announcement",
     "Cause",
     "Config",
     "ControllerState",
@@ -21,6 +20,7 @@ __all__ = [
     "Job",
     "OrganizationConfigSettings",
     "OrganizationLimits",
+    "OutboxEntry",
     "Revision",
     "ServerCall",
     "StaleServer",

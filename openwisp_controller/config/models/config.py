@@ -14,9 +14,11 @@ from openwisp_utils.base import TimeStampedEditableModel
 
 from ...common.authorship import author_id
 from ...common.prepared import Parameter, Prepared
-from ...common.sql import among
+from ...common.sql import one_of_rows
+from ..unit_of_work import unit_of_work
 from .base import NetJsonModel, check_json
 from .device import Device
+from .interface import ConfigInterface
 from .observed import Observed
 from .ordered import OrderedTemplatesField
 from .revision import Cause, Revision
@@ -41,7 +43,7 @@ def shorten_reason(text: str) -> str:
     return text[: ERROR_REASON_LIMIT - len(_TRUNCATED)] + _TRUNCATED
 
 
-class Config(Observed, NetJsonModel, TimeStampedEditableModel):
+class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
     """Configuration, variables and templates of a device, and pointers to what these compiled to."""
 
     class Status(models.TextChoices):
@@ -65,6 +67,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
     templates = OrderedTemplatesField(
         Template,
         related_name="config_relations",
+        locks_owner=True,
         verbose_name=_("templates"),
         blank=True,
         help_text=_("Applied from first to last, then the configuration of the device itself."),
@@ -112,8 +115,8 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
     )
 
     observed_fields = ("backend", "config", "context", "release_policy", "status")
-    contested_fields = ("status", "error_reason", "release_policy")
-    guarded_fields = (
+    shared_fields = ("status", "error_reason", "release_policy")
+    system_fields = (
         "compile_error", "compiled", "released", "downloaded", "applied", "stale_since", "stale_cause", "stale_detail",
         "stale_author",
     )  # fmt: skip
@@ -131,7 +134,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         self.created_here = False
 
     def __str__(self) -> str:
-        if self._has_device():
+        if self.has_device():
             return self.name
         return str(self.pk)
 
@@ -161,7 +164,7 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         """Same as ``checksum``: reading it needs no cache."""
         return self.checksum
 
-    def _has_device(self) -> bool:
+    def has_device(self) -> bool:
         return self.device_id is not None
 
     def normalise(self) -> None:
@@ -185,11 +188,11 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def _settled(self, exclude: Any) -> set[str]:
         """Return ``exclude`` and the device, unless it is new: the database vouches for the one that is stored."""
-        is_stored = not self._state.adding and self.__dict__.get("_stored", {}).get("device_id") == self.device_id
+        is_stored = not self._state.adding and self._stored.get("device_id") == self.device_id
         return {*(exclude or ()), *(("device",) if is_stored else ())}
 
-    def _remember(self, only: Iterable[str] | None = None) -> None:
-        super()._remember(only)
+    def remember_stored(self, only: Iterable[str] | None = None) -> None:
+        super().remember_stored(only)
         if "device_id" in self.__dict__ and (only is None or "device" in only):
             self._stored["device_id"] = self.device_id
 
@@ -199,16 +202,14 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         self.clean_config_format()
         check_json("context", self.context)
         self.normalise()
-        if self._has_device():
+        if self.has_device():
             self.check_result(self.ordered_templates())
 
     def check_result(self, templates: list[Template]) -> None:
         """Raise ``ValidationError`` unless the configuration renders with ``templates`` (in order)."""
-        from ..compiling.compiler import check
-
-        error = check(self, templates)
-        if error:
-            raise ValidationError(error.message)
+        problem = self.problem_with(templates)
+        if problem:
+            raise ValidationError(problem)
 
     def ordered_templates(self) -> list[Template]:
         """Return the assigned templates from first to last."""
@@ -218,36 +219,12 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
             return list(self.templates.all())
         return _templates_in_order(config=self.pk)
 
-    def get_context(self, system: bool = False) -> dict[str, Any]:
-        """Return the variables of the device: the four predefined ones first, the others sorted by name.
-
-        Args:
-            system: leave out the variables defined in this configuration.
-        """
-        from ..compiling.context import of_config
-
-        return of_config(self, system=system)
-
-    def get_system_context(self) -> dict[str, Any]:
-        """Return the variables that the device gets without defining them."""
-        return self.get_context(system=True)
-
     def can_be_updated(self) -> bool:
         """Tell whether the device has something to fetch."""
         return self.status != self.Status.APPLIED
 
     def is_deactivating_or_deactivated(self) -> bool:
         return self.status in (self.Status.DEACTIVATING, self.Status.DEACTIVATED)
-
-    def render(self) -> str:
-        """Return the native configuration as one text, extra files included.
-
-        Raises:
-            rendering.RenderingError: when it cannot be rendered.
-        """
-        from ..compiling.compiler import render_text
-
-        return render_text(self, self.ordered_templates())
 
     def set_status_applied(self, save: bool = True) -> None:
         """Set the status to "applied" and forget the error reason."""
@@ -262,13 +239,11 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
 
     def set_status_modified(self, save: bool = True, send_config_modified_signal: bool = True) -> None:
         """Set the status to "modified" and announce the configuration as modified, unless told not to."""
-        from ..unit_of_work import batch
-
         self.error_reason = ""
-        with batch() as current:
+        with unit_of_work():
             self._set_status(self.Status.MODIFIED, save)
             if send_config_modified_signal:
-                current.announce_modified(self)
+                self.announce_modified()
 
     def set_status_deactivating(self, save: bool = True) -> None:
         self._set_status(self.Status.DEACTIVATING, save)
@@ -292,14 +267,14 @@ class Config(Observed, NetJsonModel, TimeStampedEditableModel):
         keep = models.Q(stale_since__isnull=False)
         if cause not in _SILENT:
             keep &= models.Q(stale_cause=Cause.TEMPLATE)
-        locked = cls._base_manager.filter(among(configs.order_by())).order_by("pk").select_for_update(no_key=True)
+        locked = cls._base_manager.filter(one_of_rows(configs.order_by())).order_by("pk").select_for_update(no_key=True)
         mark = {"stale_cause": cause.value, "stale_detail": detail[:255], "stale_author": author_id()}
         kept_or_new = {
             name: models.Case(models.When(keep, then=models.F(name)), default=models.Value(value))
             for name, value in mark.items()
         }
         with transaction.atomic():
-            return cls._base_manager.filter(among(locked)).update(stale_since=Now(), **kept_or_new)
+            return cls._base_manager.filter(one_of_rows(locked)).update(stale_since=Now(), **kept_or_new)
 
 
 _templates_in_order = Prepared[Template](

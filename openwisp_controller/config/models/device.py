@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db import models
@@ -18,10 +18,11 @@ from openwisp_utils.base import TimeStampedEditableModel
 from openwisp_utils.utils import get_random_key
 
 from ...common.prepared import OneOf, Parameter, Prepared
-from ...common.sql import take_turns
+from ...common.sql import advisory_lock
 from ...common.validators import device_name_validator, key_validator, mac_address_validator
 from ..settings import settings
 from .group import DeviceGroup
+from .interface import DeviceInterface
 from .observed import Observed
 from .organization import OrganizationConfigSettings, OrganizationLimits
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .config import Config
 
 
-class Device(Observed, OrgMixin, TimeStampedEditableModel):
+class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     """A router or another device that fetches its configuration from the controller."""
 
     name = models.CharField(
@@ -82,14 +83,14 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
     _is_deactivated = models.BooleanField(default=False)
 
-    is_known_to_fit = False
-    """Whoever creates the device has just seen that its organization may have as many as it likes."""
+    skip_next_push = False
+    """Set by whoever changes a device while it talks to the controller: it will look for changes by itself."""
 
     observed_fields = (
         "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
     )  # fmt: skip
-    contested_fields = ("last_ip", "management_ip")
-    guarded_fields = ("_is_deactivated",)
+    shared_fields = ("last_ip", "management_ip")
+    system_fields = ("_is_deactivated",)
 
     class Meta:
         verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME
@@ -101,8 +102,13 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
             return self.hardware_id
         return self.name
 
-    def _has_config(self) -> bool:
+    def has_config(self) -> bool:
+        """Tell whether the device has a configuration."""
         return hasattr(self, "config")
+
+    def _has_config(self) -> bool:
+        """Same as ``has_config``, under the name that the field's packages call."""
+        return self.has_config()
 
     def _has_group(self) -> bool:
         return self.group_id is not None
@@ -110,18 +116,19 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
     @property
     def backend(self) -> str | None:
         """Label of the backend of the configuration; None without one."""
-        return self.config.get_backend_display() if self._has_config() else None
+        return self.config.get_backend_display() if self.has_config() else None
 
     @property
     def status(self) -> str | None:
         """Label of the status of the configuration; None without one."""
-        return self.config.get_status_display() if self._has_config() else None
+        return self.config.get_status_display() if self.has_config() else None
 
     def get_config(self) -> Config:
         """Return the configuration of the device, an unsaved one when it has none."""
-        from .config import Config
-
-        return self.config if self._has_config() else Config(device=self, backend=settings.DEFAULT_BACKEND or "")
+        if self.has_config():
+            return self.config
+        config: Any = type(self)._meta.get_field("config").related_model
+        return cast("Config", config(device=self, backend=settings.DEFAULT_BACKEND or ""))
 
     def get_context(self) -> dict[str, Any]:
         """Return the variables available to the device."""
@@ -133,23 +140,11 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
 
     def is_fully_deactivated(self) -> bool:
         """Tell whether the device was deactivated and has removed its configuration."""
-        return self._is_deactivated and (not self._has_config() or self.config.status == "deactivated")
+        return self._is_deactivated and (not self.has_config() or self.config.status == "deactivated")
 
     def can_be_updated(self) -> bool:
         """Tell whether the device has something to fetch, so that it is told so."""
-        return self._has_config() and self.config.can_be_updated()
-
-    def deactivate(self) -> None:
-        """Empty the device's configuration and stop managing it; see ``lifecycle.deactivate``."""
-        from ..devices.lifecycle import deactivate
-
-        deactivate(self)
-
-    def activate(self) -> None:
-        """Manage a deactivated device again; see ``lifecycle.activate``."""
-        from ..devices.lifecycle import activate
-
-        activate(self)
+        return self.has_config() and self.config.can_be_updated()
 
     def delete(self, using: Any = None, keep_parents: bool = False, check_deactivated: bool = True) -> Any:
         """Delete the device.
@@ -190,18 +185,20 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         return hashlib.md5(f"{base}+{shared}".encode(), usedforsecurity=False).hexdigest()
 
     def clean(self) -> None:
-        """Check the group's organization and the limit of devices; raise ``ValidationError``."""
+        """Check the group's organization; raise ``ValidationError``."""
         super().clean()
         self.mac_address = (self.mac_address or "").upper()
         self._replace_empty(None, "management_ip", "last_ip", "hardware_id")
         if self.group_id:
             self._validate_org_relation("group", field_error="group")
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Check that the organization may have one more device; raise ``ValidationError``."""
+        super().validate_constraints(exclude=exclude)
         self._check_limit()
 
     def _check_limit(self) -> None:
-        if not self._state.adding and not self._differs("organization_id"):
-            return
-        if self.is_known_to_fit:
+        if not self._state.adding and not self.differing("organization_id"):
             return
         limits = (
             OrganizationLimits.objects.filter(organization_id=self.organization_id)
@@ -210,7 +207,7 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
         )
         if limits is None or limits.device_limit == 0:
             return
-        take_turns(f"devices of {self.organization_id}")
+        advisory_lock(f"devices of {self.organization_id}")
         devices = Device.objects.filter(organization_id=self.organization_id).exclude(pk=self.pk).count()
         if not limits.allows_another(devices):
             raise ValidationError(
@@ -234,7 +231,7 @@ class Device(Observed, OrgMixin, TimeStampedEditableModel):
             return
         if "name" in checked:
             # the setting can be changed, so the database has no constraint to rely on
-            take_turns(f"device {self.name.lower()} of {self.organization_id}")
+            advisory_lock(f"device {self.name.lower()} of {self.organization_id}")
         others = _others_with_same(*checked)(
             pk=self.pk, organization=self.organization_id, key=self.key, name=self.name,
             hardware_id=self.hardware_id, mac_address=_mac_spellings(self.mac_address),

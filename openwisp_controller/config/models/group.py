@@ -66,7 +66,7 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
 
     def _check_templates(self) -> None:
         """Templates of the former organization would stay behind when the group is moved to another one."""
-        if self._state.adding or not self._differs("organization_id"):
+        if self._state.adding or not self.differing("organization_id"):
             return
         foreign = self.templates.exclude(organization=None).exclude(organization_id=self.organization_id)
         names = list(foreign.values_list("name", flat=True))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, ClassVar, Self
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
+from django.db.models.signals import post_save, pre_save
 
 from ...common.prepared import Parameter, Prepared
+from ..unit_of_work import unit_of_work
 
 
 @cache
@@ -19,7 +21,7 @@ def _locked(model: type[models.Model], names: tuple[str, ...]) -> Prepared[Any]:
 
 
 class Observed(models.Model):
-    """A model whose saves are reported to the current batch (see ``batch.py``) with the values they replaced.
+    """A model whose saves are reported to the current unit of work with the values they replaced.
 
     The replaced values are read from the row, which stays locked until the end of the transaction. So a change is seen
     whatever happened to this instance before: loaded long ago, loaded in part, saved in a transaction that was undone.
@@ -27,44 +29,83 @@ class Observed(models.Model):
 
     observed_fields: ClassVar[tuple[str, ...]] = ()
     """Attribute names whose replaced values are reported."""
-    guarded_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields that ``save()`` does not write unless they are named in ``update_fields``: others own them."""
-    contested_fields: ClassVar[tuple[str, ...]] = ()
+    system_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that ``save()`` does not write unless they are named in ``update_fields``: the controller owns them."""
+    shared_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that ``save()`` writes only where this instance changed them: devices and workers change them too."""
+
+    unversioned_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that are no part of the versions which people restore, besides ``system_fields``."""
+
+    _stored: dict[str, Any]
+    """What this instance knows to be stored of its shared fields."""
 
     class Meta:
         abstract = True
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._stored = {}
+        super().__init__(*args, **kwargs)
+
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
         instance = super().from_db(db, field_names, values, **kwargs)
-        instance._remember()
+        instance.remember_stored()
         return instance
 
     def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
         super().refresh_from_db(using, fields, from_queryset)
-        self._remember(fields)
+        self.remember_stored(fields)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        from ..unit_of_work import batch
-
         self.normalise()
         created = self._state.adding
         if not created and kwargs.get("update_fields") is None:
             kwargs["update_fields"] = self._written_fields()
-        known = dict(self.__dict__.get("_stored", {}))
+        known = dict(self._stored)
         try:
-            with batch() as current:
+            with unit_of_work() as unit:
                 before = {} if created else self._replaced(kwargs["update_fields"])
                 super().save(*args, **kwargs)
-                self._remember(kwargs.get("update_fields"))
-                current.saved(self, created, before)
+                self.remember_stored(kwargs.get("update_fields"))
+                unit.saved(self, created=created, before=before)
         except BaseException:
             self._stored = known
             raise
 
+    @classmethod
+    def insert(cls, instances: Sequence[Self]) -> None:
+        """Store new rows with one statement; Django's signals are sent and each is reported, as by ``save()``."""
+        with unit_of_work() as unit:
+            for instance in instances:
+                instance.normalise()
+                pre_save.send(sender=cls, instance=instance, raw=False, using=DEFAULT_DB_ALIAS, update_fields=None)
+            cls._base_manager.bulk_create(instances)
+            for instance in instances:
+                instance.remember_stored()
+                post_save.send(
+                    sender=cls, instance=instance, created=True, raw=False, using=DEFAULT_DB_ALIAS, update_fields=None
+                )
+                unit.saved(instance, created=True, before={})
+
     def normalise(self) -> None:
         """Bring values into their stored form, whichever way they were set; called before every save."""
+
+    def remember_stored(self, only: Iterable[str] | None = None) -> None:
+        """Take the values of shared fields for stored; for code that stores them by other means than ``save()``.
+
+        Args:
+            only: names of fields; None = all.
+        """
+        for name in self.shared_fields:
+            if name in self.__dict__ and (only is None or name in only):
+                self._stored[name] = self.__dict__[name]
+
+    def differing(self, *names: str) -> dict[str, Any]:
+        """Return those of the loaded fields ``names`` whose stored value is another one, with that value."""
+        names = tuple(name for name in names if name in self.__dict__)
+        stored = type(self)._base_manager.filter(pk=self.pk).values(*names).first() or {}
+        return {name: value for name, value in stored.items() if value != getattr(self, name)}
 
     def _replace_empty(self, value: Any, *names: str) -> None:
         """Set the loaded fields among ``names`` that are empty to ``value``."""
@@ -74,23 +115,16 @@ class Observed(models.Model):
 
     def _written_fields(self) -> list[str] | None:
         """Return what a save of the whole instance writes; None = everything."""
-        if not self.guarded_fields and not self.contested_fields:
+        if not self.system_fields and not self.shared_fields:
             return None
-        stored: dict[str, Any] = self.__dict__.get("_stored", {})
         unchanged = {
             name
-            for name in self.contested_fields
-            if name not in self.__dict__ or (name in stored and stored[name] == self.__dict__[name])
+            for name in self.shared_fields
+            if name not in self.__dict__ or (name in self._stored and self._stored[name] == self.__dict__[name])
         }
-        left_out = {*self.guarded_fields, *unchanged}
+        left_out = {*self.system_fields, *unchanged}
         fields = (field for field in self._meta.concrete_fields if not field.primary_key)
         return [field.name for field in fields if field.attname in self.__dict__ and field.name not in left_out]
-
-    def _remember(self, only: Iterable[str] | None = None) -> None:
-        stored: dict[str, Any] = self.__dict__.setdefault("_stored", {})
-        for name in self.contested_fields:
-            if name in self.__dict__ and (only is None or name in only):
-                stored[name] = self.__dict__[name]
 
     def _replaced(self, update_fields: Iterable[str] | None) -> dict[str, Any]:
         """Return the stored values of the fields that this save replaces by other values; locks the row."""
@@ -106,9 +140,3 @@ class Observed(models.Model):
         if stored is None:
             return {}
         return {name: getattr(stored, name) for name in names if getattr(stored, name) != getattr(self, name)}
-
-    def _differs(self, *names: str) -> dict[str, Any]:
-        """Return those of the loaded fields ``names`` whose stored value is another one, with that value."""
-        names = tuple(name for name in names if name in self.__dict__)
-        stored = type(self)._base_manager.filter(pk=self.pk).values(*names).first() or {}
-        return {name: value for name, value in stored.items() if value != getattr(self, name)}

@@ -2,51 +2,88 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
+from django.db import models
 from django.db.models import Max, OuterRef, Subquery
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 from django.utils.functional import cached_property
 from sortedm2m.fields import SortedManyToManyDescriptor, SortedManyToManyField
 
+from ..unit_of_work import unit_of_work
 
-def _in_batches(manager: Any) -> Any:
-    """Return a manager class that runs each edit in a batch: refused edits leave nothing, signals come once."""
+Item = TypeVar("Item", bound=models.Model)
 
-    class BatchedManager(manager):
+
+class ListEdits:
+    """What a unit of work knows of lists that are being edited through their managers, by key of the list's owner."""
+
+    def __init__(self) -> None:
+        self._replaced: set[Any] = set()
+        self._added: dict[Any, list[str]] = {}
+
+    def begin(self, owner: models.Model, *, replaced: bool = False, added: Iterable[Any] = ()) -> None:
+        """Note that a list is about to be edited.
+
+        Args:
+            owner: whose list it is.
+            replaced: the list is replaced as a whole, rather than cleared.
+            added: objects (or their keys) about to be added, in order.
+        """
+        if replaced:
+            self._replaced.add(owner.pk)
+        self._added[owner.pk] = [str(getattr(item, "pk", item)) for item in added]
+
+    def is_replaced(self, owner: models.Model) -> bool:
+        """Tell whether the list is being replaced as a whole."""
+        return owner.pk in self._replaced
+
+    def in_order_of_addition(self, owner: models.Model, items: Iterable[Item]) -> list[Item]:
+        """Sort objects that are being added as the caller gave them."""
+        order = {key: place for place, key in enumerate(self._added.get(owner.pk, ()))}
+        return sorted(items, key=lambda item: order.get(str(item.pk), len(order)))
+
+
+def _in_units_of_work(manager: Any) -> Any:
+    """Return a manager class that runs each edit in a unit of work: refused edits leave nothing, signals come once."""
+
+    class UnitOfWorkManager(manager):
         def add(self, *objs: Any, **kwargs: Any) -> None:
-            from ..unit_of_work import batch
-
-            with batch() as current:
-                current.relation_changes(self.instance, added=objs)
+            with unit_of_work() as unit:
+                self._lock_owner(unit)
+                unit.of(ListEdits).begin(self.instance, added=objs)
                 super().add(*objs, **kwargs)
                 if self.reverse:
                     _put_last(self.through, self.instance)
 
         def remove(self, *objs: Any) -> None:
-            from ..unit_of_work import batch
-
-            with batch() as current:
-                current.relation_changes(self.instance)
+            with unit_of_work() as unit:
+                self._lock_owner(unit)
+                unit.of(ListEdits).begin(self.instance)
                 super().remove(*objs)
 
         def clear(self) -> None:
-            from ..unit_of_work import batch
-
-            with batch() as current:
-                current.relation_changes(self.instance)
+            with unit_of_work() as unit:
+                self._lock_owner(unit)
+                unit.of(ListEdits).begin(self.instance)
                 super().clear()
 
         def set(self, objs: Any, **kwargs: Any) -> None:
-            from ..unit_of_work import batch
-
-            with batch() as current:
-                current.relation_changes(self.instance, is_set=True)
+            with unit_of_work() as unit:
+                self._lock_owner(unit)
+                unit.of(ListEdits).begin(self.instance, replaced=True)
                 super().set(objs, **kwargs)
 
+        def _lock_owner(self, unit: Any) -> None:
+            """Lock the row that is compiled with the list, before the list is read."""
+            if not self.reverse and self.locks_owner:
+                unit.lock(type(self.instance), [self.instance.pk])
+
+        locks_owner = False
         add.alters_data = remove.alters_data = clear.alters_data = set.alters_data = True  # type: ignore[attr-defined]
 
-    return BatchedManager
+    return UnitOfWorkManager
 
 
 def _put_last(through: Any, template: Any) -> None:
@@ -59,17 +96,27 @@ def _put_last(through: Any, template: Any) -> None:
 class _Descriptor(SortedManyToManyDescriptor):
     @cached_property
     def related_manager_cls(self) -> Any:
-        return _in_batches(super().related_manager_cls)
+        manager = _in_units_of_work(super().related_manager_cls)
+        manager.locks_owner = self.field.locks_owner
+        return manager
 
 
 class _ReverseDescriptor(ManyToManyDescriptor):
     @cached_property
     def related_manager_cls(self) -> Any:
-        return _in_batches(super().related_manager_cls)
+        return _in_units_of_work(super().related_manager_cls)
 
 
 class OrderedTemplatesField(SortedManyToManyField):
-    """An ordered list of templates (``sort_value``, first to last)."""
+    """An ordered list of templates (``sort_value``, first to last).
+
+    Args:
+        locks_owner: the row that owns the list is locked while the list is edited.
+    """
+
+    def __init__(self, *args: Any, locks_owner: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.locks_owner = locks_owner
 
     def contribute_to_class(self, cls: Any, name: str, **kwargs: Any) -> None:
         super().contribute_to_class(cls, name, **kwargs)

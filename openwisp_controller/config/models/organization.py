@@ -88,9 +88,7 @@ class OrganizationLimits(models.Model):
             raise ValidationError({"device_limit": _("Ensure this value is greater than or equal to 0.")})
         if self._state.adding or not self.device_limit:
             return
-        from .device import Device
-
-        if Device.objects.filter(organization_id=self.organization_id).count() > self.device_limit:
+        if self.organization.device_set.count() > self.device_limit:
             raise ValidationError(
                 {
                     "device_limit": _(

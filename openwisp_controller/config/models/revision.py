@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from ... import rendering
+from ... import rendering
 
 
 class Cause(models.TextChoices):
-    """Why a configuration is compiled; the first word decides what is announced (see ``announcements.py``)."""
+    """Why a configuration is compiled; the first word decides what is announced (see ``delivery/emissions.py``)."""
 
     CREATED = "created", _("created")
     EDITED = "config_changed", _("configuration or variables edited")
@@ -57,8 +54,6 @@ class Compiled(models.Model):
 
     def files(self) -> list[rendering.ArchiveFile]:
         """Return the files of the archive."""
-        from ... import rendering
-
         return rendering.list_files(bytes(self.archive))
 
 
@@ -89,11 +84,11 @@ class VpnRevision(Compiled):
         ordering = ("-id",)
 
 
-class Announcement(models.Model):
+class OutboxEntry(models.Model):
     """A compiled change whose signals are still to be sent; deleted once they are.
 
-    Written with the revision in one transaction, so a worker that is killed in between owes its signals, and the
-    reconciler pays.
+    Written with the revision in one transaction: what a worker that is killed in between leaves behind is delivered
+    again by the reconciler (see ``delivery/outbox.py``).
     """
 
     config = models.ForeignKey("config.Config", related_name="+", on_delete=models.CASCADE)

@@ -17,8 +17,8 @@ from taggit.models import GenericUUIDTaggedItemBase, TagBase
 
 from ... import rendering
 from ..settings import settings
-from ..vpn import auto_client, variables
 from .base import NetJsonModel, SharedName, check_json
+from .interface import TemplateInterface, remove_vpn_clients_first
 from .observed import Observed
 
 #: Fields whose former values decide whether an edit is allowed, and what it entails.
@@ -51,9 +51,7 @@ class TaggedTemplate(GenericUUIDTaggedItemBase):
 class TemplateQuerySet(models.QuerySet["Template"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete templates; their VPN clients first, all at once."""
-        from ..vpn import clients
-
-        with clients.removed_first(Q(template__in=list(self.values_list("pk", flat=True)))):
+        with remove_vpn_clients_first(Q(template__in=list(self.values_list("pk", flat=True)))):
             return super().delete()
 
     def usable_by(self, organization_id: Any, backend: Any) -> TemplateQuerySet:
@@ -65,7 +63,7 @@ class TemplateQuerySet(models.QuerySet["Template"]):
         return self.filter(Q(default=True) | Q(required=True)).order_by("-required", "name")
 
 
-class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
+class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
     """A configuration that devices share. Without an organization it is shared by all of them."""
 
     class Type(models.TextChoices):
@@ -142,9 +140,7 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete the template; its VPN clients first, all at once."""
-        from ..vpn import clients
-
-        with clients.removed_first(Q(template=self)):
+        with remove_vpn_clients_first(Q(template=self)):
             return super().delete(*args, **kwargs)
 
     def clean(self) -> None:
@@ -154,13 +150,13 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
         check_json("default_values", self.default_values)
         self.normalise()
         self.check_shared_name()
-        replaced = {} if self._state.adding else self._differs(*_DECISIVE)
+        replaced = {} if self._state.adding else self.differing(*_DECISIVE)
         self._check_not_in_use(replaced)
         self._check_vpn(replaced)
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
-            self.stack().validate(self.config, self._known())
+            self.stack().validate(self.config, self.get_example_context())
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
 
@@ -178,7 +174,7 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
             self._check_only_one_of_server()
         former = {name: value for name, value in replaced.items() if name in ("vpn_id", "auto_cert")}
         if not self.config or (former and "config" not in replaced and self._is_automatic(**former)):
-            self.config = auto_client.of_server(self.vpn, auto_cert=self.auto_cert, device_backend=self.backend)
+            self.config = self.vpn.auto_client(self.auto_cert, self.backend)
 
     def _check_only_one_of_server(self) -> None:
         users = type(self)._base_manager.filter(config_relations__templates=self.pk, vpn=self.vpn_id)
@@ -188,38 +184,19 @@ class Template(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampe
 
     def _is_automatic(self, vpn_id: Any = None, auto_cert: bool | None = None) -> bool:
         """Tell whether the configuration is the automatic one for former values, unedited."""
-        from .vpn import Vpn
-
-        former = Vpn.objects.filter(pk=vpn_id).first() if vpn_id is not None else self.vpn
+        servers: Any = Template._meta.get_field("vpn").related_model
+        former = servers.objects.filter(pk=vpn_id).first() if vpn_id is not None else self.vpn
         if former is None:
             return False
-        auto_cert = self.auto_cert if auto_cert is None else auto_cert
-        return self.config == auto_client.of_server(former, auto_cert=auto_cert, device_backend=self.backend)
-
-    def get_context(self, system: bool = False) -> dict[str, Any]:
-        """Return the variables known to the template itself: system-wide ones over its VPN server's over its defaults.
-
-        Args:
-            system: leave out the template's own defaults.
-        """
-        server = variables.of_server(self.vpn) if self.vpn is not None else {}
-        return {**({} if system else self.default_values), **server, **settings.CONTEXT}
-
-    def get_system_context(self) -> dict[str, Any]:
-        """Return the variables that the template gets without defining them."""
-        return self.get_context(system=True)
-
-    def _known(self) -> dict[str, Any]:
-        examples = variables.examples(self.vpn) if self.vpn is not None else {}
-        return {**examples, **self.get_context()}
+        return bool(self.config == former.auto_client(self.auto_cert if auto_cert is None else auto_cert, self.backend))
 
     def text(self) -> str:
         """Return the template rendered on its own, as one text for people; raise ``RenderingError``."""
-        return self.stack().text(self.config, self._known())
+        return self.stack().text(self.config, self.get_example_context())
 
     def archive(self) -> bytes:
         """Return the archive of the template rendered on its own; raise ``RenderingError``."""
-        return self.stack().render(self.config, self._known()).data
+        return self.stack().render(self.config, self.get_example_context()).data
 
     def content(self) -> bytes | None:
         """Return the template rendered on its own, or None when it cannot be rendered."""

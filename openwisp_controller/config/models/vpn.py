@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.crypto import get_random_string
@@ -12,11 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
-from ... import rendering
 from ..settings import settings
-from ..vpn import auto_client, provisioning, servers, variables
-from ..vpn.kinds import Family
+from ..unit_of_work import unit_of_work
+from ..vpn import keys
+from ..vpn.kinds import Kind
 from .base import NetJsonModel, SharedName
+from .interface import VpnInterface, remove_vpn_clients_first
 from .observed import Observed
 from .revision import VpnRevision
 
@@ -33,9 +33,7 @@ def new_key() -> str:
 class VpnQuerySet(models.QuerySet["Vpn"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete servers; their clients first, all at once."""
-        from ..vpn import clients
-
-        with clients.removed_first(models.Q(vpn__in=list(self.values_list("pk", flat=True)))):
+        with remove_vpn_clients_first(models.Q(vpn__in=list(self.values_list("pk", flat=True)))):
             return super().delete()
 
 
@@ -52,7 +50,7 @@ class StaleServer(models.Model):
         default_permissions = ()
 
 
-class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
+class Vpn(VpnInterface, Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEditableModel):
     """A VPN server: the configuration it downloads, and what its clients need to know. Without organization: shared."""
 
     name = models.CharField(_("name"), max_length=64, db_index=True)
@@ -138,7 +136,7 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         "config", "host", "ca_id", "cert_id", "key", "backend", "subnet_id", "ip_id", "dh", "public_key",
         "private_key", "network_id", "name", "webhook_endpoint", "auth_token",
     )  # fmt: skip
-    guarded_fields = ("released", "compile_error", "failing")
+    system_fields = ("released", "compile_error", "failing")
     objects = VpnQuerySet.as_manager()
 
     class Meta:
@@ -151,9 +149,9 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         return f"[{self.get_backend_display()}] {self.name}"
 
     @property
-    def family(self) -> Family:
+    def kind(self) -> Kind:
         """What kind of server it is, told by the path of its backend."""
-        return Family.of(self.backend)
+        return Kind.of(self.backend)
 
     @property
     def is_stale(self) -> bool:
@@ -173,7 +171,18 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         self._replace_empty(dict, "config")
         self._replace_empty("", "dh", "public_key", "private_key", "node_id", "network_id")
         if "backend" in self.__dict__:
-            provisioning.forget_other_families(self)
+            self._forget_other_kinds()
+
+    def _forget_other_kinds(self) -> None:
+        """Clear what belongs to another kind of server than the backend says: it must not leak into variables."""
+        kind = self.kind
+        if not kind.openvpn:
+            self.ca = self.cert = None
+            self.dh = ""
+        if not kind.wireguard:
+            self.public_key = self.private_key = ""
+        if not kind.zerotier:
+            self.node_id = self.network_id = ""
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Check the fields that people edit."""
@@ -185,11 +194,7 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         self.check_shared_name()
         self.clean_config_format()
         self.normalise()
-        provisioning.check(self)
-        try:
-            servers.check(self)
-        except rendering.RenderingError as error:
-            raise ValidationError(error.message) from None
+        self.check_rules()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the server with what it needs: certificate, keys, address, network.
@@ -197,47 +202,18 @@ class Vpn(Observed, SharedName, ShareableOrgMixin, NetJsonModel, TimeStampedEdit
         Raises:
             ValidationError: an address or a network cannot be had.
         """
-        from ..unit_of_work import batch
-
         if kwargs.get("update_fields") is not None:
             super().save(*args, **kwargs)
             return
-        with batch(), provisioning.provided(self):
+        with unit_of_work(), self.provided():
             super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete the server; its clients first, all at once."""
-        from ..vpn import clients
-
-        with clients.removed_first(models.Q(vpn=self)):
+        with remove_vpn_clients_first(models.Q(vpn=self)):
             return super().delete(*args, **kwargs)
-
-    def get_context(self) -> dict[str, Any]:
-        """Return the variables of the server's own configuration."""
-        return variables.of_own_configuration(self)
-
-    def get_system_context(self) -> dict[str, Any]:
-        """Same as ``get_context``: people define no variables for servers."""
-        return self.get_context()
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the configuration with what the controller puts in: key, address and peers."""
-        return servers.complete_config(self)
-
-    def get_vpn_server_context(self) -> dict[str, Any]:
-        """Return the variables that templates and devices get from the server, named after its primary key."""
-        return variables.of_server(self)
-
-    def auto_client(self, auto_cert: bool = True, template_backend_class: Any = None) -> dict[str, Any]:
-        """Return the configuration of a device that connects to this server, in NetJSON, with variables.
-
-        Args:
-            auto_cert: whether the device has a certificate of its own.
-            template_backend_class: backend class of the device; None = OpenWrt.
-        """
-        return auto_client.of_server(self, auto_cert=auto_cert, device_backend=template_backend_class)
 
     @classmethod
     def dhparam(cls, length: int) -> str:
         """Return Diffie-Hellman parameters (PEM) of ``length`` bits for OpenVPN: the group of RFC 7919."""
-        return provisioning.standard_dh(length)
+        return keys.standard_dh(length)

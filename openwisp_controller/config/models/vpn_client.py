@@ -10,7 +10,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..unit_of_work import unit_of_work
 from .config import Config
+from .interface import VpnClientInterface
 from .observed import Observed
 from .template import Template
 from .vpn import Vpn
@@ -18,7 +20,7 @@ from .vpn import Vpn
 MAX_VNI = 2**24 - 1
 
 
-class VpnClient(Observed):
+class VpnClient(VpnClientInterface, Observed):
     """Certificate, keys and address that a device has for one VPN server.
 
     Rows follow the templates of a configuration by themselves.
@@ -73,17 +75,17 @@ class VpnClient(Observed):
     def clean(self) -> None:
         """Check that the network identifier is not taken; raise ``ValidationError``."""
         super().clean()
-        if self.vni is None or self.vpn_id is None or self.vpn.family.vni_of(self.vpn):
+        if self.vni is None or self.vpn_id is None or self.vpn.kind.vni_of(self.vpn):
             return
         if VpnClient.objects.filter(vpn=self.vpn_id, vni=self.vni).exclude(pk=self.pk).exists():
             raise ValidationError(_("VPN client with this Vpn and Vni already exists."))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the client; one with automatic provisioning gets what it lacks first."""
-        from ..unit_of_work import batch
-        from ..vpn import clients
-
-        with batch():
+        """Store the client; a new one, and one with automatic provisioning, gets what it lacks first."""
+        if self._state.adding:
+            self.create()
+            return
+        with unit_of_work():
             if self.auto_cert and kwargs.get("update_fields") is None:
-                clients.provide([self], at_once=True)
+                self.provide()
             super().save(*args, **kwargs)

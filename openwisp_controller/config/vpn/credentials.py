@@ -11,44 +11,25 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils.crypto import get_random_string
+from django.utils.text import slugify
 
-from ...common.wakeup import wake
 from ...pki import issuing
+from ...pki.models import Ca, Cert
 from ..exceptions import ZeroTierIdentityGenerationError
+from ..models import Config, Vpn, VpnClient
 from ..settings import settings
+from ..unit_of_work import unit_of_work
 from . import zerotier
-
-if TYPE_CHECKING:
-    from ...pki.models import Ca, Cert
-    from ..models import Config, VpnClient
+from .reading.clients import WAITING
 
 logger = logging.getLogger(__name__)
 _COPIED_FROM_CA = ("key_length", "country_code", "state", "city", "organization_name", "email")
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-#: Clients whose credentials are still to be made, or made anew because their CA has another key.
-WAITING = Q(auto_cert=True) & (
-    Q(vpn__ca__isnull=False, cert__isnull=True)
-    | (Q(cert__revoked=False) & ~Q(cert__issuer_serial=F("cert__ca__serial_number")))
-    | Q(vpn__backend__icontains="zerotier", secret="")
-)
-
-
-def is_waiting(client: VpnClient) -> bool:
-    """Tell whether a client lacks a certificate or identity that is to be made for it."""
-    if not client.auto_cert:
-        return False
-    if client.vpn.family.zerotier:
-        return not client.secret
-    if client.vpn.ca_id is None:
-        return False
-    if client.cert is None:
-        return True
-    return not client.cert.revoked and client.cert.issuer_serial != str(client.cert.ca.serial_number)
 
 
 def provide_now(client: VpnClient) -> None:
@@ -60,8 +41,6 @@ def provide_now(client: VpnClient) -> None:
 
 def reuse_identities(clients: Sequence[VpnClient]) -> None:
     """Give clients the identity that their device has in another ZeroTier network: a device has one."""
-    from ..models import VpnClient
-
     if not clients:
         return
     others = VpnClient.objects.filter(config__in=[client.config_id for client in clients]).exclude(secret="")
@@ -77,15 +56,11 @@ def make_all() -> int:
 
 def exist_to_make() -> bool:
     """Tell whether somebody waits for credentials that are made here."""
-    from ..models import VpnClient
-
     return _servers_waiting().exists() or VpnClient.objects.filter(WAITING).exists()
 
 
 def _servers_waiting() -> Any:
     """Return servers whose certificate takes too long to be made while somebody waits for it."""
-    from ..models import Vpn
-
     return Vpn.objects.filter(ca__isnull=False, cert=None).exclude(ca__certificate="")
 
 
@@ -101,21 +76,17 @@ def _make_certificates_of_servers() -> int:
 
 def _make_certificate_of_server(key: uuid.UUID, made: issuing.PrivateKey) -> bool:
     """Make the certificate of a server, unless somebody else has done so meanwhile."""
-    from . import provisioning
-
     with transaction.atomic():
         waiting = _servers_waiting().select_related("ca", "organization").select_for_update(of=("self",))
         vpn = waiting.filter(pk=key).first()
         if vpn is None:
             return False
-        vpn.cert = provisioning.server_certificate(vpn, made)
+        vpn.cert = server_certificate(vpn, made)
         vpn.save(update_fields=["cert", "modified"])
         return True
 
 
 def _make_certificates() -> int:
-    from ..models import VpnClient
-
     rows = VpnClient.objects.filter(auto_cert=True, cert=None, vpn__ca__isnull=False).order_by("pk")
     count = 0
     failed: list[int] = []
@@ -140,8 +111,6 @@ def _make_certificates() -> int:
 
 
 def _make_identities() -> int:
-    from ..models import VpnClient
-
     rows = VpnClient.objects.filter(auto_cert=True, secret="", vpn__backend__icontains="zerotier").order_by("pk")
     count = 0
     while rows.exists():
@@ -163,20 +132,15 @@ def _make_identities() -> int:
 
 def _provide(client: VpnClient, **values: Any) -> None:
     """Store what was made for a client, and let its configuration be compiled, as what it was marked for."""
-    from ..models import Cause, Config, VpnClient
-
-    VpnClient.objects.filter(pk=client.pk).update(**values)
-    for name, value in values.items():
-        setattr(client, name, value)
-    configs = Config.objects.filter(pk=client.config_id, stale_since__isnull=True)
-    Config.mark_stale(configs, Cause.INPUTS, f'credentials for VPN server "{client.vpn.name}"')
-    wake("config.compile_stale")
+    with unit_of_work() as unit:
+        VpnClient.objects.filter(pk=client.pk).update(**values)
+        for name, value in values.items():
+            setattr(client, name, value)
+        unit.happened(client, "credentials made", detail=f'credentials for VPN server "{client.vpn.name}"')
 
 
 def _claim(rows: Any) -> VpnClient | None:
     """Take one of the clients that nobody else has; its configuration is locked before it, as everywhere."""
-    from ..models import Config
-
     waiting = Config.objects.filter(Exists(rows.order_by().filter(config=OuterRef("pk")))).order_by("pk")
     skip = connection.features.has_select_for_update_skip_locked
     key = waiting.select_for_update(no_key=True, skip_locked=skip).values_list("pk", flat=True).first()
@@ -188,8 +152,6 @@ def _claim(rows: Any) -> VpnClient | None:
 
 def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert:
     """Store and return the certificate of a client."""
-    from ...pki.models import Cert
-
     config = client.config
     cert = Cert(
         name=config.device.name[:64],
@@ -205,6 +167,37 @@ def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert
     cert.prepare(key)
     cert.save()
     return cert
+
+
+def server_certificate(vpn: Vpn, key: issuing.PrivateKey) -> Cert:
+    """Store and return the certificate of a server.
+
+    Args:
+        vpn: with its CA.
+        key: a new private key.
+    """
+    assert vpn.ca is not None
+    copied = {name: getattr(vpn.ca, name) for name in _COPIED_FROM_CA}
+    cert = Cert(
+        name=vpn.name,
+        ca=vpn.ca,
+        organization=vpn.organization,
+        common_name=_free_common_name(slugify(vpn.name) or vpn.pk.hex, vpn.organization_id),
+        extensions=[{"name": "nsCertType", "value": "server", "critical": False}],
+        digest=issuing.safe(vpn.ca.digest),
+        **copied,
+    )
+    cert.prepare(key)
+    cert.full_clean()
+    cert.save()
+    return cert
+
+
+def _free_common_name(name: str, organization_id: uuid.UUID | None) -> str:
+    """Return ``name``, with a random ending if the organization has a certificate of that name."""
+    if not Cert.objects.filter(common_name=name[:64], organization=organization_id).exists():
+        return name[:64]
+    return f"{name[:55]}-{get_random_string(8)}"
 
 
 def common_name(config: Config) -> str:

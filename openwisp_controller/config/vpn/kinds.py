@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Kind:
     """Which kinds a backend belongs to; VXLAN over WireGuard belongs to two."""
 
     openvpn: bool
@@ -21,10 +21,10 @@ class Family:
 
     @staticmethod
     @lru_cache(maxsize=64)
-    def of(backend: str) -> Family:
-        """Return the family of a dotted path."""
+    def of(backend: str) -> Kind:
+        """Return the kind of a dotted path."""
         path = (backend or "").lower()
-        return Family(*(kind in path for kind in ("openvpn", "wireguard", "vxlan", "zerotier")))
+        return Kind(*(kind in path for kind in ("openvpn", "wireguard", "vxlan", "zerotier")))
 
     @property
     def needs_subnet(self) -> bool:

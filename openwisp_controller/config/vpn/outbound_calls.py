@@ -6,19 +6,19 @@ import logging
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import httpx
 from django.db import connection, transaction
 from django.utils import timezone
 
+from ...common.registry import Registry
 from ...common.wakeup import wake
+from ..models import ServerCall, Vpn
 from ..settings import settings
-
-if TYPE_CHECKING:
-    from ..models import ServerCall, Vpn
 
 logger = logging.getLogger(__name__)
 #: While it runs, a call is out of reach for others; longer than any call takes.
@@ -32,23 +32,24 @@ ACTIONS = {
     "update_member": "update member",
     "remove_member": "remove member",
 }
-#: Makes the call; returns the answer, or None if there is nothing to do any more.
-Handler = Callable[["ServerCall", "Vpn | None"], "httpx.Response | None"]
-_handlers: dict[str, Handler] = {}
-_followers: dict[str, Callable[[ServerCall, Vpn | None], None]] = {}
 
 
-def register(kind: str, handler: Handler, then: Callable[[ServerCall, Vpn | None], None] | None = None) -> None:
-    """Tell how calls of a kind are made, and what follows when one was answered well."""
-    _handlers[kind] = handler
-    if then is not None:
-        _followers[kind] = then
+@dataclass(frozen=True)
+class Kind:
+    """How calls of one kind are made, and what follows."""
+
+    make: Callable[[ServerCall, Vpn | None], httpx.Response | None]
+    """Makes the call; returns the answer, or None if there is nothing to do any more."""
+    then: Callable[[ServerCall, Vpn | None], None] | None = None
+    """What follows when the call was answered well."""
+
+
+#: The kinds of calls by the value that is stored in ``ServerCall.kind``.
+kinds: Registry[Kind] = Registry("kind of calls to VPN servers")
 
 
 def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) -> None:
     """Write down a call in the current transaction and make it after the commit; calls of one kind are one call."""
-    from ..models import ServerCall
-
     ServerCall.objects.update_or_create(
         kind=kind,
         vpn_id=vpn_id,
@@ -69,14 +70,10 @@ def run_due() -> int:
 
 def exist_due() -> bool:
     """Tell whether a call is to be made."""
-    from ..models import ServerCall
-
     return ServerCall.objects.filter(due__lte=timezone.now()).exists()
 
 
 def _claim() -> ServerCall | None:
-    from ..models import ServerCall
-
     with transaction.atomic():
         rows = ServerCall.objects.filter(due__lte=timezone.now()).order_by("due", "pk")
         skip = connection.features.has_select_for_update_skip_locked
@@ -88,12 +85,10 @@ def _claim() -> ServerCall | None:
 
 
 def _make(call: ServerCall) -> None:
-    from ..models import Vpn
-
     vpn = Vpn.objects.select_related("ip", "subnet").filter(pk=call.vpn_id).first()
     token = vpn.auth_token if vpn is not None else call.arguments.get("auth_token")
     try:
-        response = _handlers[call.kind](call, vpn)
+        response = kinds[call.kind].make(call, vpn)
         if response is not None and response.status_code >= 300:
             raise _Answered(response)
     except (httpx.HTTPError, OSError) as error:
@@ -121,20 +116,17 @@ def _without(token: str | None, text: str) -> str:
 
 
 def _succeeded(call: ServerCall, vpn: Vpn | None) -> None:
-    from ..models import ServerCall
-
     with transaction.atomic():
         ServerCall.objects.filter(pk=call.pk, due=call.due).delete()  # unless it was asked for again meanwhile
-        if call.kind in _followers:
-            _followers[call.kind](call, vpn)
-        _remember(call, vpn, failed=False)
+        then = kinds[call.kind].then
+        if then is not None:
+            then(call, vpn)
+        _remember_failure(call, vpn, failed=False)
     logger.info("Call %s of VPN server %s was answered", call.kind, call.vpn_id)
 
 
 def _failed(call: ServerCall, vpn: Vpn | None, kind: str, reason: str, *, retry: bool) -> None:
     """Try again later, ever more rarely; where that makes no sense, forget the call. Tell people once."""
-    from ..models import ServerCall
-
     options = settings.API_TASK_RETRY_OPTIONS
     tries = options.get("max_retries", 5)
     level = logging.WARNING if retry and call.attempts < tries else logging.ERROR
@@ -149,7 +141,7 @@ def _failed(call: ServerCall, vpn: Vpn | None, kind: str, reason: str, *, retry:
             mine.update(due=timezone.now() + timedelta(seconds=pause), attempts=min(call.attempts + 1, tries))
             wake("config.call_servers", countdown=pause)
         if not retry or call.attempts >= tries:
-            _remember(call, vpn, failed=True, kind=kind, reason=reason)
+            _remember_failure(call, vpn, failed=True, kind=kind, reason=reason)
 
 
 def _pause(attempts: int) -> float:
@@ -160,10 +152,8 @@ def _pause(attempts: int) -> float:
     return random.uniform(pause / 2, pause) if options.get("retry_jitter", True) else pause
 
 
-def _remember(call: ServerCall, vpn: Vpn | None, *, failed: bool, kind: str = "", reason: str = "") -> None:
+def _remember_failure(call: ServerCall, vpn: Vpn | None, *, failed: bool, kind: str = "", reason: str = "") -> None:
     """Keep which actions fail, and tell people when one begins or ceases to."""
-    from ..models import Vpn
-
     action = ACTIONS.get(call.kind)
     if vpn is None or action is None:
         return

@@ -6,65 +6,29 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.crypto import get_random_string
-from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.models import IpAddress
 
+from ... import rendering
 from ...common.wakeup import wake
 from ...pki import issuing
-from . import addresses, keys, zerotier
-
-if TYPE_CHECKING:
-    from ...pki.models import Cert
-    from ..models import Vpn
+from ...pki.models import Cert
+from ..models import Vpn
+from . import addresses, credentials, keys, zerotier
+from .reading import server_config
 
 logger = logging.getLogger(__name__)
 _NO_ADDRESS = _("The subnet %s has no free address left for the server.")
-_COPIED_FROM_CA = ("key_length", "country_code", "state", "city", "organization_name", "email")
-#: The 2048 bit group "ffdhe2048" of RFC 7919: as safe as one of our own, without minutes of search.
-_FFDHE2048 = """-----BEGIN DH PARAMETERS-----
-MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
-+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
-87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
-YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
-7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
-ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
------END DH PARAMETERS-----
-"""
-
-
-def standard_dh(length: int) -> str:
-    """Return the Diffie-Hellman group of RFC 7919 with ``length`` bits, in PEM.
-
-    Raises:
-        ValueError: only 2048 bits are at hand.
-    """
-    if length != 2048:
-        raise ValueError(f"There is no standard group of {length} bits here, 2048 is.")
-    return _FFDHE2048
-
-
-def forget_other_families(vpn: Vpn) -> None:
-    """Clear what belongs to another kind of server than the backend says: it must not leak into variables."""
-    family = vpn.family
-    if not family.openvpn:
-        vpn.ca = vpn.cert = None
-        vpn.dh = ""
-    if not family.wireguard:
-        vpn.public_key = vpn.private_key = ""
-    if not family.zerotier:
-        vpn.node_id = vpn.network_id = ""
 
 
 def check(vpn: Vpn) -> None:
     """Check the rules between fields, the first that fails wins; raise ``ValidationError`` keyed by field."""
     names = ("backend", "subnet_id", "ip_id", "organization_id", "host", "auth_token", "ca_id", "cert_id")
-    replaced = {} if vpn._state.adding else vpn._differs(*names)
+    replaced = {} if vpn._state.adding else vpn.differing(*names)
     if "backend" in replaced and vpn.vpnclient_set.exists():
         raise ValidationError({"backend": _("Backend cannot be changed because the VPN is currently in use.")})
     _check_texts(vpn)
@@ -75,8 +39,12 @@ def check(vpn: Vpn) -> None:
         _check_users(vpn)
     _check_subnet(vpn, replaced)
     _check_keys(vpn)
-    if vpn.family.zerotier:
+    if vpn.kind.zerotier:
         _check_controller(vpn, replaced)
+    try:
+        server_config.check(vpn)
+    except rendering.RenderingError as error:
+        raise ValidationError(error.message) from None
 
 
 def _check_texts(vpn: Vpn) -> None:
@@ -88,7 +56,7 @@ def _check_texts(vpn: Vpn) -> None:
 
 
 def _check_certificate(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
-    if vpn.family.openvpn and vpn.ca is None:
+    if vpn.kind.openvpn and vpn.ca is None:
         raise ValidationError({"ca": _("CA is required with this VPN backend")})
     if vpn.ca is not None and not vpn.ca.certificate:
         raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
@@ -112,7 +80,7 @@ def _is_usable(cert: Cert) -> bool:
 
 
 def _check_subnet(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
-    if vpn.family.needs_subnet and vpn.subnet is None:
+    if vpn.kind.needs_subnet and vpn.subnet is None:
         raise ValidationError({"subnet": _("Subnet is required for this VPN backend.")})
     if "subnet_id" in replaced:
         if vpn.vpnclient_set.filter(ip__isnull=False).exists():
@@ -173,21 +141,21 @@ def provided(vpn: Vpn) -> Iterator[None]:
     A network that was created for a server that then could not be stored is deleted again.
     """
     vpn.normalise()
-    family = vpn.family
+    kind = vpn.kind
     former = _stored(vpn)
     if vpn.ca is not None and (vpn.cert is None or vpn.cert.ca_id != vpn.ca_id):
         vpn.cert = None
         if issuing.is_quick(vpn.ca.key_length):
-            vpn.cert = server_certificate(vpn, issuing.new_key(vpn.ca.key_length))
+            vpn.cert = credentials.server_certificate(vpn, issuing.new_key(vpn.ca.key_length))
         else:
             wake("config.make_client_credentials")
-    if family.openvpn and not vpn.dh:
+    if kind.openvpn and not vpn.dh:
         vpn.dh = type(vpn).dhparam(2048)
-    if family.wireguard and not (vpn.public_key and vpn.private_key):
+    if kind.wireguard and not (vpn.public_key and vpn.private_key):
         vpn.private_key, vpn.public_key = keys.new_pair()
     if vpn.subnet is not None and vpn.ip is None:
         vpn.ip = _address(vpn)
-    if family.zerotier and not vpn.network_id:
+    if kind.zerotier and not vpn.network_id:
         zerotier.create_network(vpn)
     created = vpn.__dict__.pop("_network_created", False)
     try:
@@ -218,8 +186,6 @@ def _address(vpn: Vpn) -> IpAddress:
 
 
 def _revoke(cert_id: int) -> None:
-    from ...pki.models import Cert
-
     for cert in Cert.objects.filter(pk=cert_id):
         cert.revoke()
 
@@ -236,38 +202,3 @@ def give_back(vpn: Vpn) -> None:
         _revoke(vpn.cert_id)
     if vpn.ip_id is not None:
         _free(vpn.ip_id)
-
-
-def server_certificate(vpn: Vpn, key: issuing.PrivateKey) -> Cert:
-    """Store and return the certificate of a server.
-
-    Args:
-        vpn: with its CA.
-        key: a new private key.
-    """
-    from ...pki.models import Cert
-
-    assert vpn.ca is not None
-    copied = {name: getattr(vpn.ca, name) for name in _COPIED_FROM_CA}
-    cert = Cert(
-        name=vpn.name,
-        ca=vpn.ca,
-        organization=vpn.organization,
-        common_name=_free_common_name(slugify(vpn.name) or vpn.pk.hex, vpn.organization_id),
-        extensions=[{"name": "nsCertType", "value": "server", "critical": False}],
-        digest=issuing.safe(vpn.ca.digest),
-        **copied,
-    )
-    cert.prepare(key)
-    cert.full_clean()
-    cert.save()
-    return cert
-
-
-def _free_common_name(name: str, organization_id: uuid.UUID | None) -> str:
-    """Return ``name``, with a random ending if the organization has a certificate of that name."""
-    from ...pki.models import Cert
-
-    if not Cert.objects.filter(common_name=name[:64], organization=organization_id).exists():
-        return name[:64]
-    return f"{name[:55]}-{get_random_string(8)}"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import httpx
 
+from ..models import ServerCall, Vpn
 from . import outbound_calls, outbound_http
-
-if TYPE_CHECKING:
-    from ..models import ServerCall, Vpn
 
 logger = logging.getLogger(__name__)
 TIMEOUT = 30
@@ -19,7 +16,7 @@ TIMEOUT = 30
 
 def schedule(vpn: Vpn) -> None:
     """Call the webhook of a server after the commit, if it has one."""
-    if not vpn.family.wireguard:
+    if not vpn.kind.wireguard:
         return
     if not (vpn.webhook_endpoint and vpn.auth_token):
         logger.info(
@@ -37,4 +34,4 @@ def _call(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     return outbound_http.request("POST", str(url), timeout=TIMEOUT)
 
 
-outbound_calls.register("webhook", _call)
+outbound_calls.kinds.register("webhook", outbound_calls.Kind(_call))

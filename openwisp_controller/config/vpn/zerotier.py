@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import re
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from ...common.validators import validate_no_nul
+from ..models import ServerCall, Vpn, VpnClient
 from . import outbound_calls, outbound_http
-
-if TYPE_CHECKING:
-    from ..models import ServerCall, Vpn, VpnClient
 
 logger = logging.getLogger(__name__)
 TIMEOUT = 5
@@ -85,7 +83,7 @@ def create_network(vpn: Vpn) -> None:
         text = _("Failed to create ZeroTier network, Error: {}").format(error)
         raise ValidationError(text) from None
     vpn.network_id = network
-    own = vpn.family.tunnel(vpn.config)
+    own = vpn.kind.tunnel(vpn.config)
     stored = {name: value for name, value in answer.items() if name not in _NOT_OURS}
     if "client_options" in own:
         stored["client_options"] = own["client_options"]
@@ -102,7 +100,7 @@ def delete_network_quietly(vpn: Vpn) -> None:
 
 
 def _network(vpn: Vpn) -> dict[str, Any]:
-    body = {key: value for key, value in vpn.family.tunnel(vpn.config).items() if key != "client_options"}
+    body = {key: value for key, value in vpn.kind.tunnel(vpn.config).items() if key != "client_options"}
     body["name"] = vpn.name
     if vpn.subnet is not None:
         network = ip_network(str(vpn.subnet.subnet))
@@ -118,13 +116,13 @@ def _network(vpn: Vpn) -> dict[str, Any]:
 
 def server_created(vpn: Vpn) -> None:
     """Let the controller join the network of a new server."""
-    if vpn.family.zerotier and vpn.network_id:
+    if vpn.kind.zerotier and vpn.network_id:
         outbound_calls.schedule("network_join", vpn.pk)
 
 
 def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
     """Tell the controller about an edited server."""
-    if not vpn.family.zerotier or not vpn.network_id:
+    if not vpn.kind.zerotier or not vpn.network_id:
         return
     if network_is_new:
         server_created(vpn)
@@ -134,19 +132,19 @@ def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
 
 def server_deleted(vpn: Vpn) -> None:
     """Delete the network of a server that is deleted."""
-    if vpn.family.zerotier and vpn.network_id:
+    if vpn.kind.zerotier and vpn.network_id:
         outbound_calls.schedule("delete", vpn.pk, **_access(vpn))
 
 
 def member_changed(client: VpnClient) -> None:
     """Authorize a device in the network, with its address, once it has an identity."""
-    if client.vpn.family.zerotier and client.secret and client.vpn.network_id:
+    if client.vpn.kind.zerotier and client.secret and client.vpn.network_id:
         outbound_calls.schedule("update_member", client.vpn_id, client.zerotier_member_id)
 
 
 def member_removed(client: VpnClient) -> None:
     """Remove a device from the network."""
-    if client.vpn.family.zerotier and client.secret and client.vpn.network_id:
+    if client.vpn.kind.zerotier and client.secret and client.vpn.network_id:
         outbound_calls.schedule("remove_member", client.vpn_id, client.zerotier_member_id, **_access(client.vpn))
 
 
@@ -214,9 +212,9 @@ def _then_leave(call: ServerCall, vpn: Vpn | None) -> None:
     outbound_calls.schedule("leave", call.vpn_id, **call.arguments)
 
 
-outbound_calls.register("update", _update, _authorize_controller)
-outbound_calls.register("network_join", _join, _authorize_controller)
-outbound_calls.register("update_member", _update_member)
-outbound_calls.register("remove_member", _remove_member)
-outbound_calls.register("delete", _delete_network, _then_leave)
-outbound_calls.register("leave", _leave)
+outbound_calls.kinds.register("update", outbound_calls.Kind(_update, _authorize_controller))
+outbound_calls.kinds.register("network_join", outbound_calls.Kind(_join, _authorize_controller))
+outbound_calls.kinds.register("update_member", outbound_calls.Kind(_update_member))
+outbound_calls.kinds.register("remove_member", outbound_calls.Kind(_remove_member))
+outbound_calls.kinds.register("delete", outbound_calls.Kind(_delete_network, _then_leave))
+outbound_calls.kinds.register("leave", outbound_calls.Kind(_leave))

@@ -16,11 +16,11 @@ from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
 from ...config.models.base import check_json
+from ...config.models.observed import Observed
 from ..encryption import EncryptedJSONField, Unreadable, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
-from ..signals import is_working_changed
 from .credentials import Credentials, check_params
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def reason_of(error: BaseException) -> str:
     return str(error).strip() or type(error).__name__
 
 
-class DeviceConnection(TimeStampedEditableModel, models.Model):
+class DeviceConnection(Observed, TimeStampedEditableModel):
     """A device and the credentials that open it."""
 
     device = models.ForeignKey(Device, verbose_name=_("device"), on_delete=models.CASCADE)
@@ -58,30 +58,16 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
     failure_reason = models.TextField(_("reason of failure"), blank=True)
     last_attempt = models.DateTimeField(_("last attempt"), null=True, blank=True)
 
-    guarded_fields = ("is_working", "failure_reason", "last_attempt")
-    """What workers own; no part of the versions that people restore."""
+    observed_fields = ("is_working", "failure_reason")
+    shared_fields = unversioned_fields = ("is_working", "failure_reason", "last_attempt")
 
     class Meta:
         verbose_name = _("Device connection")
         verbose_name_plural = _("Device connections")
         unique_together = ("device", "credentials")
 
-    announces_robustly = False
-    """A receiver of ``is_working_changed`` that raises is logged and does not stop the others."""
-
-    _known: dict[str, Any]
-    """Stored values of the fields that ``is_working_changed`` tells about."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._remember()
-
     def __str__(self) -> str:
         return f"{self.credentials.name}: {self.device}"
-
-    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
-        super().refresh_from_db(using, fields, from_queryset)
-        self._remember(fields)
 
     # validation
 
@@ -103,7 +89,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
             check_params(self.connector_class, self.get_params())
 
     def _inferred_strategy(self) -> str:
-        if not self.device._has_config():
+        if not self.device.has_config():
             raise ValidationError(
                 {
                     "update_strategy": _(
@@ -148,7 +134,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         if not connector.has_update_strategy:
             return connector
         strategy = self.update_strategy
-        if not strategy and self.device._has_config():
+        if not strategy and self.device.has_config():
             strategy = settings.CONFIG_UPDATE_MAPPING.get(self.device.config.backend, "")
         return import_string(strategy) if strategy else connector
 
@@ -226,57 +212,6 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
 
     # what came of it
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store, and announce a change of ``is_working``; what a receiver raises undoes it."""
-        update_fields = kwargs.get("update_fields")
-        watched = "is_working" in self.__dict__ and (update_fields is None or "is_working" in update_fields)
-        before = None if self._state.adding or not watched else self._replaced()
-        if before is None or before["is_working"] == self.is_working:
-            super().save(*args, **kwargs)
-            self._remember(update_fields)
-            return
-        known = self._known
-        try:
-            with transaction.atomic():
-                super().save(*args, **kwargs)
-                self._known = dict(known)
-                self._remember(update_fields)  # before the receivers, who may save this instance again
-                self._announce(before)
-        except BaseException:
-            self._known = known
-            raise
-
-    def _replaced(self) -> dict[str, Any]:
-        """Return what is known of the stored values; what was not loaded is looked up."""
-        if len(self._known) < len(_STATE):
-            stored = type(self)._base_manager.filter(pk=self.pk).values(*_STATE).first()
-            self._known = {**(stored or dict.fromkeys(_STATE)), **self._known}
-        return dict(self._known)
-
-    def _announce(self, before: dict[str, Any]) -> None:
-        if self.device.is_fully_deactivated():
-            return
-        send = is_working_changed.send_robust if self.announces_robustly else is_working_changed.send
-        send(
-            sender=type(self),
-            instance=self,
-            is_working=self.is_working,
-            old_is_working=before["is_working"],
-            failure_reason=self.failure_reason,
-            old_failure_reason=before["failure_reason"] or "",
-        )
-
-    def _remember(self, only: Collection[str] | None = None) -> None:
-        """Take what was loaded or stored just now as stored.
-
-        Args:
-            only: the fields that were; None = all that this instance has.
-        """
-        known: dict[str, Any] = self.__dict__.setdefault("_known", {})
-        for name in _STATE:
-            if name in self.__dict__ and (only is None or name in only):
-                known[name] = self.__dict__[name]
-
     def _store_attempt(self) -> None:
         """Store the outcome of an attempt, unless the row is gone."""
         from .. import attempts
@@ -295,7 +230,6 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
             logger.info("The connection %s was deleted meanwhile", self.pk)
 
 
-_STATE = ("is_working", "failure_reason")
 #: Known to work, never tried, known to fail.
 _ORDER = {True: 0, None: 1, False: 2}
 

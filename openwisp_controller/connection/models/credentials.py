@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
-from ...config.delivery import jobs
 from ...config.models.base import check_json
+from ...config.unit_of_work import unit_of_work
 from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings
 
-#: The job of adding credentials to existing devices; its subject are the credentials.
-AUTO_ADD = "connection_auto_add"
 _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must have unique names to avoid confusion.")
 
 
@@ -77,10 +75,10 @@ class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store; credentials that add themselves are added to existing devices in the background."""
-        with transaction.atomic():
+        with unit_of_work() as unit:
             super().save(*args, **kwargs)
             if self.auto_add and kwargs.get("update_fields") is None:
-                jobs.hand_out(AUTO_ADD, self.pk)
+                unit.happened(self, "offered to devices")
 
     def _check_organization(self) -> None:
         if self._state.adding or self.organization_id is None:

@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.dispatch import Signal
 
-from ...config.unit_of_work import batch
-from .. import deprovision, provisioning
+from ...config.unit_of_work import unit_of_work
+from .. import deprovision, provisioning, rules
 
 if TYPE_CHECKING:
     from openwisp_ipam.models import Subnet
@@ -28,7 +28,7 @@ class BaseSubnetDivisionRuleType:
     """Base of all rule types; they have no instances.
 
     Subclasses name the signals that make them act and say which objects get something. Provisioning itself is done for
-    many objects at once, in the batch of the change (see ``docs/how-to/divide-subnets.md``).
+    many objects at once, in the unit of work of the change (see ``docs/how-to/divide-subnets.md``).
     """
 
     provision_signal: ClassVar[Signal]
@@ -88,7 +88,7 @@ class BaseSubnetDivisionRuleType:
 
     @classmethod
     def provision_receiver(cls, instance: Any, **kwargs: Any) -> None:
-        """Provision ``instance`` at the end of the current batch, if it is to get something.
+        """Provision ``instance`` at the end of the current unit of work, if it is to get something.
 
         Args:
             instance: what the signal is about.
@@ -163,10 +163,8 @@ class BaseSubnetDivisionRuleType:
 
     @classmethod
     def _rules(cls, **which: Any) -> list[SubnetDivisionRule]:
-        """Look rules of this type up, once in a batch for all that are alike."""
-        from ..rules import of_type
-
-        return of_type(cls, **which)
+        """Look rules of this type up, once in a unit of work for all that are alike."""
+        return rules.of_type(cls, **which)
 
     # the work
 
@@ -175,7 +173,7 @@ class BaseSubnetDivisionRuleType:
         cls, instance: Any, rule: SubnetDivisionRule, **kwargs: Any
     ) -> provisioning.Provisioned | None:
         """Provision one object by one rule now; return what is new, None when its configuration is not stored."""
-        with batch():
+        with unit_of_work():
             return provisioning.provision(cls, [(instance, rule)]).get((rule.pk, str(instance.pk)))
 
     @classmethod
@@ -195,5 +193,5 @@ class BaseSubnetDivisionRuleType:
 
     @classmethod
     def destroy_provisioned_subnets_ips(cls, instance: Any, **kwargs: Any) -> None:
-        """Take back what rules of this type provisioned for ``instance``, at the end of the current batch."""
+        """Take back what rules of this type provisioned for ``instance``, at the end of the current unit of work."""
         deprovision.schedule_objects(cls, [instance.pk])

@@ -157,14 +157,14 @@ class TestProvisioning:
     ) -> None:
         make.division_rule(master, label="A")
         make.division_rule(master, label="B")
-        run = allocator.Filling.run
+        run = allocator.Allocator.run
 
-        def fail(self: allocator.Filling) -> None:
+        def fail(self: allocator.Allocator) -> None:
             run(self)
             if self.rule.label == "A" and not SubnetDivisionIndex.objects.filter(rule__label="B").exists():
                 raise RuntimeError("disk on fire")
 
-        monkeypatch.setattr(allocator.Filling, "run", fail)
+        monkeypatch.setattr(allocator.Allocator, "run", fail)
         config = make.config(organization)
         assert (len(variables(config, "A")), len(variables(config, "B"))) == (0, 7)
         maintenance.reconcile()

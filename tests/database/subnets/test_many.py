@@ -53,7 +53,7 @@ def test_statements_of_the_job_are_constant(organization: Any) -> None:
         owner = make.organization()
         fleet(owner, count)
         make.division_rule(make.subnet(owner))
-        costs.append(cost(maintenance.run_jobs))
+        costs.append(cost(jobs.run_all))
         rows = SubnetDivisionIndex.objects.filter(config__device__organization=owner, ip=None)
         assert rows.values("subnet").distinct().count() == 2 * count
     assert costs[1] <= 60
@@ -70,7 +70,7 @@ def test_so_are_those_of_vpn_clients(organization: Any) -> None:
         fleet(owner, count)
         make.division_rule(vpn.subnet, "vpn")
         Job.objects.filter(kind="subnet_division_provision").delete()
-        costs.append(cost(maintenance.run_jobs))
+        costs.append(cost(jobs.run_all))
         clients = VpnClient.objects.filter(template=template, ip__subnet__name="OW_subnet1")
         assert clients.values("ip").distinct().count() == count
     assert costs[2] <= costs[1] + (5 if connection.vendor == "sqlite" else 0)

@@ -15,6 +15,7 @@ from openwisp_users.models import User
 
 from openwisp_controller.common.wakeup import wake
 from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Config, Device, Job, Template, Vpn, VpnClient
 from openwisp_controller.config.vpn import servers
 from openwisp_controller.pki.models import Cert
@@ -289,7 +290,7 @@ class TestOneTemplatePerServer:
     def test_default_template(self, organization: Any, vpn: Vpn, mine: Template) -> None:
         config, other = make.config(organization, templates=[mine]), make.config(organization)
         make.vpn_template(vpn, name="everybody", default=True)
-        maintenance.run_jobs()
+        jobs.run_all()
         assert self.templates_of(config) == ["mine"]
         assert not client_of(config, vpn).auto_cert
         assert self.templates_of(other) == ["everybody"]
@@ -297,7 +298,7 @@ class TestOneTemplatePerServer:
     def test_required_template_replaces_others(self, organization: Any, vpn: Vpn, mine: Template) -> None:
         config = make.config(organization, templates=[make.template(organization, "wifi"), mine])
         make.vpn_template(vpn, name="everybody", required=True)
-        maintenance.run_jobs()
+        jobs.run_all()
         assert self.templates_of(config) == ["everybody", "wifi"]
         assert client_of(config, vpn).auto_cert
 
@@ -376,7 +377,7 @@ class TestManyAtOnce:
         template.default = True
         template.save()
         with CaptureQueriesContext(connection) as queries:
-            maintenance.run_jobs()
+            jobs.run_all()
         return len(queries)
 
     @pytest.mark.parametrize("kind", ["Wireguard", "VxlanWireguard"])

@@ -49,7 +49,7 @@ def announced(recorded: SignalRecorder) -> list[tuple[str, str]]:
 
 class TestPeers:
     def expected(self, vpn: Vpn, count: int = 1) -> int:
-        return count if vpn.family.wireguard else 0
+        return count if vpn.kind.wireguard else 0
 
     def test_joined_and_left(self, vpn: Vpn, template: Template, recorded: SignalRecorder, committing: Any) -> None:
         config = make.config(vpn.organization)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from ...rules import provision_all
+from ...changes import provision_all
 
 
 class Command(BaseCommand):

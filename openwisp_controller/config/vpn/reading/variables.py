@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..settings import settings
+from ...settings import settings
 
 if TYPE_CHECKING:
-    from ..models import Config, Vpn, VpnClient
+    from ...models import Template, Vpn, VpnClient
 
 
 def of_own_configuration(vpn: Vpn) -> dict[str, Any]:
@@ -34,13 +34,13 @@ def of_own_configuration(vpn: Vpn) -> dict[str, Any]:
 
 def of_server(vpn: Vpn) -> dict[str, Any]:
     """Return the variables that are the same for all clients of a server."""
-    family, suffix = vpn.family, f"_{vpn.pk.hex}"
+    kind, suffix = vpn.kind, f"_{vpn.pk.hex}"
     values: dict[str, Any] = {"vpn_host": vpn.host}
     if vpn.ca is not None:
         values["ca_path"] = f"{settings.CERT_PATH}/ca-{vpn.ca.pk}-{vpn.ca.common_name.replace(' ', '_')}.pem"
         values["ca_contents"] = vpn.ca.certificate
-    if family.wireguard:
-        values["vpn_port"] = family.tunnel(vpn.config).get("port", 51820)
+    if kind.wireguard:
+        values["vpn_port"] = kind.tunnel(vpn.config).get("port", 51820)
         values["public_key"] = vpn.public_key
     if vpn.ip is not None:
         address = str(vpn.ip.ip_address)
@@ -48,7 +48,7 @@ def of_server(vpn: Vpn) -> dict[str, Any]:
         values["server_ip_network"] = host_network(address)
         if vpn.subnet is not None:
             values["vpn_subnet"] = str(vpn.subnet.subnet)
-    if family.zerotier and vpn.network_id:
+    if kind.zerotier and vpn.network_id:
         values.update(network_name=vpn.name, node_id=vpn.node_id, network_id=vpn.network_id)
     return {name + suffix: value for name, value in values.items()}
 
@@ -61,20 +61,20 @@ def of_client(client: VpnClient, server: Mapping[str, Any]) -> dict[str, Any]:
         server: what ``of_server`` returns for its server.
     """
     vpn = client.vpn
-    family, key = vpn.family, vpn.pk.hex
+    kind, key = vpn.kind, vpn.pk.hex
     values: dict[str, Any] = {}
     if client.cert is not None:
         values.update(certificate_paths(vpn))
         values.update(cert_contents=client.cert.certificate, key_contents=client.cert.private_key)
-    if family.wireguard:
+    if kind.wireguard:
         values.update(pub_key=client.public_key, pvt_key=client.private_key)
     if vpn.subnet_id is not None and client.ip is not None:
         values["ip_address"] = str(client.ip.ip_address)
-    if family.vxlan:
-        vni = client.vni or family.vni_of(vpn)
+    if kind.vxlan:
+        vni = client.vni or kind.vni_of(vpn)
         values["vni"] = str(vni) if vni else ""
     result = {**server, **{f"{name}_{key}": value for name, value in values.items()}}
-    if family.zerotier and client.secret:
+    if kind.zerotier and client.secret:
         result.update(zerotier_member_id=client.zerotier_member_id, secret=client.secret)
     return result
 
@@ -97,15 +97,33 @@ def host_network(address: str) -> str:
     return f"{address}/{128 if ':' in address else 32}"
 
 
-def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, Any]]:
-    """Provide the variables of VPN clients (see ``context.register_provider``)."""
-    from . import clients
+def of_clients(clients: Mapping[uuid.UUID, Sequence[VpnClient]]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Return the variables of configurations that are clients of VPN servers, by primary key of the configuration.
 
+    Args:
+        clients: as ``clients.of_configs`` returns them.
+    """
     result: dict[uuid.UUID, dict[str, Any]] = {}
     servers: dict[uuid.UUID, dict[str, Any]] = {}
-    for config_id, of_config in clients.of_configs(configs).items():
+    for config_id, of_config in clients.items():
         for client in of_config:
             if client.vpn_id not in servers:
                 servers[client.vpn_id] = of_server(client.vpn)
             result.setdefault(config_id, {}).update(of_client(client, servers[client.vpn_id]))
     return result
+
+
+def of_template(template: Template, *, system: bool = False) -> dict[str, Any]:
+    """Return the variables known to a template itself: system-wide ones over its VPN server's over its defaults.
+
+    Args:
+        template: saved or not.
+        system: leave out the template's own defaults.
+    """
+    server = of_server(template.vpn) if template.vpn is not None else {}
+    return {**({} if system else template.default_values), **server, **settings.CONTEXT}
+
+
+def with_examples(template: Template) -> dict[str, Any]:
+    """Return the variables known to a template, with examples of what only devices have."""
+    return {**(examples(template.vpn) if template.vpn is not None else {}), **of_template(template)}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from ... import rendering
-from .kinds import first
+from .... import rendering
+from ..kinds import first
 
 if TYPE_CHECKING:
-    from ..models import Vpn
+    from ...models import Vpn
 
 _DEFAULT_BACKEND = "netjsonconfig.OpenWrt"
 
@@ -29,22 +29,22 @@ def of_server(vpn: Vpn, *, auto_cert: bool, device_backend: Any = None) -> dict[
     Raises:
         ValidationError: devices of that backend cannot connect to such a server.
     """
-    family = vpn.family
-    if family.openvpn:
+    kind = vpn.kind
+    if kind.openvpn:
         return _openvpn(vpn, auto_cert)
     if device_backend is None or isinstance(device_backend, str):
         device_backend = rendering.load_backend(device_backend or _DEFAULT_BACKEND)
     name = (
-        "vxlan_wireguard_auto_client" if family.vxlan
-        else "wireguard_auto_client" if family.wireguard
-        else "zerotier_auto_client" if family.zerotier
+        "vxlan_wireguard_auto_client" if kind.vxlan
+        else "wireguard_auto_client" if kind.wireguard
+        else "zerotier_auto_client" if kind.zerotier
         else None
     )  # fmt: skip
     if name is None:
         return {}
     if not hasattr(device_backend, name):
         raise ValidationError({"backend": _("Devices with this backend cannot connect to this kind of VPN server.")})
-    if family.zerotier:
+    if kind.zerotier:
         return _zerotier(vpn, device_backend)
     return _wireguard(vpn, getattr(device_backend, name))
 
@@ -58,7 +58,7 @@ def _openvpn(vpn: Vpn, auto_cert: bool) -> dict[str, Any]:
     if auto_cert:
         names += ["cert_path", "cert_contents", "key_path", "key_contents"]
     backend = rendering.load_backend(vpn.backend)
-    server = deepcopy(vpn.family.tunnel(vpn.config))
+    server = deepcopy(vpn.kind.tunnel(vpn.config))
     files = {name: _variable(vpn, name) for name in names}
     result: dict[str, Any] = backend.auto_client(host=_variable(vpn, "vpn_host"), server=server, **files)
     client = result["openvpn"][0]
@@ -71,7 +71,7 @@ def _openvpn(vpn: Vpn, auto_cert: bool) -> dict[str, Any]:
 def _wireguard(vpn: Vpn, make: Any) -> dict[str, Any]:
     config: dict[str, Any] = make(
         host=_variable(vpn, "vpn_host"),
-        server=deepcopy(vpn.family.tunnel(vpn.config)),
+        server=deepcopy(vpn.kind.tunnel(vpn.config)),
         vxlan=deepcopy(first(vpn.config, "vxlan")),
         public_key=_variable(vpn, "public_key"),
         private_key=_variable(vpn, "pvt_key"),
@@ -92,7 +92,7 @@ def _wireguard(vpn: Vpn, make: Any) -> dict[str, Any]:
 def _zerotier(vpn: Vpn, backend: Any) -> dict[str, Any]:
     networks = []
     if vpn.network_id:
-        options = vpn.family.tunnel(vpn.config).get("client_options") or {}
+        options = vpn.kind.tunnel(vpn.config).get("client_options") or {}
         networks = [{"id": vpn.network_id, "ifname": f"owzt{vpn.network_id[-6:]}", **options}]
     result: dict[str, Any] = backend.zerotier_auto_client(
         name="global", networks=networks, identity_secret="{{secret}}"

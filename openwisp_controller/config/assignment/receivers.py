@@ -1,0 +1,121 @@
+"""Lists of templates that are edited through their managers (``config.templates.add`` and the like)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext_lazy as _
+
+from ..compiling.compilation import Compilation
+from ..models import Config, Device, DeviceGroup, Template
+from ..models.ordered import ListEdits
+from ..unit_of_work import UnitOfWork, unit_of_work
+from . import assigning, rules
+
+
+class GroupListEdits:
+    """The lists of groups that a unit of work edits, as they were before."""
+
+    def __init__(self) -> None:
+        self._groups: dict[uuid.UUID, tuple[DeviceGroup, list[Template]]] = {}
+
+    def remember(self, group: DeviceGroup) -> None:
+        """Remember the list of a group before its first edit."""
+        if group.pk not in self._groups:
+            self._groups[group.pk] = (group, list(group.templates.all()))
+
+    def report(self, unit: UnitOfWork) -> bool:
+        """Report the lists that were edited up to now; return whether there was any."""
+        edits, self._groups = list(self._groups.values()), {}
+        for group, before in edits:
+            getattr(group, "_prefetched_objects_cache", {}).pop("templates", None)
+            after = list(group.templates.all())
+            if [template.pk for template in after] != [template.pk for template in before]:
+                unit.happened(group, "templates edited", templates=after, old_templates=before)
+        return bool(edits)
+
+
+def on_config_templates(
+    action: str, instance: Any, reverse: bool, pk_set: set[uuid.UUID] | None, **kwargs: Any
+) -> None:
+    """Receive ``m2m_changed`` of the templates of configurations: enforce the rules, report what changed."""
+    with unit_of_work() as unit:
+        if instance.pk in unit.of(assigning.InternalEdits) or (pk_set is not None and not pk_set):
+            return
+        unit.of(Compilation).forget_templates(pk_set if reverse else [instance.pk])
+        if action == "pre_clear" and reverse:
+            _before_clearing_users(unit, instance)
+            return
+        configs = Config.objects.select_related("device").filter(pk__in=pk_set or ()) if reverse else [instance]
+        for config in configs:
+            templates = [instance] if reverse else Template.objects.filter(pk__in=pk_set or ())
+            _RECEIVERS.get(action, _ignore)(unit, config, templates)
+
+
+def on_group_templates(action: str, instance: Any, reverse: bool, pk_set: set[uuid.UUID] | None, **kwargs: Any) -> None:
+    """Receive ``m2m_changed`` of the templates of groups: remember the list as it was before the first edit."""
+    if not action.startswith("pre_"):
+        return
+    with unit_of_work() as unit:
+        if reverse:
+            keys = pk_set if pk_set is not None else instance.device_group_relations.values_list("pk", flat=True)
+            groups = list(DeviceGroup.objects.filter(pk__in=keys))
+        else:
+            groups = [instance]
+        for group in groups:
+            if action == "pre_add":
+                rules.check_group(group, [instance] if reverse else Template.objects.filter(pk__in=pk_set or ()))
+            unit.of(GroupListEdits).remember(group)
+
+
+def _before_adding(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
+    added = unit.of(ListEdits).in_order_of_addition(config, templates)
+    if any(template.organization_id is not None for template in added):
+        # while we waited for the lock, the device may have moved
+        row = Device.objects.filter(pk=config.device_id).values_list("organization_id", flat=True)
+        rules.check_owners(added, row.first())
+    rules.check_assignable(config, config.ordered_templates(), added)
+
+
+def _before_removing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
+    if config.is_deactivating_or_deactivated():
+        return
+    if any(template.required and template.backend == config.backend for template in templates):
+        raise PermissionDenied(_("Required templates cannot be removed from the configuration"))
+
+
+def _after_editing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
+    unit.happened(config, "templates edited", detail="")
+
+
+def _after_clearing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
+    """Put required templates back; ``clear()`` alone announces nothing and is compiled in the background."""
+    if not config.is_deactivating_or_deactivated():
+        usable = Template.objects.usable_by(config.device.organization_id, config.backend)
+        assigning.assign_initially(config, rules.one_per_server(usable.filter(required=True).order_by("name")))
+    event = "templates edited" if unit.of(ListEdits).is_replaced(config) else "templates cleared"
+    unit.happened(config, event, detail="")
+
+
+def _before_clearing_users(unit: UnitOfWork, template: Template) -> None:
+    """Refuse to take a required template from those that have it; else they are compiled in the background."""
+    users = template.config_relations.all()
+    for config in users.filter(backend=template.backend) if template.required else ():
+        _before_removing(unit, config, [template])
+    unit.happened(template, "devices cleared", detail="")
+
+
+def _ignore(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
+    pass
+
+
+_RECEIVERS: dict[str, Callable[[UnitOfWork, Config, Iterable[Template]], None]] = {
+    "pre_add": _before_adding,
+    "post_add": _after_editing,
+    "pre_remove": _before_removing,
+    "post_remove": _after_editing,
+    "post_clear": _after_clearing,
+}

@@ -1,0 +1,81 @@
+"""What happens at the end of every unit of work, in this order."""
+
+from __future__ import annotations
+
+from ..assignment.receivers import GroupListEdits
+from ..compiling.compilation import Compilation
+from ..delivery import outbox, outcomes
+from ..delivery.emissions import Emissions
+from ..delivery.outbox import Outbox
+from ..unit_of_work import FollowUps, Phase, Stage, UnitOfWork
+from ..vpn.clients import ClientsToReconcile
+
+
+def _announce_group_lists(unit: UnitOfWork) -> bool:
+    return unit.of(GroupListEdits).report(unit)
+
+
+def _follow_up(unit: UnitOfWork) -> bool:
+    return unit.of(FollowUps).run()
+
+
+def _reconcile_vpn_clients(unit: UnitOfWork) -> bool:
+    return unit.of(ClientsToReconcile).run(unit)
+
+
+def _compile(unit: UnitOfWork) -> None:
+    unit.of(Compilation).run(unit)
+
+
+def _write_outbox(unit: UnitOfWork) -> None:
+    if unit.background:
+        unit.of(Outbox).write(unit)
+
+
+def _report_outcomes(unit: UnitOfWork) -> None:
+    for request, outcome in unit.of(Compilation).results:
+        for event in outcomes.of_request(request, outcome):
+            unit.happened(event.subject, event.event, **event.facts)
+
+
+def _send_signals(unit: UnitOfWork) -> None:
+    emissions = unit.of(Emissions).in_order()
+    if unit.background:
+        outbox.deliver(emissions, unit.of(Outbox).entries)
+        return
+    for emission in emissions:
+        emission.send()
+
+
+PHASES = (
+    Phase(
+        "lists of groups", "compare the edited lists of templates of groups with what they were, and report each",
+        Stage.SETTLE, _announce_group_lists,
+    ),
+    Phase(
+        "follow-ups", "run the steps that rows of the table noted: templates of a new group, organization or backend,"
+        " subnets by division rules",
+        Stage.SETTLE, _follow_up,
+    ),
+    Phase(
+        "VPN clients", "let the VPN clients of configurations follow the templates: certificates, keys, addresses",
+        Stage.SETTLE, _reconcile_vpn_clients,
+    ),
+    Phase(
+        "compile", "compile each configuration once, store the revisions, release them unless they are held",
+        Stage.CONCLUDE, _compile,
+    ),
+    Phase(
+        "outbox", "in the background: write down which signals are to be sent after the commit",
+        Stage.CONCLUDE, _write_outbox,
+    ),
+    Phase(
+        "outcomes", "report what compiling led to: modified, another status, deactivated",
+        Stage.CONCLUDE, _report_outcomes,
+    ),
+    Phase(
+        "signals", "send each signal once, by subject and in the documented order; in the background receivers that"
+        " raise are logged",
+        Stage.DELIVER, _send_signals,
+    ),
+)  # fmt: skip

@@ -1,0 +1,89 @@
+"""The named steps of the table of changes. Each docstring stands in the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...common.wakeup import wake
+from ..compiling.compilation import Compilation
+from ..delivery import jobs
+from ..devices import lifecycle
+from ..models import Job
+from ..unit_of_work import Happened, Saved, UnitOfWork
+from ..vpn import clients
+
+
+def configure_new_device(unit: UnitOfWork, created: Saved) -> None:
+    """Creates the configuration of a device whose group has templates."""
+    device: Any = created.subject
+    if device.group_id is not None:
+        unit.follow_up(("group", device.pk), lambda: lifecycle.configure_for_group(device))
+
+
+def follow_group(unit: UnitOfWork, edited: Saved) -> None:
+    """Replaces the templates of the former group by those of the new one."""
+    device, former = edited.subject, edited.before["group_id"]
+    unit.follow_up(("group", device.pk), lambda: lifecycle.change_group(device, former))  # type: ignore[arg-type]
+
+
+def follow_organization(unit: UnitOfWork, edited: Saved) -> None:
+    """Takes the device out of the group and the templates of the former organization, and adds automatic templates."""
+    device = edited.subject
+    unit.follow_up(("organization", device.pk), lambda: lifecycle.change_organization(device))  # type: ignore[arg-type]
+
+
+def notify_enrolment(unit: UnitOfWork, enrolled: Happened) -> None:
+    """Notifies people that a device enrolled."""
+    wake("config.notify_device_registered", str(enrolled.subject.pk), enrolled.facts["is_new"])
+
+
+def assign_initial_templates(unit: UnitOfWork, created: Saved) -> None:
+    """Assigns the automatic templates and those of the device's group."""
+    config: Any = created.subject
+    config.created_here = True
+    lifecycle.assign_initial_templates(config)
+
+
+def follow_backend(unit: UnitOfWork, edited: Saved) -> None:
+    """Replaces the templates of the former backend that its group gave, and adds required ones of the new backend."""
+    config = edited.subject
+    unit.follow_up(("backend", config.pk), lambda: lifecycle.change_backend(config))  # type: ignore[arg-type]
+
+
+def reconcile_vpn_clients(unit: UnitOfWork, edited: Happened) -> None:
+    """Lets the VPN clients of the configuration follow its templates."""
+    unit.of(clients.ClientsToReconcile).add(edited.subject.pk)
+
+
+def announce_status(unit: UnitOfWork, edited: Saved) -> None:
+    """Announces the new status at the end, together with the outcome of compiling."""
+    config: Any = edited.subject
+    unit.of(Compilation).status_replaced(config, edited.before["status"])
+
+
+def notify_config_error(unit: UnitOfWork, edited: Saved) -> None:
+    """Notifies people that a configuration failed."""
+    wake("config.notify_config_error", str(edited.subject.pk))
+
+
+def forget_management_ip(unit: UnitOfWork, deactivated: Happened) -> None:
+    """Clears the management address of the device."""
+    config: Any = deactivated.subject
+    lifecycle.forget_management_ip(config.device)
+
+
+def assign_automatic_template(unit: UnitOfWork, saved: Saved) -> None:
+    """Enqueues the assignment of a default or required template to all devices that it suits."""
+    template: Any = saved.subject
+    if template.default or template.required:
+        jobs.enqueue_for_fleet(Job.Kind.AUTOMATIC_TEMPLATE, template.pk)
+
+
+def assign_group_templates(unit: UnitOfWork, edited: Happened) -> None:
+    """Enqueues the assignment of what was added to the group's list, and the removal of what was taken from it."""
+    new = [template.pk for template in edited.facts["templates"]]
+    old = [template.pk for template in edited.facts["old_templates"]]
+    added = [str(key) for key in new if key not in old]
+    removed = [str(key) for key in old if key not in new]
+    if added or removed:
+        jobs.enqueue_for_fleet(Job.Kind.GROUP_TEMPLATES, edited.subject.pk, added=added, removed=removed)

@@ -1,0 +1,49 @@
+"""Rows of the table of changes about the way to devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config.delivery import jobs
+from ..config.policy import changes
+from ..config.policy.effects import Change, Edited, Event, Runs, Sends
+from ..config.unit_of_work import Happened, Saved, UnitOfWork
+from .assignment import AUTO_ADD
+from .models import Credentials, DeviceConnection
+from .signals import is_working_changed
+
+
+def of_attempt(edited: Saved) -> dict[str, Any]:
+    """Return the arguments of ``is_working_changed``."""
+    connection: Any = edited.subject
+    return {
+        "is_working": connection.is_working,
+        "old_is_working": edited.before["is_working"],
+        "failure_reason": connection.failure_reason,
+        "old_failure_reason": edited.before.get("failure_reason", connection.failure_reason) or "",
+    }
+
+
+def is_managed(edited: Saved) -> bool:
+    """The device was not deactivated for good."""
+    connection: Any = edited.subject
+    return not connection.device.is_fully_deactivated()
+
+
+def add_to_devices(unit: UnitOfWork, offered: Happened) -> None:
+    """Enqueues adding the credentials to all devices that they suit."""
+    jobs.enqueue_for_fleet(AUTO_ADD, offered.subject.pk)
+
+
+def register() -> None:
+    """Add the rows; called once, when the app starts."""
+    changes.register(
+        Change(
+            "connection works, or works no more", Edited(DeviceConnection, "is_working"),
+            (Sends(is_working_changed, of_attempt),), only=is_managed,
+        ),
+        Change(
+            "credentials that add themselves saved", Event(Credentials, "offered to devices"),
+            (Runs(add_to_devices),),
+        ),
+    )  # fmt: skip
