@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from ... import rendering
+from ...common import claims
 from ...common.sql import update_many
 from ..models import Cause, Config, Revision, Template, VpnClient
 from ..models.config import shorten_reason, storable
@@ -55,8 +54,7 @@ def claim_stale(limit: int) -> dict[uuid.UUID, Why]:
     stale = Config.objects.filter(~vpn_clients.waiting_configs(), stale_since__isnull=False).order_by(
         "stale_since", "pk"
     )
-    stale = stale.select_for_update(no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = stale.values_list("pk", "stale_cause", "stale_detail", "stale_author_id")[:limit]
+    rows = claims.lock(stale, no_key=True).values_list("pk", "stale_cause", "stale_detail", "stale_author_id")[:limit]
     return {key: Why(Cause(cause), detail, author) for key, cause, detail, author in rows}
 
 

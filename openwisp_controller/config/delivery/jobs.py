@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from ...common import claims
 from ...common.authorship import author_id
 from ...common.registry import Registry
 from ...common.wakeup import wake
@@ -17,7 +17,6 @@ from ..compiling import concurrent_edits
 from ..models import Cause, Job
 from ..unit_of_work import unit_of_work
 
-logger = logging.getLogger(__name__)
 CHUNK = 200
 Phase = Job.Phase
 #: What does one chunk of a job, by the kind of the job (at most 32 characters, beginning with the label of the app):
@@ -64,11 +63,7 @@ def enqueue_recheck(model: str, subject: uuid.UUID, cause: Cause, detail: str) -
 
 def run_all() -> int:
     """Run all jobs to their end; return the number of chunks."""
-    chunks = 0
-    failed: set[int] = set()
-    while run_chunk(failed):
-        chunks += 1
-    return chunks
+    return _JOBS.all()
 
 
 def run_chunk(failed: set[int] | None = None) -> bool:
@@ -79,27 +74,25 @@ def run_chunk(failed: set[int] | None = None) -> bool:
     Args:
         failed: keys of jobs to leave out; a job that fails is logged, added, and waits for the reconciler.
     """
-    failed = set() if failed is None else failed
+    return _JOBS.one(set() if failed is None else failed)
+
+
+def _claim(prepared: Any, failed: set[int]) -> Job | None:
     earlier = Job.objects.filter(subject=OuterRef("subject"), pk__lt=OuterRef("pk"), phase=Phase.RUN)
-    job = None
-    try:
-        with unit_of_work(background=True) as unit:
-            jobs = Job.objects.filter(~Exists(earlier)).exclude(pk__in=failed).order_by("pk")
-            skip = connection.features.has_select_for_update_skip_locked
-            job = jobs.select_for_update(of=("self",), skip_locked=skip).first()
-            if job is None:
-                return False
-            unit.author = job.author
-            if _has_to_wait(job):
-                failed.add(job.pk)
-            else:
-                _advance(job)
-    except Exception:  # one job that cannot go on must not stop the others
-        if job is None:
-            raise
-        logger.exception("Job %s of kind %s failed, it is tried again later", job.pk, job.kind)
-        failed.add(job.pk)
-    return True
+    return claims.lock(Job.objects.filter(~Exists(earlier)).exclude(pk__in=failed).order_by("pk")).first()
+
+
+def _do(job: Job, prepared: Any) -> bool:
+    """Do one chunk of a job; return whether it has to wait."""
+    with unit_of_work() as unit:
+        unit.author = job.author
+        if _has_to_wait(job):
+            return True
+        _advance(job)
+        return False
+
+
+_JOBS = claims.Work("Job", _claim, _do, opened=partial(unit_of_work, background=True))
 
 
 def _enqueue(job: Job) -> None:

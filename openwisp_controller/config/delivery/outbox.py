@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from ...common import claims
 from ...common.registry import Registry
 from ...common.sql import delete_rows
 from ..compiling.compilation import Compilation
@@ -78,8 +79,7 @@ def claim_overdue(limit: int) -> list[OutboxEntry]:
     """Take overdue entries as if they were new; they fall due again should this worker be killed, too."""
     with transaction.atomic():
         rows = OutboxEntry.objects.filter(created__lt=timezone.now() - OVERDUE).order_by("pk")
-        rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-        overdue = list(rows[:limit])
+        overdue = list(claims.lock(rows)[:limit])
         now = timezone.now()
         OutboxEntry.objects.filter(pk__in=[entry.pk for entry in overdue]).update(created=now)
     for entry in overdue:

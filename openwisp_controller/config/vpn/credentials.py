@@ -13,11 +13,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
+from ...common import claims
 from ...pki import issuing
 from ...pki.models import Ca, Cert
 from ..exceptions import ZeroTierIdentityGenerationError
@@ -51,7 +51,7 @@ def reuse_identities(clients: Sequence[VpnClient]) -> None:
 
 def make_all() -> int:
     """Make credentials until nobody waits any more; return how many were made."""
-    return _make_certificates_of_servers() + _make_certificates() + _make_identities()
+    return sum(work.all() for work in _WORK)
 
 
 def exist_to_make() -> bool:
@@ -64,70 +64,73 @@ def _servers_waiting() -> Any:
     return Vpn.objects.filter(ca__isnull=False, cert=None).exclude(ca__certificate="")
 
 
-def _make_certificates_of_servers() -> int:
-    count = 0
-    for key, length in list(_servers_waiting().values_list("pk", "ca__key_length")):
-        try:
-            count += _make_certificate_of_server(key, issuing.new_key(length))
-        except Exception:  # one that cannot be issued must not stop the others
-            logger.exception("Making the certificate of VPN server %s failed", key)
-    return count
+def _key_for_server(failed: set[uuid.UUID]) -> issuing.PrivateKey | None:
+    """Make a key for whichever server comes first, outside of the transaction."""
+    length = _servers_waiting().exclude(pk__in=failed).order_by("pk").values_list("ca__key_length", flat=True).first()
+    return issuing.new_key(length) if length is not None else None
 
 
-def _make_certificate_of_server(key: uuid.UUID, made: issuing.PrivateKey) -> bool:
-    """Make the certificate of a server, unless somebody else has done so meanwhile."""
-    with transaction.atomic():
-        waiting = _servers_waiting().select_related("ca", "organization").select_for_update(of=("self",))
-        vpn = waiting.filter(pk=key).first()
-        if vpn is None:
-            return False
-        vpn.cert = server_certificate(vpn, made)
-        vpn.save(update_fields=["cert", "modified"])
-        return True
+def _claim_server(key: issuing.PrivateKey, failed: set[uuid.UUID]) -> Vpn | None:
+    rows = _servers_waiting().exclude(pk__in=failed).filter(ca__key_length=str(key.key_size)).order_by("pk")
+    vpn: Vpn | None = claims.lock(rows.select_related("ca", "organization")).first()
+    return vpn
 
 
-def _make_certificates() -> int:
-    rows = VpnClient.objects.filter(auto_cert=True, cert=None, vpn__ca__isnull=False).order_by("pk")
-    count = 0
-    failed: list[int] = []
-    while True:
-        length = rows.exclude(pk__in=failed).values_list("vpn__ca__key_length", flat=True).first()
-        if length is None:
-            return count
-        key = issuing.new_key(length)  # for whoever of them comes first, and outside of the transaction
-        with transaction.atomic():
-            client = _claim(rows.exclude(pk__in=failed).filter(vpn__ca__key_length=length))
-            if client is None:
-                return count
-            try:
-                assert client.vpn.ca is not None
-                with transaction.atomic():
-                    _provide(client, cert=_new_certificate(client, client.vpn.ca, key))
-            except Exception:  # one that cannot be issued must not stop the others
-                logger.exception("Making the certificate of VPN client %s failed", client.pk)
-                failed.append(client.pk)
-                continue
-        count += 1
+def _certify_server(vpn: Vpn, key: issuing.PrivateKey) -> None:
+    vpn.cert = server_certificate(vpn, key)
+    vpn.save(update_fields=["cert", "modified"])
 
 
-def _make_identities() -> int:
-    rows = VpnClient.objects.filter(auto_cert=True, secret="", vpn__backend__icontains="zerotier").order_by("pk")
-    count = 0
-    while rows.exists():
-        try:
-            identity = new_identity()
-        except ZeroTierIdentityGenerationError as error:
-            logger.error("%s", error)
-            return count
-        with transaction.atomic():
-            client = _claim(rows)
-            if client is None:
-                return count
-            reuse_identities([client])
-            _provide(client, secret=client.secret or identity)
-            zerotier.member_changed(client)
-        count += 1
-    return count
+def _clients_without_certificate(failed: set[int]) -> Any:
+    rows = VpnClient.objects.filter(auto_cert=True, cert=None, vpn__ca__isnull=False)
+    return rows.exclude(pk__in=failed).order_by("pk")
+
+
+def _key_for_client(failed: set[int]) -> issuing.PrivateKey | None:
+    """Make a key for whichever client comes first, outside of the transaction."""
+    length = _clients_without_certificate(failed).values_list("vpn__ca__key_length", flat=True).first()
+    return issuing.new_key(length) if length is not None else None
+
+
+def _claim_client(key: issuing.PrivateKey, failed: set[int]) -> VpnClient | None:
+    return _claim(_clients_without_certificate(failed).filter(vpn__ca__key_length=str(key.key_size)))
+
+
+def _certify_client(client: VpnClient, key: issuing.PrivateKey) -> None:
+    assert client.vpn.ca is not None
+    _provide(client, cert=_new_certificate(client, client.vpn.ca, key))
+
+
+def _members_without_identity(failed: set[int]) -> Any:
+    rows = VpnClient.objects.filter(auto_cert=True, secret="", vpn__backend__icontains="zerotier")
+    return rows.exclude(pk__in=failed).order_by("pk")
+
+
+def _identity(failed: set[int]) -> str | None:
+    if not _members_without_identity(failed).exists():
+        return None
+    try:
+        return new_identity()
+    except ZeroTierIdentityGenerationError as error:
+        logger.error("%s", error)
+        return None
+
+
+def _claim_member(identity: str, failed: set[int]) -> VpnClient | None:
+    return _claim(_members_without_identity(failed))
+
+
+def _identify(client: VpnClient, identity: str) -> None:
+    reuse_identities([client])
+    _provide(client, secret=client.secret or identity)
+    zerotier.member_changed(client)
+
+
+_WORK = (
+    claims.Work("Certificate of VPN server", _claim_server, _certify_server, prepare=_key_for_server),
+    claims.Work("Certificate of VPN client", _claim_client, _certify_client, prepare=_key_for_client),
+    claims.Work("Identity of VPN client", _claim_member, _identify, prepare=_identity),
+)
 
 
 def _provide(client: VpnClient, **values: Any) -> None:
@@ -142,8 +145,7 @@ def _provide(client: VpnClient, **values: Any) -> None:
 def _claim(rows: Any) -> VpnClient | None:
     """Take one of the clients that nobody else has; its configuration is locked before it, as everywhere."""
     waiting = Config.objects.filter(Exists(rows.order_by().filter(config=OuterRef("pk")))).order_by("pk")
-    skip = connection.features.has_select_for_update_skip_locked
-    key = waiting.select_for_update(no_key=True, skip_locked=skip).values_list("pk", flat=True).first()
+    key = claims.lock(waiting, no_key=True).values_list("pk", flat=True).first()
     if key is None:
         return None
     client: VpnClient | None = rows.filter(config=key).select_related("vpn__ca", "config__device__organization").first()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import httpx
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from ...common import claims
 from ...common.registry import Registry
 from ...common.wakeup import wake
 from ..models import ServerCall, Vpn
@@ -61,11 +62,7 @@ def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) 
 
 def run_due() -> int:
     """Make the calls that are due, one after the other; return how many there were."""
-    count = 0
-    while (call := _claim()) is not None:
-        _make(call)
-        count += 1
-    return count
+    return _DUE.all()
 
 
 def exist_due() -> bool:
@@ -73,18 +70,16 @@ def exist_due() -> bool:
     return ServerCall.objects.filter(due__lte=timezone.now()).exists()
 
 
-def _claim() -> ServerCall | None:
-    with transaction.atomic():
-        rows = ServerCall.objects.filter(due__lte=timezone.now()).order_by("due", "pk")
-        skip = connection.features.has_select_for_update_skip_locked
-        call = rows.select_for_update(skip_locked=skip).first()
-        if call is not None:
-            call.due = timezone.now() + LEASE
-            call.save(update_fields=["due"])
-        return call
+def _claim(prepared: Any = None, failed: Collection[int] = ()) -> ServerCall | None:
+    rows = ServerCall.objects.filter(due__lte=timezone.now()).exclude(pk__in=failed).order_by("due", "pk")
+    call = claims.lock(rows).first()
+    if call is not None:
+        call.due = timezone.now() + LEASE
+        call.save(update_fields=["due"])
+    return call
 
 
-def _make(call: ServerCall) -> None:
+def _make(call: ServerCall, prepared: Any = None) -> None:
     vpn = Vpn.objects.select_related("ip", "subnet").filter(pk=call.vpn_id).first()
     token = vpn.auth_token if vpn is not None else call.arguments.get("auth_token")
     try:
@@ -165,3 +160,6 @@ def _remember_failure(call: ServerCall, vpn: Vpn | None, *, failed: bool, kind: 
         wake("config.notify_server_call_failed", str(vpn.pk), action, kind, reason)
     else:
         wake("config.notify_server_call_recovered", str(vpn.pk), action)
+
+
+_DUE = claims.Work("Call", _claim, _make, is_leased=True)

@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from ... import rendering
+from ...common import claims
 from ...common.authorship import author_id
 from ...common.wakeup import wake
 from ..models import Cause, StaleServer, Vpn, VpnRevision
@@ -53,20 +54,13 @@ def compile_stale() -> int:
 
     A server whose certificate is still to be made or renewed waits for it.
     """
-    count = 0
-    while True:
-        with transaction.atomic():
-            vpn = _claim(_marked())
-            if vpn is None:
-                return count
-            _compile(vpn)
-        count += 1
+    return _STALE.all()
 
 
 def compile_now(key: uuid.UUID) -> None:
     """Compile one server that never was."""
     with transaction.atomic():
-        vpn = _claim(Q(pk=key))
+        vpn = _next(Q(pk=key))
         if vpn is not None:
             _compile(vpn)
 
@@ -85,13 +79,17 @@ def _ready() -> Any:
     return Vpn.objects.filter(Q(ca=None) | Q(cert__revoked=True) | signed_by_current_ca)
 
 
-def _claim(which: Q | Exists) -> Any:
+def _next(which: Q | Exists) -> Vpn | None:
     rows = _ready().filter(which).select_related("ca", "cert", "subnet", "ip").order_by("pk")
-    skip = connection.features.has_select_for_update_skip_locked
-    return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip).first()
+    vpn: Vpn | None = claims.lock(rows, no_key=True).first()
+    return vpn
 
 
-def _compile(vpn: Vpn) -> None:
+def _claim_stale(prepared: Any, failed: set[uuid.UUID]) -> Vpn | None:
+    return _next(Q(_marked(), ~Q(pk__in=failed)))
+
+
+def _compile(vpn: Vpn, prepared: Any = None) -> None:
     marks = list(StaleServer.objects.filter(vpn_id=vpn.pk).values_list("pk", flat=True))
     vpn.compile_error = ""
     try:
@@ -112,3 +110,6 @@ def _compile(vpn: Vpn) -> None:
             webhook.schedule(vpn)
     Vpn.objects.filter(pk=vpn.pk).update(released=vpn.released_id, compile_error=vpn.compile_error)
     StaleServer.objects.filter(pk__in=marks).delete()
+
+
+_STALE = claims.Work("VPN server", _claim_stale, _compile)
