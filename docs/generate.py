@@ -56,8 +56,7 @@ def changes_page() -> str:
     from openwisp_controller.config.delivery.emissions import ORDER
     from openwisp_controller.config.policy.changes import TABLE
     from openwisp_controller.config.policy.effects import signal_name
-    from openwisp_controller.config.policy.phases import PHASES
-    from openwisp_controller.config.unit_of_work import Stage
+    from openwisp_controller.config.unit_of_work import Stage, phases
 
     stages = {
         Stage.SETTLE: "inside the transaction, repeated until nothing is left",
@@ -78,7 +77,7 @@ def changes_page() -> str:
     ]
     lines += [
         f"| {number} | {phase.name} | {phase.purpose} | {stages[phase.stage]} |"
-        for number, phase in enumerate(PHASES, 1)
+        for number, phase in enumerate(sorted(phases, key=lambda phase: list(Stage).index(phase.stage)), 1)
     ]
     lines += [
         "",

@@ -33,7 +33,8 @@ class ConfigConfig(AppConfig):
 
         vpn_changes.register()
         job_steps.register()
-        unit_of_work.install(evaluation.evaluate, phases.PHASES)
+        phases.register()
+        unit_of_work.install(evaluation.evaluate)
 
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""

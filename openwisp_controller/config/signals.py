@@ -1,7 +1,7 @@
 """The public signals of the configuration app.
 
 What each means, and when it is sent, is in ``docs/reference/signals.md``; which change leads to which signal is in
-``changes.py``. Nothing outside ``announcements.py`` and the device-facing views sends them.
+``policy/changes.py``, whose rows alone send them.
 """
 
 from django.dispatch import Signal

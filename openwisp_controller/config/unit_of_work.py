@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from django.db import connection, models, transaction
 
 from ..common.authorship import author_id
+from ..common.registry import Registry
 
 State = TypeVar("State")
 _current: ContextVar[UnitOfWork | None] = ContextVar("unit_of_work", default=None)
@@ -72,27 +73,21 @@ class Phase:
     """Called with the unit of work; in the stage ``SETTLE`` it returns whether it did anything."""
 
 
-@dataclass
-class _Policy:
-    """What is installed from above."""
-
-    evaluate: Callable[[UnitOfWork, Observation], None]
-    phases: tuple[Phase, ...]
-
-    def of(self, stage: Stage) -> list[Phase]:
-        return [phase for phase in self.phases if phase.stage is stage]
+#: The steps at the end of every unit of work, within their stage in the order in which they are registered.
+phases: Registry[Phase] = Registry("phase of units of work")
 
 
 def _not_installed(unit: UnitOfWork, observation: Observation) -> None:
     raise RuntimeError("No table of changes is installed: the configuration app is not started.")
 
 
-_policy = _Policy(_not_installed, ())
+_evaluate: Callable[[UnitOfWork, Observation], None] = _not_installed
 
 
-def install(evaluate: Callable[[UnitOfWork, Observation], None], phases: Iterable[Phase]) -> None:
-    """Say what observations lead to and which phases end a unit of work; called once, when the app starts."""
-    _policy.evaluate, _policy.phases = evaluate, tuple(phases)
+def install(evaluate: Callable[[UnitOfWork, Observation], None]) -> None:
+    """Say what observations lead to; called once, when the app starts."""
+    global _evaluate
+    _evaluate = evaluate
 
 
 class UnitOfWork:
@@ -118,7 +113,7 @@ class UnitOfWork:
             before: the values that were replaced, by attribute name.
         """
         self._locked.setdefault(type(instance), set()).add(instance.pk)
-        _policy.evaluate(self, Saved(instance, created, before))
+        _evaluate(self, Saved(instance, created, before))
 
     def happened(self, subject: models.Model, event: str, /, **facts: Any) -> None:
         """Report an event of the table of changes.
@@ -131,7 +126,7 @@ class UnitOfWork:
         Raises:
             LookupError: the table has no such event.
         """
-        _policy.evaluate(self, Happened(subject, event, facts))
+        _evaluate(self, Happened(subject, event, facts))
 
     def of(self, kind: type[State]) -> State:
         """Return what a part of the program notes until the end of this unit of work, made on the first call.
@@ -166,16 +161,18 @@ class UnitOfWork:
 
     def end(self) -> None:
         """Run all phases that belong into the transaction."""
-        settling = _policy.of(Stage.SETTLE)
-        while sum(bool(phase.run(self)) for phase in settling):
+        while self._run(Stage.SETTLE):
             pass
-        for phase in _policy.of(Stage.CONCLUDE):
-            phase.run(self)
+        self._run(Stage.CONCLUDE)
 
     def deliver(self) -> None:
         """Run the phases that tell others."""
-        for phase in _policy.of(Stage.DELIVER):
-            phase.run(self)
+        self._run(Stage.DELIVER)
+
+    def _run(self, stage: Stage) -> bool:
+        """Run the phases of a stage; return whether any of them says that it did something."""
+        did = [phase.run(self) for phase in phases if phase.stage is stage]
+        return any(did)
 
 
 class FollowUps:

@@ -31,17 +31,13 @@ class ConnectionConfig(AppConfig):
         from celery.signals import worker_process_shutdown, worker_shutdown
         from django.db.models.signals import post_save
 
-        from ..config.delivery import jobs, outbox
+        from ..config.delivery import jobs
         from ..config.devices import lifecycle
         from ..config.models import Config
-        from ..config.signals import config_deactivating, config_modified
-        from . import assignment, changes, notifications, push, worker
+        from . import assignment, changes, notifications, worker
         from .signals import is_working_changed
 
-        config_modified.connect(push.on_change, dispatch_uid="connection_push_modified")
-        config_deactivating.connect(push.on_change, dispatch_uid="connection_push_deactivating")
         changes.register()
-        outbox.around_sending.register("pushes", push.collecting)
         lifecycle.moves.register("connection", assignment.follow_move)
         jobs.steps.register(assignment.AUTO_ADD, assignment.step)
         post_save.connect(assignment.on_config_created, sender=Config, dispatch_uid="connection_auto_add")

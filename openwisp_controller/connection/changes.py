@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..config.delivery import jobs
+from ..config.models import Config
 from ..config.policy import changes
 from ..config.policy.effects import Change, Edited, Event, Runs, Sends
-from ..config.unit_of_work import Happened, Saved, UnitOfWork
+from ..config.unit_of_work import Happened, Phase, Saved, Stage, UnitOfWork, phases
 from .assignment import AUTO_ADD
 from .models import Credentials, DeviceConnection
+from .push import PushRequests
 from .signals import is_working_changed
 
 
@@ -35,13 +37,29 @@ def add_to_devices(unit: UnitOfWork, offered: Happened) -> None:
     jobs.enqueue_for_fleet(AUTO_ADD, offered.subject.pk)
 
 
+def request_push(unit: UnitOfWork, happened: Happened) -> None:
+    """Notes that the device has to be told."""
+    config: Any = happened.subject
+    unit.of(PushRequests).add(config.device)
+
+
+def _write_pushes(unit: UnitOfWork) -> None:
+    unit.of(PushRequests).run()
+
+
 def register() -> None:
-    """Add the rows; called once, when the app starts."""
+    """Add the rows and the phase; called once, when the app starts."""
+    phases.register(
+        "pushes",
+        Phase("pushes", "write down which devices are to be told over SSH", Stage.CONCLUDE, _write_pushes),
+    )
     changes.register(
         Change(
             "connection works, or works no more", Edited(DeviceConnection, "is_working"),
             (Sends(is_working_changed, of_attempt),), only=is_managed,
         ),
+        Change("device has something to fetch", Event(Config, "modified"), (Runs(request_push),)),
+        Change("device has to remove its configuration", Event(Config, "deactivating"), (Runs(request_push),)),
         Change(
             "credentials that add themselves saved", Event(Credentials, "offered to devices"),
             (Runs(add_to_devices),),

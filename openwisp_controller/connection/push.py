@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -41,7 +39,6 @@ ORDER BY 1
 ON CONFLICT (device_id) DO UPDATE
 SET requested = {pushes}.requested + 1, due = excluded.due, attempts = 0, reason = ''
 """
-_collected: ContextVar[set[Any] | None] = ContextVar("pushes", default=None)
 
 
 @dataclass(frozen=True)
@@ -63,30 +60,23 @@ class Outcome:
     attempts: list[Attempt] = field(default_factory=list)
 
 
-def on_change(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Receive that a configuration was modified or emptied, and note that its device has to be told."""
-    device = kwargs.get("device") or instance.device
-    if getattr(device, "skip_next_push", False):
-        # it is talking to us right now and will look by itself; other receivers may want to know that, too
-        transaction.on_commit(partial(setattr, device, "skip_next_push", False))
-        return
-    collected = _collected.get()
-    if collected is not None:
-        collected.add(device.pk)
-    else:
-        request([device.pk])
+class PushRequests:
+    """The devices that a unit of work finds to be told."""
 
+    def __init__(self) -> None:
+        self._devices: set[Any] = set()
 
-@contextmanager
-def collecting() -> Iterator[None]:
-    """Note the devices of many signals at once when they are sent."""
-    token = _collected.set(set())
-    try:
-        yield
-    finally:
-        collected = _collected.get()
-        _collected.reset(token)
-        request(collected or ())
+    def add(self, device: Device) -> None:
+        """Note a device, unless it is talking to the controller right now: it will look for changes by itself."""
+        if device.skip_next_push:
+            # receivers of signals may want to know that, too
+            transaction.on_commit(partial(setattr, device, "skip_next_push", False))
+        else:
+            self._devices.add(device.pk)
+
+    def run(self) -> None:
+        """Write down what was noted, with one statement."""
+        request(self._devices)
 
 
 def request(device_ids: Collection[Any]) -> int:

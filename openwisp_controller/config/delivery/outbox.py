@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from ...common import claims
-from ...common.registry import Registry
 from ...common.sql import delete_rows
 from ..compiling.compilation import Compilation
 from ..models import Cause, OutboxEntry
@@ -26,8 +23,6 @@ logger = logging.getLogger(__name__)
 OVERDUE = timedelta(seconds=60)
 #: How often a worker that is still sending says so.
 RENEWED_AFTER = OVERDUE / 6
-#: Context managers opened around the sending of many signals, so that other apps do their part for all of them at once.
-around_sending: Registry[Any] = Registry("context manager around the sending of signals")
 
 
 class Outbox:
@@ -61,17 +56,11 @@ def deliver(emissions: Iterable[Emission], entries: Sequence[OutboxEntry]) -> No
     """Send the signals of a background change after its commit, then delete ``entries``, which stood for them."""
     emissions = list(emissions)
     lease = _Lease(entries)
-    surroundings = _surroundings()
-    try:
-        for place, emission in enumerate(emissions):
-            if lease.is_due():
-                surroundings.close()
-                surroundings = _surroundings()
-                lease.renew({emission.subject.pk for emission in emissions[place:]})
-            if emission.subject.pk not in lease.lost:
-                emission.send_robustly()
-    finally:
-        surroundings.close()
+    for place, emission in enumerate(emissions):
+        if lease.is_due():
+            lease.renew({emission.subject.pk for emission in emissions[place:]})
+        if emission.subject.pk not in lease.lost:
+            emission.send_robustly()
     lease.end()
 
 
@@ -119,12 +108,3 @@ class _Lease:
     def _delete(self, keys: list[int]) -> None:
         if keys:
             delete_rows(OutboxEntry.objects.filter(pk__in=keys, created=self.since))
-
-
-def _surroundings() -> ExitStack:
-    """Open what other apps want around the sending. They close it before the entries that stand for it are deleted."""
-    stack = ExitStack()
-    for opened in around_sending:
-        manager: AbstractContextManager[None] = opened()
-        stack.enter_context(manager)
-    return stack

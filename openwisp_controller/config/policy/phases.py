@@ -1,4 +1,4 @@
-"""What happens at the end of every unit of work, in this order."""
+"""What happens at the end of every unit of work, in this order; other apps register phases of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..compiling.compilation import Compilation
 from ..delivery import outbox, outcomes
 from ..delivery.emissions import Emissions
 from ..delivery.outbox import Outbox
-from ..unit_of_work import FollowUps, Phase, Stage, UnitOfWork
+from ..unit_of_work import FollowUps, Phase, Stage, UnitOfWork, phases
 from ..vpn.clients import ClientsToReconcile
 
 
@@ -79,3 +79,9 @@ PHASES = (
         Stage.DELIVER, _send_signals,
     ),
 )  # fmt: skip
+
+
+def register() -> None:
+    """Register the phases; called once, when the app starts."""
+    for phase in PHASES:
+        phases.register(phase.name, phase)
