@@ -12,8 +12,8 @@ from .events import Endpoint, Event, EventKind, State, Violation
 from .faults import FaultKind, FaultPlan, Faults, PowerCut
 from .identity import Identity
 from .policy import AgentPolicy
-from .seeded_random import Dice
-from .session import AgentExit, Conversation
+from .seeded_random import SeededRandom
+from .session import AgentExit, ControllerSession
 from .storage import Storage
 from .transport import Transport
 
@@ -30,9 +30,23 @@ class VirtualDevice:
     """
 
     __slots__ = (
-        "_agent", "_dice", "_life", "_on_event", "_on_violation", "_plan", "_rebooting",
-        "disturbed", "exit_code", "identity", "injected",
-        "management_ip", "policy", "reason", "state", "stopped", "storage",
+        "_agent",
+        "_life",
+        "_on_event",
+        "_on_violation",
+        "_plan",
+        "_random",
+        "_rebooting",
+        "disturbed",
+        "exit_code",
+        "identity",
+        "injected",
+        "management_ip",
+        "policy",
+        "reason",
+        "state",
+        "stopped",
+        "storage",
     )  # fmt: skip
 
     def __init__(
@@ -61,8 +75,8 @@ class VirtualDevice:
         self._rebooting = False
         self._on_event = on_event
         self._on_violation = on_violation
-        self._dice = Dice(seed, identity.mac_address)
-        self._plan = FaultPlan(self._dice, faults)
+        self._random = SeededRandom(seed, identity.mac_address)
+        self._plan = FaultPlan(self._random, faults)
 
     @property
     def name(self) -> str:
@@ -135,7 +149,7 @@ class VirtualDevice:
         self._agent = Agent(
             self.identity,
             self.storage,
-            Conversation(transport, self.policy, self, self._dice),
+            ControllerSession(transport, self.policy, self, self._random),
             self._plan,
             self,
             lambda: self.management_ip,

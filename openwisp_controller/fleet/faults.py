@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from .seeded_random import Dice
+from .seeded_random import SeededRandom
 
 
 class FaultKind(StrEnum):
@@ -110,10 +110,10 @@ _FAILURES = (
 class FaultPlan:
     """Decides about the faults of one device; ``faults`` tells how often they shall occur just now."""
 
-    __slots__ = ("_cut", "_dice", "_faults", "offline")
+    __slots__ = ("_cut", "_faults", "_random", "offline")
 
-    def __init__(self, dice: Dice, faults: Callable[[], Faults]) -> None:
-        self._dice = dice
+    def __init__(self, random: SeededRandom, faults: Callable[[], Faults]) -> None:
+        self._random = random
         self._faults = faults
         self._cut: CutPoint | None = None
         self.offline = False
@@ -122,9 +122,9 @@ class FaultPlan:
         """Decide whether the device is offline in the cycle that begins, and whether and where its power goes."""
         faults = self._faults()
         # Drawn in any case: to switch one fault on or off must not move the others.
-        cut, point = self._dice.happens("power cut", faults.power_cut), self._dice.pick("cut point", _CUT_POINTS)
+        cut, point = self._random.happens("power cut", faults.power_cut), self._random.pick("cut point", _CUT_POINTS)
         self._cut = point if cut else None
-        self.offline = self._dice.happens("offline", faults.offline_rate)
+        self.offline = self._random.happens("offline", faults.offline_rate)
 
     def reach(self, point: CutPoint) -> None:
         """Pass a point of the cycle. Raises PowerCut where the power goes.
@@ -137,10 +137,10 @@ class FaultPlan:
 
     def failure(self) -> tuple[str, ...]:
         """Return the lines of the log when the application that begins fails, else nothing."""
-        reason = self._dice.pick("failure reason", _FAILURES)
-        return reason if self._dice.happens("failure", self._faults().fail_rate) else ()
+        reason = self._random.pick("failure reason", _FAILURES)
+        return reason if self._random.happens("failure", self._faults().fail_rate) else ()
 
     def loss(self) -> Loss | None:
         """Return what of the report about to be sent gets lost, if anything."""
-        what = self._dice.pick("loss kind", tuple(Loss))
-        return what if self._dice.happens("loss", self._faults().lose_report_rate) else None
+        what = self._random.pick("loss kind", tuple(Loss))
+        return what if self._random.happens("loss", self._faults().lose_report_rate) else None

@@ -97,7 +97,9 @@ def _show(options: argparse.Namespace) -> None:
             )
             took = time.monotonic() - edited
             say(f"All {options.devices} follow: they fetched, verified and applied the new configuration")
-            pushed = sum(any("SIGUSR1" in command for command in face.commands) for face in fleet.faces.values())
+            pushed = sum(
+                any("SIGUSR1" in command for command in device.commands) for device in fleet.ssh_servers.values()
+            )
             say(
                 f"{pushed} were told over SSH, so it took {took:.1f} s;"
                 f" they look by themselves only every {_POLL_INTERVAL:.0f} s"
