@@ -20,9 +20,8 @@ from ..config.models.config import storable
 from . import batches, claims, commands
 from .attempts import Attempt
 from .encryption import readable
-from .exceptions import NO_CONNECTION
+from .exceptions import NO_CONNECTION, reason_of
 from .models import Command, DeviceConnection
-from .models.connection import reason_of
 from .settings import settings
 from .transport import TRUNCATED
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from .connectors.exceptions import HostKeyChanged
+from .exceptions import HostKeyChanged
 
 
 def fingerprint(key: str) -> str:

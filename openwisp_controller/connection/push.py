@@ -23,8 +23,8 @@ from ..common.wakeup import wake
 from ..config.models import Config, Device
 from . import claims
 from .attempts import Attempt
+from .connectors.configured import paths_with_update_strategy
 from .models import Credentials, DeviceConnection, Push
-from .models.connection import _reaches
 from .settings import settings
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def request(device_ids: Collection[Any]) -> int:
 
 
 def _request(keys: Sequence[Any]) -> int:
-    connectors = [path for path, _ in settings.CONNECTORS if _reaches(path)]
+    connectors = paths_with_update_strategy()
     if not keys or not connectors:
         return 0
     quote = connection.ops.quote_name

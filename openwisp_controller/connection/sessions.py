@@ -9,11 +9,9 @@ from typing import Any
 
 from .attempts import Attempt
 from .connectors import dispatch
-from .connectors.exceptions import CommandTimeoutException
-from .exceptions import NO_CONNECTION
+from .exceptions import NO_CONNECTION, CommandTimeoutException, reason_of
 from .execution import CommandTask, Ending, Withdrawn, ending_of, log_failure
 from .models import DeviceConnection
-from .models.connection import reason_of
 from .push import Outcome, Task
 from .settings import settings
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncssh
 
-from .connectors.exceptions import CommandTimeoutException, ConnectionFailed
+from .exceptions import CommandTimeoutException, ConnectionFailed
 from .hostkeys import HostKeyPolicy
 from .settings import AUTH_ROUND_TRIPS, settings
 

@@ -325,7 +325,13 @@ def wake() -> None:
 
 
 def run_now(command: Command) -> None:
-    """Run one command in this thread and wait for its end."""
+    """Run one command in this thread and wait for its end.
+
+    Raises:
+        RuntimeError: it was run already.
+    """
+    if command.is_finished:
+        raise RuntimeError("This command has already been executed, please create a new one.")
     Worker().run_command(command.pk)
     command.refresh_from_db()
 

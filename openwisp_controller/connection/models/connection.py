@@ -8,23 +8,23 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, models, transaction
-from django.utils import timezone
+from django.db import models, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...config.models import Device
 from ...config.models.base import check_json
+from ..connectors.configured import paths_with_update_strategy
 from ..encryption import EncryptedJSONField, Unreadable, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
 from ..signals import is_working_changed
 from .credentials import Credentials, check_params
+from .interface import ConnectionInterface
 
 logger = logging.getLogger(__name__)
-DEACTIVATED = "Device is deactivated"
 
 
 def strategy_choices() -> Any:
@@ -32,12 +32,7 @@ def strategy_choices() -> Any:
     return settings.UPDATE_STRATEGIES
 
 
-def reason_of(error: BaseException) -> str:
-    """Return why something failed, never an empty text."""
-    return str(error).strip() or type(error).__name__
-
-
-class DeviceConnection(TimeStampedEditableModel, models.Model):
+class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Model):
     """A device and the credentials that open it."""
 
     device = models.ForeignKey(Device, verbose_name=_("device"), on_delete=models.CASCADE)
@@ -167,20 +162,6 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         host_key = getattr(self.device, "host_key", None)
         return HostKeyPolicy(settings.CONTROLLER_SSH_HOST_KEYS, host_key.key if host_key is not None else "")
 
-    def connect(self) -> bool:
-        """Connect to the device, store whether that worked and return it."""
-        if self.device.is_fully_deactivated():
-            self.is_working, self.failure_reason = False, DEACTIVATED
-        else:
-            try:
-                self.connector_instance.connect()
-            except Exception as error:
-                self.is_working, self.failure_reason = False, reason_of(error)
-            else:
-                self.is_working, self.failure_reason = True, ""
-        self._store_attempt()
-        return bool(self.is_working)
-
     def disconnect(self) -> None:
         """End the session."""
         self.connector_instance.disconnect()
@@ -203,7 +184,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
         Args:
             connector: only credentials of this connector; None = of any that has an update strategy.
         """
-        paths = [connector] if connector else [path for path, _ in settings.CONNECTORS if _reaches(path)]
+        paths = [connector] if connector else paths_with_update_strategy()
         rows = cls.objects.filter(device__in=device_ids, enabled=True, credentials__connector__in=paths)
         rows = rows.select_related("credentials", "device__config", "device__host_key")
         result: dict[Any, list[DeviceConnection]] = {}
@@ -277,28 +258,7 @@ class DeviceConnection(TimeStampedEditableModel, models.Model):
             if name in self.__dict__ and (only is None or name in only):
                 known[name] = self.__dict__[name]
 
-    def _store_attempt(self) -> None:
-        """Store the outcome of an attempt, unless the row is gone."""
-        from .. import attempts
-
-        self.last_attempt = timezone.now()
-        policy = getattr(self.__dict__.get("connector_instance"), "host_keys", None)
-        if policy is not None:
-            attempts.store_host_keys([(self.device_id, policy)])
-        try:
-            with transaction.atomic():
-                self.save(update_fields=["is_working", "failure_reason", "last_attempt", "modified"])
-        except DatabaseError:
-            if type(self).objects.filter(pk=self.pk).exists():
-                logger.exception("The outcome of an attempt to connect could not be stored for connection %s", self.pk)
-                raise
-            logger.info("The connection %s was deleted meanwhile", self.pk)
-
 
 _STATE = ("is_working", "failure_reason")
 #: Known to work, never tried, known to fail.
 _ORDER = {True: 0, None: 1, False: 2}
-
-
-def _reaches(path: str) -> bool:
-    return bool(import_string(path).has_update_strategy)
