@@ -108,7 +108,7 @@ def _save(row: DeviceConnection) -> None:
 
 
 def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
-    """Remember first keys and refused ones; whoever is first wins."""
+    """Store first keys and refused ones; of two first keys, the one stored first stays."""
     with transaction.atomic():
         _store_host_keys(shown)
 

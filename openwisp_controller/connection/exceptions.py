@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a device."""
+"""Exceptions of connecting to devices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CommandTimeoutException(Exception):
 
 
 class ConnectionFailed(OSError):
-    """A device could not be reached or refused us; the text says why."""
+    """A device could not be reached or refused the login; the text says why."""
 
 
 class HostKeyChanged(ConnectionFailed):

@@ -1,4 +1,4 @@
-"""Telling devices that there is something to fetch: what is to do, who does it, and what came of it."""
+"""Pushes: which devices are to fetch their configuration, which process connects to them, and the results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .settings import settings
 logger = logging.getLogger(__name__)
 _CHUNK = 500
 BUSY_PAUSE = 10.0
-"""Seconds after which a device is told again that was just applying an earlier configuration."""
+"""Seconds after which a push is repeated to a device that was just applying an earlier configuration."""
 _REQUEST = """
 INSERT INTO {pushes} (device_id, requested, since, due, attempts, reason, claim, claimed_until)
 SELECT DISTINCT connection.device_id, 1, {now}, {now}, 0, '', {no_claim}, {never}
@@ -55,8 +55,8 @@ class Task:
 
 
 @dataclass
-class Outcome:
-    """What came of a push; ``reason`` is why it failed, empty when it did not."""
+class PushOutcome:
+    """Result of a push; ``reason`` is why it failed, empty when it did not."""
 
     task: Task
     reason: str = ""
@@ -64,10 +64,10 @@ class Outcome:
 
 
 def on_change(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Receive that a configuration was modified or emptied, and note that its device has to be told."""
+    """Receive that a configuration was modified or emptied, and request a push to its device."""
     device = kwargs.get("device") or instance.device
     if getattr(device, "skip_next_push", False):
-        # it is talking to us right now and will look by itself; other receivers may want to know that, too
+        # the device is sending a request right now and will poll by itself; other receivers may read the mark, too
         transaction.on_commit(partial(setattr, device, "skip_next_push", False))
         return
     collected = _collected.get()
@@ -79,7 +79,7 @@ def on_change(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 @contextmanager
 def collecting() -> Iterator[None]:
-    """Note the devices of many signals at once when they are sent."""
+    """Request the pushes of many signals together, when the context is left."""
     token = _collected.set(set())
     try:
         yield
@@ -90,9 +90,9 @@ def collecting() -> Iterator[None]:
 
 
 def request(device_ids: Collection[Any]) -> int:
-    """Note that devices have to be told, those at least that can be reached; return how many.
+    """Request pushes to those of the devices that have an enabled connection; return how many.
 
-    A device that is being told right now will be told once more.
+    A push that is running at this moment is followed by another one.
     """
     keys = sorted(device_ids, key=str)
     count = sum(_request(keys[start : start + _CHUNK]) for start in range(0, len(keys), _CHUNK))
@@ -160,8 +160,8 @@ def _needed(keys: Collection[Any]) -> set[Any]:
     return needed
 
 
-def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
-    """Store what came of claimed pushes: done, once more because of a later change, or later because of a failure."""
+def store(owner: uuid.UUID, outcomes: Sequence[PushOutcome]) -> None:
+    """Store the results of claimed pushes: done, to be repeated after a change, or to be retried after a failure."""
     with transaction.atomic():
         mine = Push.objects.filter(pk__in=[outcome.task.device_id for outcome in outcomes], claim=owner)
         rows = {row.pk: row for row in mine.order_by("pk").select_for_update()}
@@ -170,7 +170,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             row = rows.get(outcome.task.device_id)
             if row is None:
-                continue  # somebody took us for dead
+                continue  # another process has taken over the claim
             if row.requested != outcome.task.requested:
                 again.append(row.pk)
             elif (outcome.reason or row.pk in busy) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
@@ -187,7 +187,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
 def _busy(device_ids: Collection[Any]) -> set[Any]:
     """Return those of the devices that fetched an earlier configuration and did not report about it yet.
 
-    Their agents are applying it and do not listen, so they have to be told again.
+    Their agents are applying it and ignore signals meanwhile, so the push has to be repeated.
     """
     configs = Config.objects.filter(device__in=device_ids, downloaded__isnull=False).exclude(downloaded=F("released"))
     applying = configs.exclude(Q(applied__isnull=False) & Q(applied=F("downloaded")))

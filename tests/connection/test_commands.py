@@ -316,7 +316,7 @@ class TestOnce:
         assert "was interrupted" in waiting.output
         assert face.commands == []
         # it was not dead after all, only slow
-        execution.store(dead, [execution.ending_of(execution.Ending(task), "once", 0)])
+        execution.store(dead, [execution.completed_outcome(execution.CommandOutcome(task), "once", 0)])
         waiting.refresh_from_db()
         assert (waiting.status, waiting.output) == ("success", "once\n")
 

@@ -145,7 +145,7 @@ def test_a_change_during_a_push_is_pushed_once_more(connection: DeviceConnection
     (task,) = push.claim(owner, 10)
     push.request([connection.device_id])
     assert push.claim(uuid.uuid4(), 10) == [], "somebody is at it"
-    push.store(owner, [push.Outcome(task)])
+    push.store(owner, [push.PushOutcome(task)])
     (again,) = push.claim(owner, 10)
     assert again.requested == 2
 
@@ -161,7 +161,7 @@ def test_a_killed_worker_is_succeeded_when_its_claim_runs_out(
     Push.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     run()
     assert face.commands == [VERSION, WAKE]
-    push.store(dead, [push.Outcome(task, "too late")])
+    push.store(dead, [push.PushOutcome(task, "too late")])
     assert not Push.objects.exists()
 
 

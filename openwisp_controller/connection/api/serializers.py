@@ -1,4 +1,4 @@
-"""What the REST interface shows and takes."""
+"""Serializers of the REST interface."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
@@ -223,8 +222,3 @@ class DryRunSerializer(NewBatchCommandSerializer):
 
     class Meta(NewBatchCommandSerializer.Meta):
         extra_kwargs = {"label": {"required": False}, "type": {"required": False}}
-
-
-def devices_of(queryset: QuerySet[Any]) -> list[str]:
-    """Return primary keys as texts."""
-    return [str(key) for key in queryset.values_list("pk", flat=True)]

@@ -1,4 +1,4 @@
-"""The REST interface: parse, check, call, answer."""
+"""Views of the REST interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands: what was sent to a device, and what it answered."""
+"""Commands: what was sent to a device, and its output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 32
 
 
 class Command(CommandInterface, TimeStampedEditableModel, models.Model):
-    """One command for one device. It is run once; that it was interrupted is said, never mended by repeating it."""
+    """One command for one device. It is run at most once: an interrupted command fails and is not repeated."""
 
     class Status(models.TextChoices):
         IN_PROGRESS = "in-progress", _("in progress")
@@ -48,9 +48,9 @@ class Command(CommandInterface, TimeStampedEditableModel, models.Model):
     claim = models.UUIDField(null=True, editable=False)
     """Which process runs it."""
     claimed_until = models.DateTimeField(null=True, editable=False)
-    """When that process counts as dead unless it is heard of."""
+    """When that process counts as dead unless it renews its claim."""
     started = models.DateTimeField(null=True, editable=False)
-    """Since when the device may have got it."""
+    """Since when the device may have received it."""
 
     class Meta:
         verbose_name = _("Command")

@@ -1,4 +1,4 @@
-"""Connections: which credentials open which device, and whether they do."""
+"""Connections: which credentials belong to which device, and whether they work."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def strategy_choices() -> Any:
 
 
 class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Model):
-    """A device and the credentials that open it."""
+    """A device and credentials with which the controller logs in to it."""
 
     device = models.ForeignKey(Device, verbose_name=_("device"), on_delete=models.CASCADE)
     credentials = models.ForeignKey(Credentials, verbose_name=_("credentials"), on_delete=models.CASCADE)
@@ -54,7 +54,7 @@ class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Mod
     last_attempt = models.DateTimeField(_("last attempt"), null=True, blank=True)
 
     guarded_fields = ("is_working", "failure_reason", "last_attempt")
-    """What workers own; no part of the versions that people restore."""
+    """Written by workers; not part of the versions that people restore."""
 
     class Meta:
         verbose_name = _("Device connection")
@@ -119,7 +119,7 @@ class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Mod
                 }
             ) from None
 
-    # the way to the device
+    # connecting
 
     def get_addresses(self) -> list[str]:
         """Return the addresses to try, in order."""
@@ -138,7 +138,7 @@ class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Mod
 
     @property
     def connector_class(self) -> Any:
-        """The class that talks to the device: that of the update strategy where the connector has such."""
+        """The class of the connector: that of the update strategy where the connector has update strategies."""
         connector = self.credentials.connector_class
         if not connector.has_update_strategy:
             return connector
@@ -155,7 +155,7 @@ class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Mod
         return connector
 
     def set_connector(self, connector: Any) -> None:
-        """Talk to the device over another connector."""
+        """Use another connector from now on."""
         self.__dict__["connector_instance"] = connector
 
     def _host_key_policy(self) -> HostKeyPolicy:
@@ -205,7 +205,7 @@ class DeviceConnection(ConnectionInterface, TimeStampedEditableModel, models.Mod
                 return last
         raise NoWorkingDeviceConnectionError(connection=last)
 
-    # what came of it
+    # change tracking
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store, and announce a change of ``is_working``; what a receiver raises undoes it."""
