@@ -21,7 +21,16 @@ from .update import Updater
 
 
 class Agent:
-    """The state machine. ``find_management_ip`` returns the address to tell, or None when there is none."""
+    """The state machine of one agent.
+
+    Args:
+        identity: of the device.
+        storage: of the device.
+        session: with the controller.
+        plan: of the faults of the device.
+        observer: is told of states, events and faults.
+        find_management_ip: returns the address to send, None when there is none.
+    """
 
     __slots__ = ("_find_management_ip", "_identity", "_observer", "_plan", "_session", "_storage", "_updater", "_wake")
 
@@ -46,7 +55,9 @@ class Agent:
     async def run(self, after_boot: bool) -> NoReturn:
         """Register if need be, then poll for ever.
 
-        Raises AgentExit when the agent gives up, and PowerCut when the device loses its power.
+        Raises:
+            AgentExit: the agent gives up.
+            PowerCut: the device loses its power.
         """
         credentials = self._storage.credentials
         just_registered = credentials is None

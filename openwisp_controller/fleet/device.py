@@ -21,12 +21,22 @@ from .transport import Transport
 class VirtualDevice:
     """One device. ``run`` is power on, cancelling it is power off; identity and storage outlive both.
 
-    ``on_event`` is told every event and ``on_violation`` every violation, in the thread of the event loop;
-    ``seed`` makes pauses and injected faults repeatable, and ``faults`` says how often these occur just now.
+    Args:
+        identity: who it is.
+        storage: its flash memory.
+        policy: patience of its agent.
+        on_event: is told every event, in the thread of the event loop.
+        on_violation: is told every violation of the protocol, in the thread of the event loop.
+        seed: makes pauses and injected faults repeatable.
+        faults: returns how often faults occur just now.
 
-    ``state`` and ``reason`` are where it stands; ``stopped`` says that the supervisor has given up, ``exit_code``
-    how its agent ended last, ``injected`` how many faults hit it so far, and ``disturbed`` that one did since it
-    applied a configuration.
+    Attributes:
+        state: where it stands.
+        reason: why it stands there.
+        stopped: whether the supervisor has given up.
+        exit_code: how its agent ended last.
+        injected: how many faults hit it so far.
+        disturbed: whether one did since it applied a configuration.
     """
 
     __slots__ = (

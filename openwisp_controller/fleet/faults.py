@@ -49,9 +49,14 @@ class PowerCut(Exception):
 class Faults:
     """How often devices fail, each a probability from 0 to 1.
 
-    ``fail_rate`` of the applications of an archive fail, ``lose_report_rate`` of the status reports get lost, in
-    ``offline_rate`` of the cycles a device is unreachable, and in ``power_cut`` of the cycles it loses its power.
-    Raises ValueError for anything that is no probability.
+    Args:
+        fail_rate: applications of an archive that fail.
+        lose_report_rate: status reports that get lost.
+        offline_rate: cycles in which a device is unreachable.
+        power_cut: cycles in which it loses its power.
+
+    Raises:
+        ValueError: a value is no probability.
     """
 
     fail_rate: float = 0.0
@@ -78,9 +83,13 @@ def check_probabilities(rates: Faults | Mix) -> None:
 class Mix:
     """Which shares of a fleet, from 0 to 1, differ from the ordinary device.
 
-    ``mac_name_rate`` have a default hostname and so register with their MAC address as name,
-    ``hardware_id_rate`` derive their key from a hardware id, and ``overwrite_rate`` overwrite UCI files instead
-    of merging into them. Raises ValueError for anything that is no probability.
+    Args:
+        mac_name_rate: have a default hostname and so register with their MAC address as name.
+        hardware_id_rate: derive their key from a hardware id.
+        overwrite_rate: overwrite UCI files instead of merging into them.
+
+    Raises:
+        ValueError: a value is no share.
     """
 
     mac_name_rate: float = 0.0
@@ -127,9 +136,12 @@ class FaultPlan:
         self.offline = self._random.happens("offline", faults.offline_rate)
 
     def reach(self, point: CutPoint) -> None:
-        """Pass a point of the cycle. Raises PowerCut where the power goes.
+        """Pass a point of the cycle.
 
         What was planned for a point that this cycle does not have happens at its end.
+
+        Raises:
+            PowerCut: the power goes here.
         """
         if self._cut is not None and (point is self._cut or point is CutPoint.IDLE):
             self._cut = None

@@ -31,9 +31,19 @@ class SshFault(StrEnum):
 class DeviceSshServer:
     """One SSH server on an address of its own.
 
-    ``password`` is what it accepts for "root", ``commands`` is all it was told to run, ``on_wake`` is called when a
-    controller tells the agent to look for a configuration, ``on_reboot`` when it reboots. ``fault`` may be set at any
-    time. ``authorized`` holds public keys in OpenSSH's format.
+    Args:
+        password: accepted for "root".
+        on_wake: is called when a controller tells the agent to look for a configuration.
+        on_reboot: is called when the device reboots.
+        version: of the agent.
+        authorized: public keys in OpenSSH's format, one a line.
+
+    Attributes:
+        commands: all that it was told to run.
+        files: content of the files that were uploaded, by path.
+        fault: what is wrong with it; may be set at any time.
+        applying: whether the agent is applying a configuration.
+        connections: open ones.
     """
 
     def __init__(
