@@ -130,7 +130,7 @@ async def _serve(number: int, devices: int, round_trip: float) -> None:
     """Be every second of the devices."""
     from asyncssh.connection import SSHServerConnection
 
-    from openwisp_controller.fleet.ssh import SshFace
+    from openwisp_controller.fleet.ssh import DeviceSshServer
 
     at_once = SSHServerConnection.data_received
 
@@ -138,7 +138,7 @@ async def _serve(number: int, devices: int, round_trip: float) -> None:
         asyncio.get_running_loop().call_later(round_trip, at_once, self, data)
 
     SSHServerConnection.data_received = delayed
-    faces = [SshFace(PASSWORD) for _ in range(number, devices, PROCESSES)]
+    faces = [DeviceSshServer(PASSWORD) for _ in range(number, devices, PROCESSES)]
     for face, device in zip(faces, range(number, devices, PROCESSES), strict=True):
         await face.start(_address(device), PORT)
     print("ready", flush=True)

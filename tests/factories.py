@@ -18,7 +18,7 @@ from openwisp_controller.config.models import (
     Vpn,
 )
 from openwisp_controller.connection.models import Credentials, DeviceConnection
-from openwisp_controller.fleet.ssh import SshFace
+from openwisp_controller.fleet.ssh import DeviceSshServer
 from openwisp_controller.pki.models import Ca, Cert
 from openwisp_controller.subnet_division.models import SubnetDivisionRule
 
@@ -203,7 +203,7 @@ def connection(of: Device | Config, credentials_: Credentials | None = None, **f
     return result
 
 
-def reachable(owner: Organization, face: SshFace, name: str = "", **fields: Any) -> DeviceConnection:
+def reachable(owner: Organization, face: DeviceSshServer, name: str = "", **fields: Any) -> DeviceConnection:
     """A device with a configuration, and a connection to the SSH server that plays its part."""
     of = config(device(owner, name, management_ip=face.address, **fields))
     return connection(of, login={"port": face.port})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from openwisp_controller.fleet.ssh import SshFace
+from openwisp_controller.fleet.ssh import DeviceSshServer
 
 PASSWORD = "Correct-Horse"
 
@@ -20,15 +20,15 @@ class SshServers:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self._faces: list[SshFace] = []
+        self._faces: list[DeviceSshServer] = []
 
-    def start(self, **options: Any) -> SshFace:
-        face = SshFace(options.pop("password", PASSWORD), **options)
+    def start(self, **options: Any) -> DeviceSshServer:
+        face = DeviceSshServer(options.pop("password", PASSWORD), **options)
         self.run(face.start())
         self._faces.append(face)
         return face
 
-    def stop(self, face: SshFace) -> None:
+    def stop(self, face: DeviceSshServer) -> None:
         self.run(face.stop())
 
     def run(self, work: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Storing what attempts to reach devices came to, however many at once."""
+"""Attempts to connect to devices: making one, and storing the results of however many at once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from ..common.wakeup import wake
 from ..config.models import Device
 from ..config.unit_of_work import unit_of_work
+from .exceptions import reason_of
 from .hostkeys import HostKeyPolicy
 from .models import DeviceConnection, HostKey
 
 logger = logging.getLogger(__name__)
+DEACTIVATED = "Device is deactivated"
+_OUTCOME = ["is_working", "failure_reason", "last_attempt", "modified"]
+"""Fields of a connection that an attempt writes."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,43 @@ class Attempt:
     reason: str
     """Why it failed; empty when it did not."""
     policy: HostKeyPolicy | None = None
+
+
+def connect(connection: DeviceConnection) -> bool:
+    """Connect to a device in this thread, store whether that worked and return it.
+
+    Args:
+        connection: gets the outcome; its connector is connected then.
+    """
+    if connection.device.is_fully_deactivated():
+        connection.is_working, connection.failure_reason = False, DEACTIVATED
+    else:
+        try:
+            connection.connector_instance.connect()
+        except Exception as error:
+            connection.is_working, connection.failure_reason = False, reason_of(error)
+        else:
+            connection.is_working, connection.failure_reason = True, ""
+    _store_one(connection)
+    return bool(connection.is_working)
+
+
+def _store_one(connection: DeviceConnection) -> None:
+    """Store the outcome that a connection has noted, unless its row is gone."""
+    connection.last_attempt = timezone.now()
+    policy = getattr(connection.__dict__.get("connector_instance"), "host_keys", None)
+    if policy is not None:
+        store_host_keys([(connection.device_id, policy)])
+    try:
+        with transaction.atomic():
+            connection.save(update_fields=_OUTCOME)
+    except DatabaseError:
+        if DeviceConnection.objects.filter(pk=connection.pk).exists():
+            logger.exception(
+                "The outcome of an attempt to connect could not be stored for connection %s", connection.pk
+            )
+            raise
+        logger.info("The connection %s was deleted meanwhile", connection.pk)
 
 
 def store(attempts: Sequence[Attempt]) -> None:
@@ -58,7 +99,7 @@ def store(attempts: Sequence[Attempt]) -> None:
 
 
 def store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
-    """Remember first keys and refused ones; whoever is first wins."""
+    """Store first keys and refused ones; of two first keys, the one stored first stays."""
     with transaction.atomic():
         _store_host_keys(shown)
 

@@ -1,4 +1,4 @@
-"""Mass commands: who gets them, starting them in chunks, stopping them, and what became of them."""
+"""Mass commands: their targets, creating commands in chunks, cancelling them, and their status."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ STOPPED = "Not sent: too many commands of this mass command failed.\n"
 
 @dataclass
 class Plan:
-    """What a mass command would do."""
+    """Preview of a mass command."""
 
     devices: list[Any] = field(default_factory=list)
     """Keys of all targets."""
     skipped: dict[str, list[str]] = field(default_factory=dict)
-    """Key of a target that would not get it → why."""
+    """Key of a target that would be skipped → the reasons."""
 
 
 def targets(batch: BatchCommand, devices: Iterable[Any] = ()) -> QuerySet[Device]:
@@ -58,11 +58,11 @@ def targets(batch: BatchCommand, devices: Iterable[Any] = ()) -> QuerySet[Device
 
 
 def plan(batch: BatchCommand, devices: QuerySet[Device]) -> Plan:
-    """Tell who would get a mass command, and who would be skipped and why. Changes nothing."""
+    """Return which devices would receive a mass command, and which would be skipped and why. Changes nothing."""
     result = Plan()
-    for device in _examined(devices):
+    for device in _with_reachability(devices):
         result.devices.append(str(device.pk))
-        reasons = _reasons(batch, device)
+        reasons = _skip_reasons(batch, device)
         if reasons:
             result.skipped[str(device.pk)] = reasons
     return result
@@ -80,20 +80,20 @@ def execute(batch: BatchCommand, devices: QuerySet[Device]) -> BatchCommand:
 
 
 def launch(batch_id: Any) -> None:
-    """Create the commands of a mass command, some at a time; goes on where an interrupted run stopped."""
+    """Create the commands of a mass command, in chunks; continues where an interrupted run stopped."""
     while _launch_chunk(batch_id):
         pass
 
 
-def launch_left_over() -> None:
-    """Go on with mass commands whose message was lost, and close those whose end was missed."""
+def resume_unfinished() -> None:
+    """Continue mass commands whose message was lost, and finish those whose last outcome was missed."""
     for batch in BatchCommand.objects.filter(status__in=(Status.IDLE, Status.IN_PROGRESS)):
         launch(batch.pk)
-        advanced(batch.pk)
+        update_status(batch.pk)
 
 
-def advanced(batch_id: Any) -> None:
-    """Bring the state of a mass command up to date after some of its commands ended."""
+def update_status(batch_id: Any) -> None:
+    """Update the status of a mass command after some of its commands finished."""
     with transaction.atomic():
         batch = BatchCommand.objects.select_for_update(of=("self",)).filter(pk=batch_id).first()
         if batch is None or batch.status != Status.IN_PROGRESS:
@@ -103,13 +103,13 @@ def advanced(batch_id: Any) -> None:
             _withdraw(batch, STOPPED)
             _finish(batch, Status.FAILED)
         elif batch.cursor == _END and not batch.batch_commands.filter(status=Command.Status.IN_PROGRESS).exists():
-            _finish(batch, _verdict(batch))
+            _finish(batch, _final_status(batch))
         else:
             live.batch_changed(batch)
 
 
 def cancel(batch: BatchCommand) -> bool:
-    """Send no further commands; those that were sent go on. Return False when there was nothing to stop."""
+    """Cancel the commands that were not sent yet; return False when the mass command has finished already."""
     with transaction.atomic():
         batch = BatchCommand.objects.select_for_update(of=("self",)).get(pk=batch.pk)
         if batch.status not in (Status.IDLE, Status.IN_PROGRESS):
@@ -131,10 +131,10 @@ def _launch_chunk(batch_id: Any) -> bool:
         remaining = batch.devices.order_by("pk")
         if batch.cursor is not None:
             remaining = remaining.filter(pk__gt=batch.cursor)
-        chunk = list(_examined(remaining)[:CHUNK])
+        chunk = list(_with_reachability(remaining)[:CHUNK])
         rows = []
         for device in chunk:
-            reasons = _reasons(batch, device)
+            reasons = _skip_reasons(batch, device)
             if reasons:
                 batch.skipped_devices[str(device.pk)] = reasons
             else:
@@ -149,17 +149,17 @@ def _launch_chunk(batch_id: Any) -> bool:
         wake("connection.push_due")
         live.batch_changed(batch)
     if last:
-        advanced(batch_id)
+        update_status(batch_id)
     return not last
 
 
-def _examined(devices: QuerySet[Device]) -> QuerySet[Device]:
+def _with_reachability(devices: QuerySet[Device]) -> QuerySet[Device]:
     enabled = DeviceConnection.objects.filter(device=OuterRef("pk"), enabled=True)
     known = DeviceConnection.objects.filter(device=OuterRef("pk"))
     return devices.select_related("config").annotate(reachable=Exists(enabled), known=Exists(known))
 
 
-def _reasons(batch: BatchCommand, device: Any) -> list[str]:
+def _skip_reasons(batch: BatchCommand, device: Any) -> list[str]:
     reasons = []
     if device.is_deactivated():
         reasons.append(_("Device is deactivated."))
@@ -172,7 +172,7 @@ def _reasons(batch: BatchCommand, device: Any) -> list[str]:
     return reasons
 
 
-def _verdict(batch: BatchCommand) -> str:
+def _final_status(batch: BatchCommand) -> str:
     counts = batch.counts()
     if counts["failed"] or (not counts["total"] and counts["skipped"]):
         return Status.FAILED
@@ -180,9 +180,9 @@ def _verdict(batch: BatchCommand) -> str:
 
 
 def withdraw_late(command_ids: Iterable[Any]) -> set[Any]:
-    """Withdraw those of the locked commands whose mass command has ended, and return them.
+    """Cancel those of the locked commands whose mass command has finished, and return their keys.
 
-    They were just being claimed when it was cancelled or stopped.
+    They were being claimed while it was cancelled or stopped.
     """
     rows = Command.objects.filter(pk__in=command_ids).exclude(batch_command=None)
     late = rows.exclude(batch_command__status__in=(Status.IDLE, Status.IN_PROGRESS)).select_related("batch_command")
@@ -195,7 +195,7 @@ def withdraw_late(command_ids: Iterable[Any]) -> set[Any]:
 
 
 def _withdraw(batch: BatchCommand, why: str) -> None:
-    """Withdraw the commands that nobody claims at this moment, and skip the devices that have none yet."""
+    """Cancel the commands that no process is claiming at this moment, and skip the devices that have none yet."""
     unsent = batch.batch_commands.filter(status=Command.Status.IN_PROGRESS, started=None).order_by("pk")
     skip = connection.features.has_select_for_update_skip_locked
     _fail(batch, unsent.select_for_update(of=("self",), skip_locked=skip).values_list("pk", flat=True), why)
@@ -205,8 +205,8 @@ def _withdraw(batch: BatchCommand, why: str) -> None:
 
 
 def _fail(batch: BatchCommand, command_ids: Iterable[Any], why: str) -> None:
-    masked: Any = Command._meta.get_field("input")
-    value = masked.seal(commands.masked(batch.type, batch.input))
+    field: Any = Command._meta.get_field("input")
+    value = field.encrypt_value(commands.masked(batch.type, batch.input))
     Command.objects.filter(pk__in=list(command_ids)).update(
         status=Command.Status.FAILED, output=why, claim=None, claimed_until=None, modified=timezone.now(),
         input=Value(value, output_field=TextField()),

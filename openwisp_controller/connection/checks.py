@@ -1,4 +1,4 @@
-"""Checks of the settings that need every app to be ready."""
+"""System checks of settings that need every app to be ready."""
 
 from __future__ import annotations
 

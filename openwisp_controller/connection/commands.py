@@ -1,4 +1,4 @@
-"""Which commands can be sent to devices, what they need, and who may send them."""
+"""Registry of commands: their input schemas, and in which organizations they are allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .settings import settings
 MASK = "********"
 _DRAFT = "http://json-schema.org/draft-04/schema#"
 _PASSWORD = {"$ref": "#/definitions/password_regex"}
-_DEEPEST = 32
+_MAX_DEPTH = 32
 _ALL_SECRET: dict[str, Any] = {"format": "password", "additionalProperties": {"$ref": "#"}, "items": {"$ref": "#"}}
 
 #: Built in. Without ``callable`` the method of the connector that is named like the command is called.
@@ -187,9 +187,9 @@ def _schema(command: str) -> dict[str, Any]:
 def _masked(value: Any, schema: Any, found: list[Any], root: Any = None, depth: int = 0) -> Any:
     """Return ``value`` with everything masked whose schema says that it is a password; note it in ``found``."""
     root = schema if root is None else root
-    if not isinstance(schema, dict) or depth > _DEEPEST:
+    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
         return value
-    for other in _also(schema, root):
+    for other in _subschemas(schema, root):
         value = _masked(value, other, found, root, depth + 1)
     if isinstance(value, dict):
         named, others = schema.get("properties", {}), schema.get("additionalProperties")
@@ -202,7 +202,7 @@ def _masked(value: Any, schema: Any, found: list[Any], root: Any = None, depth: 
     return MASK
 
 
-def _also(schema: dict[str, Any], root: dict[str, Any]) -> list[Any]:
+def _subschemas(schema: dict[str, Any], root: dict[str, Any]) -> list[Any]:
     """Return the further schemas that a schema names for the same value."""
     others = [other for name in ("allOf", "anyOf", "oneOf") for other in schema.get(name, ())]
     target: Any = root
@@ -213,7 +213,7 @@ def _also(schema: dict[str, Any], root: dict[str, Any]) -> list[Any]:
     return others
 
 
-def hide(text: str, secrets: list[str]) -> str:
+def mask_secrets(text: str, secrets: list[str]) -> str:
     """Return ``text`` without the ``secrets``."""
     for secret in secrets:
         text = text.replace(secret, MASK)

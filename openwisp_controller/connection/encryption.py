@@ -1,4 +1,4 @@
-"""Secrets at rest: AES-GCM with keys from the environment, each secret marked with the key that it needs."""
+"""Encryption of secrets in the database: AES-GCM, each value marked with its key; see docs/decisions/0015."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def keyring() -> Keyring:
 
 
 class Unreadable(dict[str, Any]):
-    """Stands for a stored value that cannot be decrypted; saving it keeps what is stored."""
+    """Placeholder of a stored value that cannot be decrypted; saving it keeps what is stored."""
 
     def __init__(self, stored: str, error: UnreadableSecret) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class EncryptedJSONField(models.TextField):
         """What binds a stored value to its column."""
         return f"{self.model._meta.label_lower}.{self.name}"
 
-    def seal(self, value: Any) -> str | None:
+    def encrypt_value(self, value: Any) -> str | None:
         """Return the stored form of a value."""
         if value is None:
             return None
@@ -118,7 +118,7 @@ class EncryptedJSONField(models.TextField):
         text = json.dumps(value, ensure_ascii=False)
         return text if value == {} else keyring().encrypt(text.encode(), self.purpose)
 
-    def unseal(self, stored: str | None) -> Any:
+    def decrypt_value(self, stored: str | None) -> Any:
         """Return the value of a stored form."""
         if stored is None or not isinstance(stored, str):
             return stored
@@ -128,7 +128,7 @@ class EncryptedJSONField(models.TextField):
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         try:
-            return self.unseal(value)
+            return self.decrypt_value(value)
         except UnreadableSecret as error:
             return Unreadable(value, error)
 
@@ -138,7 +138,7 @@ class EncryptedJSONField(models.TextField):
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if hasattr(value, "as_sql"):
             return value
-        return self.seal(value)
+        return self.encrypt_value(value)
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
         """Check a value that somebody gave. It is taken as it is: only versions and fixtures hold stored forms."""
@@ -150,11 +150,11 @@ class EncryptedJSONField(models.TextField):
     def to_python(self, value: Any) -> Any:
         """Accept stored forms, as versions and fixtures hold them; everything else is the value itself."""
         if isinstance(value, str) and (value.startswith(PREFIX) or value in ("{}", "null")):
-            return self.unseal(value)
+            return self.decrypt_value(value)
         return value
 
     def value_to_string(self, obj: models.Model) -> Any:
-        return self.seal(self.value_from_object(obj))
+        return self.encrypt_value(self.value_from_object(obj))
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
@@ -182,7 +182,7 @@ def reencrypt(model: type[models.Model], chunk: int = 500) -> tuple[int, int]:
         for pk, sealed in rows.iterator(chunk_size=chunk):
             if sealed and sealed.startswith(PREFIX) and not sealed.startswith(current):
                 try:
-                    fresh = field.seal(field.unseal(sealed))
+                    fresh = field.encrypt_value(field.decrypt_value(sealed))
                 except UnreadableSecret:
                     unreadable += 1
                     continue

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a device."""
+"""Exceptions of connecting to devices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .models import DeviceConnection
+
+NO_CONNECTION = "The device has no enabled connection over which this could be done."
 
 
 class NoWorkingDeviceConnectionError(Exception):
@@ -16,4 +18,22 @@ class NoWorkingDeviceConnectionError(Exception):
         self.connection = connection
 
 
-NO_CONNECTION = "The device has no enabled connection over which this could be done."
+class CommandFailedException(Exception):
+    """A remote command ended with an unexpected exit status; the text is its output."""
+
+
+class CommandTimeoutException(Exception):
+    """A remote command did not end in time."""
+
+
+class ConnectionFailed(OSError):
+    """A device could not be reached or refused the login; the text says why."""
+
+
+class HostKeyChanged(ConnectionFailed):
+    """A device did not identify itself with the key that it is known by."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why something failed, never an empty text."""
+    return str(error).strip() or type(error).__name__

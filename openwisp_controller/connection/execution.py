@@ -1,7 +1,7 @@
-"""Running commands: what is to run, who runs it, and how it ended.
+"""Running commands: which are to run, which process runs them, and their outcomes.
 
-A command that the device may have got is never sent again. The time of the start is stored before anything is sent; a
-command whose process disappeared after that is "failed" and says so, one that was not sent yet is run by another.
+A command that the device may have received is never sent again. The time of the start is stored before anything is
+sent; a command whose process disappeared after that is marked as failed, one that was not sent yet is run by another.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from ..config.models.config import storable
 from . import batches, claims, commands
 from .attempts import Attempt
 from .encryption import readable
-from .exceptions import NO_CONNECTION
+from .exceptions import NO_CONNECTION, reason_of
 from .models import Command, DeviceConnection
-from .models.connection import reason_of
 from .settings import settings
 from .transport import TRUNCATED
 
@@ -46,7 +45,7 @@ class CommandTask:
     device_id: Any
     type: str
     shown: str = field(repr=False)
-    """What people know it by: its text, or the label of its type."""
+    """How it is shown: its text, or the label of its type."""
     shell: str | None = field(repr=False)
     """What to run in the device's shell; None = a method of the connector."""
     arguments: dict[str, Any] = field(repr=False)
@@ -58,8 +57,8 @@ class CommandTask:
 
 
 @dataclass
-class Ending:
-    """How a command ended."""
+class CommandOutcome:
+    """Result of a command."""
 
     task: CommandTask
     status: str = Command.Status.FAILED
@@ -67,18 +66,18 @@ class Ending:
     connection_id: Any = None
     attempts: list[Attempt] = field(default_factory=list)
 
-    def failed(self, output: str) -> Ending:
+    def failed(self, output: str) -> CommandOutcome:
         self.status, self.output = Command.Status.FAILED, self.output + output
         return self
 
 
-def ending_of(ending: Ending, output: str, exit_status: int) -> Ending:
-    """Complete an ending with what the device printed and its exit status."""
-    ending.output = _with_newline(output)
+def completed_outcome(outcome: CommandOutcome, output: str, exit_status: int) -> CommandOutcome:
+    """Complete an outcome with what the device printed and its exit status."""
+    outcome.output = _with_newline(output)
     if exit_status == 0:
-        ending.status = Command.Status.SUCCESS
-        return ending
-    return ending.failed(f'Command "{ending.task.shown}" returned non-zero exit code: {exit_status}\n')
+        outcome.status = Command.Status.SUCCESS
+        return outcome
+    return outcome.failed(f'Command "{outcome.task.shown}" returned non-zero exit code: {exit_status}\n')
 
 
 def claim(owner: uuid.UUID, limit: int) -> list[CommandTask]:
@@ -124,7 +123,7 @@ def _task(command: Command, candidates: Sequence[DeviceConnection]) -> CommandTa
     usable: list[DeviceConnection] = []
     secrets = commands.secret_values(command.type, command.input)
     try:
-        shell, arguments = _what_to_run(command)
+        shell, arguments = _shell_or_arguments(command)
         chosen = [command.connection] if command.connection is not None else candidates
         usable = [connection for connection in chosen if connection.credentials.connector_class.has_update_strategy]
         refusal = "" if usable else f"{NO_CONNECTION}\n"
@@ -146,7 +145,7 @@ def _task(command: Command, candidates: Sequence[DeviceConnection]) -> CommandTa
     )
 
 
-def _what_to_run(command: Command) -> tuple[str | None, dict[str, Any]]:
+def _shell_or_arguments(command: Command) -> tuple[str | None, dict[str, Any]]:
     """Return the shell command; or None and the arguments of the connector's method."""
     readable(command.input)
     values: dict[str, Any] = command.input if isinstance(command.input, dict) else {}
@@ -160,7 +159,9 @@ def log_failure(command_id: Any, error: BaseException, secrets: list[str]) -> No
     """Log the exception that is being handled; without its traceback where that might show secrets."""
     text = "An exception was raised while executing command %s"
     if secrets:
-        logger.error(f"{text}: %s: %s", command_id, type(error).__name__, commands.hide(reason_of(error), secrets))
+        logger.error(
+            f"{text}: %s: %s", command_id, type(error).__name__, commands.mask_secrets(reason_of(error), secrets)
+        )
     else:
         logger.error(text, command_id, exc_info=error)
 
@@ -183,40 +184,40 @@ def progress(owner: uuid.UUID, outputs: Sequence[tuple[CommandTask, str]]) -> No
     rows = Command.objects.filter(pk__in=by_id, claim=owner, status=Command.Status.IN_PROGRESS)
     for command in rows.select_related("connection__credentials"):
         task, text = by_id[command.pk]
-        command.output = presentable(text, task.secrets)
+        command.output = cleaned_output(text, task.secrets)
         command.save(update_fields=["output", "modified"])
 
 
-def store(owner: uuid.UUID, endings: Sequence[Ending]) -> None:
-    """Store how claimed commands ended. An ending that comes late replaces the word that nobody knows it."""
-    by_id = {ending.task.command_id: ending for ending in endings}
-    advanced = set()
+def store(owner: uuid.UUID, outcomes: Sequence[CommandOutcome]) -> None:
+    """Store how claimed commands ended. A late outcome replaces ``INTERRUPTED``."""
+    by_id = {outcome.task.command_id: outcome for outcome in outcomes}
+    changed_batches = set()
     with transaction.atomic():
         # an interrupted one keeps its claim, a cancelled one has none
         rows = Command.objects.filter(pk__in=by_id, claim=owner).order_by("pk").select_for_update(of=("self",))
         for command in rows:
-            ending = by_id[command.pk]
-            command.status = ending.status
-            command.output = presentable(ending.output, ending.task.secrets)
+            outcome = by_id[command.pk]
+            command.status = outcome.status
+            command.output = cleaned_output(outcome.output, outcome.task.secrets)
             command.input = commands.masked(command.type, command.input)
             command.claimed_until = None
-            if ending.connection_id is not None and command.connection_id is None:
-                existing = DeviceConnection.objects.filter(pk=ending.connection_id)
+            if outcome.connection_id is not None and command.connection_id is None:
+                existing = DeviceConnection.objects.filter(pk=outcome.connection_id)
                 command.connection_id = existing.values_list("pk", flat=True).first()
             command.save(update_fields=["status", "output", "input", "claimed_until", "connection", "modified"])
-            advanced.add(command.batch_command_id)
-    for batch_id in advanced - {None}:
-        batches.advanced(batch_id)
+            changed_batches.add(command.batch_command_id)
+    for batch_id in changed_batches - {None}:
+        batches.update_status(batch_id)
 
 
 def fail_interrupted() -> int:
-    """Say of commands whose process disappeared after the start that nobody knows how they ended."""
+    """Mark commands as failed whose process disappeared after the start; return how many."""
     lost = Command.objects.filter(
         status=Command.Status.IN_PROGRESS, started__isnull=False, claimed_until__lt=timezone.now()
     )
     if not lost.exists():
         return 0
-    advanced = set()
+    changed_batches = set()
     with transaction.atomic():
         rows = list(claims.lock(lost))
         for command in rows:
@@ -225,9 +226,9 @@ def fail_interrupted() -> int:
             command.input = commands.masked(command.type, command.input)
             command.claimed_until = None
             command.save(update_fields=["status", "output", "input", "claimed_until", "modified"])
-            advanced.add(command.batch_command_id)
-    for batch_id in advanced - {None}:
-        batches.advanced(batch_id)
+            changed_batches.add(command.batch_command_id)
+    for batch_id in changed_batches - {None}:
+        batches.update_status(batch_id)
     logger.warning("%d commands were interrupted", len(rows))
     return len(rows)
 
@@ -240,7 +241,7 @@ def release(owner: uuid.UUID) -> None:
 
 
 def disown(owner: uuid.UUID, command_id: Any) -> None:
-    """Leave a command whose ending cannot be stored to ``fail_interrupted``."""
+    """Leave a command whose outcome cannot be stored to ``fail_interrupted``."""
     Command.objects.filter(pk=command_id, claim=owner).update(claim=None, claimed_until=timezone.now())
 
 
@@ -254,10 +255,10 @@ def claim_one(owner: uuid.UUID, command_id: Any) -> CommandTask | None:
     return _task(command, candidates)
 
 
-def presentable(text: str, secrets: list[str]) -> str:
-    """Return an output as it may be stored: without secrets and what databases refuse, not too long."""
+def cleaned_output(text: str, secrets: list[str]) -> str:
+    """Return an output as it may be stored: without secrets and characters that databases refuse, cut to the limit."""
     limit = settings.CONTROLLER_COMMAND_OUTPUT_LIMIT
-    text = commands.hide(storable(text), secrets)
+    text = commands.mask_secrets(storable(text), secrets)
     return text if len(text) <= limit + 2 * len(TRUNCATED) + 1000 else text[:limit] + TRUNCATED
 
 

@@ -1,4 +1,4 @@
-"""Which host keys are accepted."""
+"""Policy of SSH host keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from .connectors.exceptions import HostKeyChanged
+from .exceptions import HostKeyChanged
 
 
 def fingerprint(key: str) -> str:
@@ -16,7 +16,7 @@ def fingerprint(key: str) -> str:
 
 @dataclass
 class HostKeyPolicy:
-    """Decides about the host key of one device, and remembers what the device showed.
+    """Accepts or refuses the host key of one device, and stores which key it presented.
 
     Args:
         mode: "first-use", "strict" or "off".
@@ -32,7 +32,7 @@ class HostKeyPolicy:
     def accepts(self, key: asyncssh.SSHKey) -> bool:
         """Tell whether to go on with a device that shows ``key``."""
         self.shown = key.export_public_key().decode().strip()
-        known = _plain(self.shown) == _plain(self.pinned)
+        known = _without_comment(self.shown) == _without_comment(self.pinned)
         self.refused = not (self.mode == "off" or known or (self.mode == "first-use" and not self.pinned))
         return not self.refused
 
@@ -62,6 +62,6 @@ class HostKeyPolicy:
         )
 
 
-def _plain(key: str) -> list[str]:
+def _without_comment(key: str) -> list[str]:
     """The key without its comment."""
     return key.split()[:2]

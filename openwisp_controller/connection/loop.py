@@ -1,4 +1,4 @@
-"""The event loop of this process on which all SSH sessions live: one thread, started when it is first needed."""
+"""The event loop of this process for all SSH sessions: one thread, started at the first use."""
 
 from __future__ import annotations
 

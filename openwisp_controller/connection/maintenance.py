@@ -1,4 +1,4 @@
-"""What the reconciler does: find whatever a lost message or a killed worker left behind."""
+"""Periodic maintenance: finds work that a lost message or a killed worker left undone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from . import batches, execution, worker
 
 
 def reconcile() -> None:
-    """Start again whatever is left undone. Cheap when nothing is."""
-    batches.launch_left_over()
+    """Resume work that was left undone. Cheap when there is none."""
+    batches.resume_unfinished()
     execution.fail_interrupted()
     if worker.is_needed():
         worker.wake()

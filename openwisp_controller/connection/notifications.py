@@ -1,4 +1,4 @@
-"""Notifications to people about the way to devices."""
+"""Notifications to people about connections, host keys and mass commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling devices that there is something to fetch: what is to do, who does it, and what came of it."""
+"""Pushes: which devices are to fetch their configuration, which process connects to them, and the results."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..common.wakeup import wake
 from ..config.models import Config, Device
 from . import claims
 from .attempts import Attempt
+from .connectors.configured import paths_with_update_strategy
 from .models import Credentials, DeviceConnection, Push
-from .models.connection import _reaches
 from .settings import settings
 
 logger = logging.getLogger(__name__)
 _CHUNK = 500
 BUSY_PAUSE = 10.0
-"""Seconds after which a device is told again that was just applying an earlier configuration."""
+"""Seconds after which a push is repeated to a device that was just applying an earlier configuration."""
 _REQUEST = """
 INSERT INTO {pushes} (device_id, requested, since, due, attempts, reason, claim, claimed_until)
 SELECT DISTINCT connection.device_id, 1, {now}, {now}, 0, '', {no_claim}, {never}
@@ -52,8 +52,8 @@ class Task:
 
 
 @dataclass
-class Outcome:
-    """What came of a push; ``reason`` is why it failed, empty when it did not."""
+class PushOutcome:
+    """Result of a push; ``reason`` is why it failed, empty when it did not."""
 
     task: Task
     reason: str = ""
@@ -80,9 +80,9 @@ class PushRequests:
 
 
 def request(device_ids: Collection[Any]) -> int:
-    """Note that devices have to be told, those at least that can be reached; return how many.
+    """Request pushes to those of the devices that have an enabled connection; return how many.
 
-    A device that is being told right now will be told once more.
+    A push that is running at this moment is followed by another one.
     """
     keys = sorted(device_ids, key=str)
     count = sum(_request(keys[start : start + _CHUNK]) for start in range(0, len(keys), _CHUNK))
@@ -92,7 +92,7 @@ def request(device_ids: Collection[Any]) -> int:
 
 
 def _request(keys: Sequence[Any]) -> int:
-    connectors = [path for path, _ in settings.CONNECTORS if _reaches(path)]
+    connectors = paths_with_update_strategy()
     if not keys or not connectors:
         return 0
     quote = connection.ops.quote_name
@@ -150,8 +150,8 @@ def _needed(keys: Collection[Any]) -> set[Any]:
     return needed
 
 
-def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
-    """Store what came of claimed pushes: done, once more because of a later change, or later because of a failure."""
+def store(owner: uuid.UUID, outcomes: Sequence[PushOutcome]) -> None:
+    """Store the results of claimed pushes: done, to be repeated after a change, or to be retried after a failure."""
     with transaction.atomic():
         mine = Push.objects.filter(pk__in=[outcome.task.device_id for outcome in outcomes], claim=owner)
         rows = {row.pk: row for row in mine.order_by("pk").select_for_update()}
@@ -160,7 +160,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             row = rows.get(outcome.task.device_id)
             if row is None:
-                continue  # somebody took us for dead
+                continue  # another process has taken over the claim
             if row.requested != outcome.task.requested:
                 again.append(row.pk)
             elif (outcome.reason or row.pk in busy) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
@@ -177,7 +177,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
 def _busy(device_ids: Collection[Any]) -> set[Any]:
     """Return those of the devices that fetched an earlier configuration and did not report about it yet.
 
-    Their agents are applying it and do not listen, so they have to be told again.
+    Their agents are applying it and ignore signals meanwhile, so the push has to be repeated.
     """
     configs = Config.objects.filter(device__in=device_ids, downloaded__isnull=False).exclude(downloaded=F("released"))
     applying = configs.exclude(Q(applied__isnull=False) & Q(applied=F("downloaded")))

@@ -1,4 +1,4 @@
-"""What happens on the event loop: reaching a device over one of its connections, and doing something there."""
+"""Sessions on the event loop: connecting to a device over one of its connections, then pushing or running a command."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any
 
 from .attempts import Attempt
 from .connectors import dispatch
-from .connectors.exceptions import CommandTimeoutException
-from .exceptions import NO_CONNECTION
-from .execution import CommandTask, Ending, Withdrawn, ending_of, log_failure
+from .exceptions import NO_CONNECTION, CommandTimeoutException, reason_of
+from .execution import CommandOutcome, CommandTask, Withdrawn, completed_outcome, log_failure
 from .models import DeviceConnection
-from .models.connection import reason_of
-from .push import Outcome, Task
+from .push import PushOutcome, Task
 from .settings import settings
 
 logger = logging.getLogger(__name__)
@@ -22,13 +20,14 @@ _MARGIN = 5.0
 """Seconds granted beyond the sum of all time-outs."""
 
 
-async def reach(
+async def connect(
     connections: Sequence[DeviceConnection], attempts: list[Attempt]
 ) -> tuple[DeviceConnection | None, str]:
     """Connect over the first connection that works; return it, or None and the reason of the last failure.
 
     Args:
-        attempts: gets every attempt that was made.
+        connections: tried in this order.
+        attempts: every attempt that was made is appended.
     """
     reason = NO_CONNECTION
     for connection in connections:
@@ -45,13 +44,13 @@ async def reach(
     return None, reason
 
 
-async def push(task: Task) -> Outcome:
-    """Tell a device that there is something to fetch."""
-    outcome = Outcome(task)
+async def push(task: Task) -> PushOutcome:
+    """Connect to a device and make it fetch its configuration."""
+    outcome = PushOutcome(task)
     connection = None
     try:
         async with asyncio.timeout(settings.CONTROLLER_PUSH_DEADLINE):
-            connection, outcome.reason = await reach(task.connections, outcome.attempts)
+            connection, outcome.reason = await connect(task.connections, outcome.attempts)
             if connection is not None:
                 device = connection.device
                 logger.info("Updating %s (pk: %s)", device, device.pk)
@@ -66,45 +65,46 @@ async def push(task: Task) -> Outcome:
         logger.warning("Could not tell %s to fetch its configuration: %s", task.device_id, outcome.reason)
     finally:
         if connection is not None:
-            await _leave(connection)
+            await _disconnect(connection)
     return outcome
 
 
 async def command(
-    task: CommandTask, starting: Callable[[], Awaitable[None]], on_output: Callable[[str], None]
-) -> Ending:
+    task: CommandTask, on_start: Callable[[], Awaitable[None]], on_output: Callable[[str], None]
+) -> CommandOutcome:
     """Run a command on its device.
 
     Args:
-        starting: awaited before anything is sent, so that it is known that the device may have got it.
-        on_output: told what was printed so far.
+        task: the claimed command.
+        on_start: awaited before anything is sent, so that it is stored that the device may have received it.
+        on_output: called with what was printed so far.
 
     Raises:
         Withdrawn: the command is not to be run any more; nothing was sent.
     """
-    ending = Ending(task)
-    connection, reason = await reach(task.connections, ending.attempts)
+    outcome = CommandOutcome(task)
+    connection, reason = await connect(task.connections, outcome.attempts)
     if connection is None:
-        return ending.failed(reason)
-    ending.connection_id = connection.pk
+        return outcome.failed(reason)
+    outcome.connection_id = connection.pk
     limit = settings.SSH_COMMAND_TIMEOUT + _MARGIN
     try:
-        await starting()
+        await on_start()
         try:
             async with asyncio.timeout(limit):
                 output, status = await _run(task, connection.connector_instance, on_output)
         except TimeoutError:
-            return ending.failed("Background task time limit exceeded.\n")
-        return ending_of(ending, output, status)
+            return outcome.failed("Background task time limit exceeded.\n")
+        return completed_outcome(outcome, output, status)
     except Withdrawn:
         raise
     except CommandTimeoutException as error:
-        return ending.failed(f"The command took longer than expected: {error}\n")
+        return outcome.failed(f"The command took longer than expected: {error}\n")
     except Exception as error:
         log_failure(task.command_id, error, task.secrets)
-        return ending.failed(f"Internal system error: {reason_of(error)}\n")
+        return outcome.failed(f"Internal system error: {reason_of(error)}\n")
     finally:
-        await _leave(connection)
+        await _disconnect(connection)
 
 
 async def _run(task: CommandTask, connector: Any, on_output: Callable[[str], None]) -> tuple[str, int]:
@@ -118,7 +118,7 @@ async def _run(task: CommandTask, connector: Any, on_output: Callable[[str], Non
     return str(output), int(status)
 
 
-async def _leave(connection: DeviceConnection) -> None:
+async def _disconnect(connection: DeviceConnection) -> None:
     try:
         await dispatch.call(connection.connector_instance, "disconnect")
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Background tasks: thin, idempotent, taking keys. What is to do stands in the database."""
+"""Celery tasks: thin, idempotent, taking keys. What is to be done stands in the database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import assignment, batches, maintenance, notifications, push, worker
 
 @shared_task
 def push_due() -> None:
-    """See to it that devices that are to be told, and commands, are taken care of."""
+    """Start the worker of pushes and commands."""
     worker.wake()
 
 
@@ -22,7 +22,7 @@ def update_config(device_id: str) -> None:
 
 @shared_task
 def launch_command(command_id: str) -> None:
-    """See to it that a command is run; the database says whether it still is to be."""
+    """Start the worker, which runs the command if it is still to be run."""
     worker.wake()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncssh
 
-from .connectors.exceptions import CommandTimeoutException, ConnectionFailed
+from .exceptions import CommandTimeoutException, ConnectionFailed
 from .hostkeys import HostKeyPolicy
 from .settings import AUTH_ROUND_TRIPS, settings
 
@@ -28,7 +28,7 @@ _HOST_KEY_ALGORITHMS = (
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in, and how."""
+    """User name and password or key, and the TCP port."""
 
     username: str
     password: str | None = None
@@ -38,7 +38,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Result:
-    """What a remote command gave."""
+    """Output and exit status of a remote command."""
 
     stdout: str
     stderr: str
@@ -55,7 +55,7 @@ class Result:
 
 
 class _Client(asyncssh.SSHClient):
-    """Notes how far the handshake has come, and decides about the host key."""
+    """Notes when the server has identified itself, and applies the policy of host keys."""
 
     def __init__(self, policy: HostKeyPolicy) -> None:
         self.policy = policy
@@ -71,8 +71,8 @@ async def connect(address: str, login: Login, policy: HostKeyPolicy) -> asyncssh
     """Open a session.
 
     Raises:
-        ConnectionFailed: with the reason, in the words that the field knows.
-        HostKeyChanged: the device is not who it was.
+        ConnectionFailed: with the reason, with the texts of the documented interface.
+        HostKeyChanged: the device has another host key.
     """
     try:
         return await _connect(address, login, policy, {})
@@ -84,11 +84,11 @@ async def connect(address: str, login: Login, policy: HostKeyPolicy) -> asyncssh
 
 
 async def _connect(
-    address: str, login: Login, policy: HostKeyPolicy, more: dict[str, Any]
+    address: str, login: Login, policy: HostKeyPolicy, options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
-    sock = await _dial(address, login.port)
+    sock = await _open_socket(address, login.port)
     client = _Client(policy)
-    handshake = asyncio.ensure_future(_handshake(sock, client, login, policy, more))
+    handshake = asyncio.ensure_future(_handshake(sock, client, login, policy, options))
     try:
         steps: set[asyncio.Future[Any]] = {handshake, client.identified}
         await asyncio.wait(steps, timeout=settings.SSH_BANNER_TIMEOUT,
@@ -116,7 +116,7 @@ async def _connect(
 
 
 async def _handshake(
-    sock: socket.socket, client: _Client, login: Login, policy: HostKeyPolicy, more: dict[str, Any]
+    sock: socket.socket, client: _Client, login: Login, policy: HostKeyPolicy, options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
     preferred = policy.preferred_algorithms
     others = [name for name in _HOST_KEY_ALGORITHMS if name not in preferred]
@@ -134,11 +134,11 @@ async def _handshake(
         preferred_auth=["publickey"] if login.key is not None else ["password", "keyboard-interactive"],
         compression_algs=None,
         server_host_key_algs=[*preferred, *others],
-        **more,
+        **options,
     )
 
 
-async def _dial(address: str, port: int) -> socket.socket:
+async def _open_socket(address: str, port: int) -> socket.socket:
     """Open the TCP connection."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -194,7 +194,7 @@ async def execute(
     Args:
         timeout: seconds, opening of the channel included.
         stdin: what it reads.
-        on_output: told what was printed so far, whenever more is.
+        on_output: told what was printed so far, whenever there is more.
 
     Raises:
         CommandTimeoutException: it did not end in time; the channel is closed.

@@ -1,7 +1,7 @@
-"""The worker of this process: claims pushes and commands, drives hundreds of sessions, stores what came of them.
+"""The worker of this process: claims pushes and commands, runs hundreds of SSH sessions, stores their results.
 
-Database work happens in one thread, sessions live on the event loop (``loop.py``); a queue is between them. Tasks of
-the broker only see to it that the worker runs, so a slow device keeps no task waiting.
+Database work happens in one thread, sessions run on the event loop (``loop.py``); a queue is between them. Celery tasks
+only start the worker, so a slow device blocks no task.
 """
 
 from __future__ import annotations
@@ -25,60 +25,60 @@ from django.utils import timezone
 
 from ..config.unit_of_work import unit_of_work
 from . import attempts, claims, execution, push, sessions
-from .execution import CommandTask, Ending, Withdrawn
+from .execution import CommandOutcome, CommandTask, Withdrawn
 from .loop import sessions as loop_thread
 from .models import Command, Push
-from .push import Outcome
+from .push import PushOutcome
 from .settings import settings
 
 logger = logging.getLogger(__name__)
-_GATHER = 0.02
-"""Seconds in which results are gathered before they are stored together."""
+_COLLECT_FOR = 0.02
+"""Seconds in which results are collected before they are stored together."""
 _LOOK_EVERY = 0.5
 _PROGRESS_EVERY = 1.0
-_LINGER = 60.0
+_STAY_FOR = 60.0
 """The worker stays for what falls due within so many seconds."""
 _DATABASE_PAUSE = 1.0
 _STOP_WITHIN = 10.0
 
 
 @dataclass
-class _Inbox:
-    """What came from the sessions and is not stored yet."""
+class _Results:
+    """Results of sessions that are not stored yet."""
 
-    pushed: list[Outcome] = field(default_factory=list)
-    ended: list[Ending] = field(default_factory=list)
+    pushed: list[PushOutcome] = field(default_factory=list)
+    finished: list[CommandOutcome] = field(default_factory=list)
     starting: list[tuple[CommandTask, asyncio.Future[bool]]] = field(default_factory=list)
     printed: dict[Any, tuple[CommandTask, str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.pushed or self.ended or self.starting or self.printed)
+        return bool(self.pushed or self.finished or self.starting or self.printed)
 
 
 class Worker:
-    """Drives what it claims; to be used by one thread."""
+    """Runs what it claims; to be used by one thread."""
 
     def __init__(self) -> None:
         self.owner = uuid.uuid4()
         self.woken = threading.Event()
         self.stopping = False
-        self._inbox = _Inbox()
+        self._results = _Results()
         self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._running = 0
         self._commands = 0
-        self._renewed = self._looked = self._told = 0.0
+        self._renewed = self._looked = self._progress_stored = 0.0
 
     def run_until_idle(self) -> None:
-        """Do everything that is due, then return."""
+        """Run everything that is due, then return."""
         try:
             while self._cycle(eager=True):
                 pass
         finally:
             if self._running:
-                self.give_back()
+                self.release_claims()
 
     def run_until_unneeded(self) -> None:
-        """Do what is due and what soon will be, whatever happens to the database meanwhile."""
+        """Run what is due now or soon; an unavailable database is tried again until it is back."""
         while True:
             try:
                 busy = self._cycle()
@@ -96,13 +96,13 @@ class Worker:
         task = execution.claim_one(self.owner, command_id)
         if task is not None:
             self._start_command(task)
-            while self._running or self._inbox:
+            while self._running or self._results:
                 self._receive(_LOOK_EVERY)
                 self._store()
                 self._renew()
 
     def _cycle(self, eager: bool = False) -> bool:
-        """Go round once; return False when nothing is under way and nothing due."""
+        """Run one cycle; return False when no session is open and nothing is due."""
         if self._running:
             self._receive(_LOOK_EVERY)
         self._store()
@@ -110,7 +110,7 @@ class Worker:
         started = 0
         if not self.stopping and (eager or self._is_time_to_look()):
             started = self._start_more()
-        return bool(started or self._running or self._inbox)
+        return bool(started or self._running or self._results)
 
     def _is_time_to_look(self) -> bool:
         now = time.monotonic()
@@ -122,11 +122,11 @@ class Worker:
 
     def _expects_more(self) -> bool:
         """Wait for work that is about to fall due; return False when there is none."""
-        soon = timezone.now() + timedelta(seconds=_LINGER)
+        soon = timezone.now() + timedelta(seconds=_STAY_FOR)
         due = Push.objects.filter(claims.free(), due__lte=soon).order_by("due").values_list("due", flat=True).first()
         if due is None:
             return self.woken.wait(1.0)
-        self.woken.wait(min(_LINGER, max(0.05, (due - timezone.now()).total_seconds())))
+        self.woken.wait(min(_STAY_FOR, max(0.05, (due - timezone.now()).total_seconds())))
         return True
 
     # sessions
@@ -143,7 +143,7 @@ class Worker:
 
     def _start_command(self, task: CommandTask) -> None:
         if task.refusal:
-            self._inbox.ended.append(Ending(task).failed(task.refusal))
+            self._results.finished.append(CommandOutcome(task).failed(task.refusal))
         else:
             self._commands += 1
             self._spawn(self._command(task))
@@ -158,14 +158,14 @@ class Worker:
     async def _command(self, task: CommandTask) -> None:
         printed = partial(self._printed, task)
         try:
-            ending = await sessions.command(task, partial(self._starting, task), printed)
+            outcome = await sessions.command(task, partial(self._starting, task), printed)
         except Withdrawn:
             self._messages.put(("withdrawn", task))
         except BaseException as error:
             execution.log_failure(task.command_id, error, task.secrets)
-            self._messages.put(("ended", Ending(task).failed(f"Internal system error: {error}\n")))
+            self._messages.put(("finished", CommandOutcome(task).failed(f"Internal system error: {error}\n")))
         else:
-            self._messages.put(("ended", ending))
+            self._messages.put(("finished", outcome))
 
     async def _starting(self, task: CommandTask) -> None:
         """Wait until the start is stored; called on the event loop."""
@@ -180,81 +180,81 @@ class Worker:
     # the database
 
     def _receive(self, wait: float) -> None:
-        """Take what the sessions report, waiting for the first of it."""
-        until = time.monotonic() + _GATHER
+        """Receive results of sessions, waiting for the first one."""
+        until = time.monotonic() + _COLLECT_FOR
         try:
-            self._take(*self._messages.get(timeout=wait))
+            self._sort_in(*self._messages.get(timeout=wait))
             while True:
-                self._take(*self._messages.get(timeout=max(0, until - time.monotonic())))
+                self._sort_in(*self._messages.get(timeout=max(0, until - time.monotonic())))
         except queue.Empty:
             pass
 
-    def _take(self, kind: str, what: Any) -> None:
+    def _sort_in(self, kind: str, what: Any) -> None:
         if kind == "starting":
-            self._inbox.starting.append(what)
+            self._results.starting.append(what)
             return
         if kind == "printed":
-            self._inbox.printed[what[0].command_id] = what
+            self._results.printed[what[0].command_id] = what
             return
         self._running -= 1
         if kind != "pushed":
             self._commands -= 1
         if kind == "pushed":
-            self._inbox.pushed.append(what)
-        elif kind == "ended":
-            self._inbox.printed.pop(what.task.command_id, None)
-            self._inbox.ended.append(what)
+            self._results.pushed.append(what)
+        elif kind == "finished":
+            self._results.printed.pop(what.task.command_id, None)
+            self._results.finished.append(what)
 
     def _store(self) -> None:
-        """Store what was reported; what cannot be stored now stays for the next time."""
-        inbox = self._inbox
-        if inbox.starting:
-            stored = execution.start(self.owner, [task.command_id for task, _ in inbox.starting])
-            for task, future in inbox.starting:
-                future.get_loop().call_soon_threadsafe(_answer, future, task.command_id in stored)
-            inbox.starting.clear()
-        if inbox.pushed or inbox.ended:
-            self._store_results(inbox.pushed, inbox.ended)
-            inbox.pushed.clear()
-            inbox.ended.clear()
-        if inbox.printed and time.monotonic() - self._told >= _PROGRESS_EVERY:
-            self._told = time.monotonic()
-            execution.progress(self.owner, list(inbox.printed.values()))
-            inbox.printed.clear()
+        """Store results; what cannot be stored now stays for the next cycle."""
+        results = self._results
+        if results.starting:
+            stored = execution.start(self.owner, [task.command_id for task, _ in results.starting])
+            for task, future in results.starting:
+                future.get_loop().call_soon_threadsafe(_resolve, future, task.command_id in stored)
+            results.starting.clear()
+        if results.pushed or results.finished:
+            self._store_results(results.pushed, results.finished)
+            results.pushed.clear()
+            results.finished.clear()
+        if results.printed and time.monotonic() - self._progress_stored >= _PROGRESS_EVERY:
+            self._progress_stored = time.monotonic()
+            execution.progress(self.owner, list(results.printed.values()))
+            results.printed.clear()
         elif not self._running:
-            inbox.printed.clear()
+            results.printed.clear()
 
-    def _store_results(self, pushed: list[Outcome], ended: list[Ending]) -> None:
+    def _store_results(self, pushed: list[PushOutcome], finished: list[CommandOutcome]) -> None:
         """Store results together; one that cannot be stored is logged and spoils none of the others."""
         try:
             with unit_of_work(background=True):
-                done: list[Outcome | Ending] = [*pushed, *ended]
+                done: list[PushOutcome | CommandOutcome] = [*pushed, *finished]
                 attempts.store([each for one in done for each in one.attempts])
                 push.store(self.owner, pushed)
-                execution.store(self.owner, ended)
+                execution.store(self.owner, finished)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
-            if len(pushed) + len(ended) == 1:
-                devices = [one.task.device_id for one in pushed] + [one.task.device_id for one in ended]
+            if len(pushed) + len(finished) == 1:
+                devices = [one.task.device_id for one in pushed] + [one.task.device_id for one in finished]
                 logger.exception("What came of a session with device %s could not be stored", devices[0])
-                for outcome in pushed:
-                    push.disown(self.owner, outcome.task)
-                for ending in ended:
-                    execution.disown(self.owner, ending.task.command_id)
+                for push_outcome in pushed:
+                    push.disown(self.owner, push_outcome.task)
+                for command_outcome in finished:
+                    execution.disown(self.owner, command_outcome.task.command_id)
                 return
-            for outcome in pushed:
-                self._store_results([outcome], [])
-            for ending in ended:
-                self._store_results([], [ending])
+            for push_outcome in pushed:
+                self._store_results([push_outcome], [])
+            for command_outcome in finished:
+                self._store_results([], [command_outcome])
 
     def _renew(self) -> None:
         if self._running and time.monotonic() - self._renewed >= claims.RENEW_EVERY:
             self._renewed = time.monotonic()
             claims.renew(self.owner)
 
-    def give_back(self) -> None:
-        """Let others have what was claimed and not finished; commands that were sent stay ours."""
+    def release_claims(self) -> None:
+        """Release the claims on what was not started, so that other processes can take it."""
         try:
             push.release(self.owner)
             execution.release(self.owner)
@@ -262,13 +262,13 @@ class Worker:
             logger.warning("What this worker held is done by others after a while: %s", error)
 
 
-def _answer(future: asyncio.Future[bool], value: bool) -> None:
+def _resolve(future: asyncio.Future[bool], value: bool) -> None:
     if not future.done():
         future.set_result(value)
 
 
 class _Background:
-    """The thread of this process in which a worker runs while there is something to do."""
+    """The thread of this process in which a worker runs while something is due."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -285,7 +285,7 @@ class _Background:
             self._thread.start()
 
     def stop(self) -> None:
-        """Claim nothing more, and wait a little for what is under way."""
+        """Claim nothing more, and wait some seconds for open sessions."""
         with self._lock:
             worker, thread = self._worker, self._thread
         if worker is not None and thread is not None:
@@ -293,7 +293,7 @@ class _Background:
             worker.woken.set()
             thread.join(_STOP_WITHIN)
             if thread.is_alive():
-                worker.give_back()
+                worker.release_claims()
 
     def _work(self, worker: Worker) -> None:
         try:
@@ -314,7 +314,7 @@ _inline = threading.local()
 
 
 def wake() -> None:
-    """See to it that what is due gets done: by the thread of this process, or here and now if tasks run eagerly."""
+    """Start the worker: in the thread of this process, or here and now if Celery tasks run eagerly."""
     if not current_app.conf.task_always_eager:
         _background.wake()
     elif not getattr(_inline, "running", False):
@@ -326,7 +326,13 @@ def wake() -> None:
 
 
 def run_now(command: Command) -> None:
-    """Run one command in this thread and wait for its end."""
+    """Run one command in this thread and wait for its end.
+
+    Raises:
+        RuntimeError: it was run already.
+    """
+    if command.is_finished:
+        raise RuntimeError("This command has already been executed, please create a new one.")
     Worker().run_command(command.pk)
     command.refresh_from_db()
 
@@ -337,7 +343,7 @@ def stop(**kwargs: Any) -> None:
 
 
 def is_needed() -> bool:
-    """Tell whether something is due that nobody works at."""
+    """Tell whether something is due that no process has claimed."""
     now = timezone.now()
     if Push.objects.filter(claims.free(), due__lte=now).exists():
         return True

@@ -10,13 +10,14 @@ from .faults import FaultKind, Faults, Mix
 from .fleet import Fleet
 from .metrics import EndpointStats
 from .policy import AgentPolicy
-from .ssh import SshFace, SshFault
+from .ssh import DeviceSshServer, SshFault
 from .ssh_fleet import SshOptions
 from .summary import Summary
 from .thread import FleetThread
 
 __all__ = [
     "AgentPolicy",
+    "DeviceSshServer",
     "Endpoint",
     "EndpointStats",
     "Event",
@@ -26,7 +27,6 @@ __all__ = [
     "Fleet",
     "FleetThread",
     "Mix",
-    "SshFace",
     "SshFault",
     "SshOptions",
     "State",

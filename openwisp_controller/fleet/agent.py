@@ -14,29 +14,38 @@ from . import protocol
 from .events import Endpoint, EventKind, Observer, State
 from .faults import CutPoint, FaultKind, FaultPlan
 from .identity import Identity
-from .session import AgentExit, Conversation
+from .session import AgentExit, ControllerSession
 from .storage import Credentials, Storage
 from .transport import Reply, Request
 from .update import Updater
 
 
 class Agent:
-    """The state machine. ``find_management_ip`` returns the address to tell, or None when there is none."""
+    """The state machine of one agent.
 
-    __slots__ = ("_find_management_ip", "_identity", "_observer", "_plan", "_storage", "_talk", "_updater", "_wake")
+    Args:
+        identity: of the device.
+        storage: of the device.
+        session: with the controller.
+        plan: of the faults of the device.
+        observer: is told of states, events and faults.
+        find_management_ip: returns the address to send, None when there is none.
+    """
+
+    __slots__ = ("_find_management_ip", "_identity", "_observer", "_plan", "_session", "_storage", "_updater", "_wake")
 
     def __init__(
         self,
         identity: Identity,
         storage: Storage,
-        talk: Conversation,
+        session: ControllerSession,
         plan: FaultPlan,
         observer: Observer,
         find_management_ip: Callable[[], str | None],
     ) -> None:
         self._identity = identity
         self._storage = storage
-        self._talk = talk
+        self._session = session
         self._plan = plan
         self._observer = observer
         self._find_management_ip = find_management_ip
@@ -46,7 +55,9 @@ class Agent:
     async def run(self, after_boot: bool) -> NoReturn:
         """Register if need be, then poll for ever.
 
-        Raises AgentExit when the agent gives up, and PowerCut when the device loses its power.
+        Raises:
+            AgentExit: the agent gives up.
+            PowerCut: the device loses its power.
         """
         credentials = self._storage.credentials
         just_registered = credentials is None
@@ -54,7 +65,7 @@ class Agent:
             credentials = await self._register()
         elif after_boot:
             await self._update_info(credentials)
-        self._updater = Updater(credentials, self._storage, self._talk, self._plan, self._observer)
+        self._updater = Updater(credentials, self._storage, self._session, self._plan, self._observer)
         loop = asyncio.get_running_loop()
         next_cycle = loop.time()
         while True:
@@ -67,7 +78,7 @@ class Agent:
             just_registered = False
             self._plan.reach(CutPoint.IDLE)
             while next_cycle <= loop.time():
-                next_cycle += self._talk.policy.interval
+                next_cycle += self._session.policy.interval
             await self._sleep_until(next_cycle)
 
     def check_now(self) -> None:
@@ -92,18 +103,18 @@ class Agent:
             else:
                 self._plan.reach(CutPoint.START)
                 request = protocol.register(self._identity, secret, self._find_management_ip())
-                credentials = self._enrol(await self._talk.send(request))
+                credentials = self._enrol(await self._session.send(request))
                 if credentials is not None:
                     self._plan.reach(CutPoint.IDLE)
                     return credentials
             self._plan.reach(CutPoint.IDLE)
-            await asyncio.sleep(self._talk.policy.register_pause)
+            await asyncio.sleep(self._session.policy.register_pause)
 
     def _enrol(self, reply: Reply | None) -> Credentials | None:
         """Store what an answer to a registration gives; None when the device has to try again."""
         if reply is None:
             return None
-        self._talk.require_controller(Endpoint.REGISTER, reply)
+        self._session.require_controller(Endpoint.REGISTER, reply)
         if reply.status == 403:
             raise AgentExit(5, State.REFUSED, f"registration refused: {reply.text.strip()}")
         registration = protocol.parse_registration(reply) if reply.status == 201 else None
@@ -117,12 +128,12 @@ class Agent:
         return registration.credentials
 
     async def _update_info(self, credentials: Credentials) -> None:
-        policy = self._talk.policy
+        policy = self._session.policy
         request = protocol.update_info(credentials, self._identity)
         pause = (policy.update_info_pause, policy.update_info_pause)
-        reply = await self._talk.repeat(request, lambda _: True, policy.attempts, pause)
+        reply = await self._session.repeat(request, lambda _: True, policy.attempts, pause)
         if reply is not None:
-            self._talk.require_controller(Endpoint.UPDATE_INFO, reply)
+            self._session.require_controller(Endpoint.UPDATE_INFO, reply)
 
     async def _cycle(self, credentials: Credentials, updater: Updater, management_ip: str | None) -> None:
         self._plan.reach(CutPoint.START)
@@ -132,23 +143,23 @@ class Agent:
 
     async def _fetch_checksum(self, request: Request) -> str | None:
         """The checksum the controller names; None when it could not be had in this cycle."""
-        policy = self._talk.policy
+        policy = self._session.policy
         failures = missing = 0
         while True:
-            reply = await self._talk.send(request)
+            reply = await self._session.send(request)
             if reply is not None and reply.status == 200:
-                self._talk.require_controller(Endpoint.CHECKSUM, reply)
+                self._session.require_controller(Endpoint.CHECKSUM, reply)
                 return protocol.parse_checksum(reply)
             if reply is not None and reply.status == 404:
                 missing += 1
                 if missing > policy.missing_retries:
                     raise self._unknown()
-                await self._talk.pause(policy.missing_pause)
+                await self._session.pause(policy.missing_pause)
                 continue
             failures += 1
             if failures >= policy.attempts:
                 return None
-            await self._talk.pause(policy.retry_pause)
+            await self._session.pause(policy.retry_pause)
 
     def _unknown(self) -> AgentExit:
         """The end of an agent whose device counts as deleted; a deactivated one is expected to end so."""

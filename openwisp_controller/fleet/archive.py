@@ -62,10 +62,16 @@ class Content:
 def unpack(data: bytes, *, max_unpacked: int = MAX_UNPACKED, max_members: int = MAX_MEMBERS) -> Content:
     """Read a ``tar.gz`` archive.
 
-    Takes the octets of the archive, the most octets it may unpack to, and the most members it may have. Files
-    with paths the agent does not accept are left out, with a warning in the result. Raises ArchiveError when
-    the archive is broken, exceeds a bound or has members that are no files, and InvalidConfiguration when a file
-    of ``etc/config`` is not UCI.
+    Files with paths the agent does not accept are left out, with a warning in the result.
+
+    Args:
+        data: the archive.
+        max_unpacked: the most octets that it may unpack to.
+        max_members: the most members that it may have.
+
+    Raises:
+        ArchiveError: the archive is broken, exceeds a bound or has members that are no files.
+        InvalidConfiguration: a file of ``etc/config`` is not UCI.
     """
     packages: dict[str, str] = {}
     files: dict[str, ExtraFile] = {}

@@ -12,8 +12,8 @@ from .events import Endpoint, Event, EventKind, State, Violation
 from .faults import FaultKind, FaultPlan, Faults, PowerCut
 from .identity import Identity
 from .policy import AgentPolicy
-from .seeded_random import Dice
-from .session import AgentExit, Conversation
+from .seeded_random import SeededRandom
+from .session import AgentExit, ControllerSession
 from .storage import Storage
 from .transport import Transport
 
@@ -21,18 +21,42 @@ from .transport import Transport
 class VirtualDevice:
     """One device. ``run`` is power on, cancelling it is power off; identity and storage outlive both.
 
-    ``on_event`` is told every event and ``on_violation`` every violation, in the thread of the event loop;
-    ``seed`` makes pauses and injected faults repeatable, and ``faults`` says how often these occur just now.
+    Args:
+        identity: who it is.
+        storage: its flash memory.
+        policy: patience of its agent.
+        on_event: is told every event, in the thread of the event loop.
+        on_violation: is told every violation of the protocol, in the thread of the event loop.
+        seed: makes pauses and injected faults repeatable.
+        faults: returns how often faults occur just now.
 
-    ``state`` and ``reason`` are where it stands; ``stopped`` says that the supervisor has given up, ``exit_code``
-    how its agent ended last, ``injected`` how many faults hit it so far, and ``disturbed`` that one did since it
-    applied a configuration.
+    Attributes:
+        state: where it stands.
+        reason: why it stands there.
+        stopped: whether the supervisor has given up.
+        exit_code: how its agent ended last.
+        injected: how many faults hit it so far.
+        disturbed: whether one did since it applied a configuration.
     """
 
     __slots__ = (
-        "_agent", "_dice", "_life", "_on_event", "_on_violation", "_plan", "_rebooting",
-        "disturbed", "exit_code", "identity", "injected",
-        "management_ip", "policy", "reason", "state", "stopped", "storage",
+        "_agent",
+        "_life",
+        "_on_event",
+        "_on_violation",
+        "_plan",
+        "_random",
+        "_rebooting",
+        "disturbed",
+        "exit_code",
+        "identity",
+        "injected",
+        "management_ip",
+        "policy",
+        "reason",
+        "state",
+        "stopped",
+        "storage",
     )  # fmt: skip
 
     def __init__(
@@ -61,8 +85,8 @@ class VirtualDevice:
         self._rebooting = False
         self._on_event = on_event
         self._on_violation = on_violation
-        self._dice = Dice(seed, identity.mac_address)
-        self._plan = FaultPlan(self._dice, faults)
+        self._random = SeededRandom(seed, identity.mac_address)
+        self._plan = FaultPlan(self._random, faults)
 
     @property
     def name(self) -> str:
@@ -135,7 +159,7 @@ class VirtualDevice:
         self._agent = Agent(
             self.identity,
             self.storage,
-            Conversation(transport, self.policy, self, self._dice),
+            ControllerSession(transport, self.policy, self, self._random),
             self._plan,
             self,
             lambda: self.management_ip,

@@ -10,7 +10,7 @@ from .faults import FaultKind
 
 
 class Endpoint(StrEnum):
-    """The five conversations of a device with its controller."""
+    """The five requests that a device makes to its controller."""
 
     REGISTER = "register"
     UPDATE_INFO = "update-info"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from .seeded_random import Dice
+from .seeded_random import SeededRandom
 
 
 class FaultKind(StrEnum):
@@ -49,9 +49,14 @@ class PowerCut(Exception):
 class Faults:
     """How often devices fail, each a probability from 0 to 1.
 
-    ``fail_rate`` of the applications of an archive fail, ``lose_report_rate`` of the status reports get lost, in
-    ``offline_rate`` of the cycles a device is unreachable, and in ``power_cut`` of the cycles it loses its power.
-    Raises ValueError for anything that is no probability.
+    Args:
+        fail_rate: applications of an archive that fail.
+        lose_report_rate: status reports that get lost.
+        offline_rate: cycles in which a device is unreachable.
+        power_cut: cycles in which it loses its power.
+
+    Raises:
+        ValueError: a value is no probability.
     """
 
     fail_rate: float = 0.0
@@ -78,9 +83,13 @@ def check_probabilities(rates: Faults | Mix) -> None:
 class Mix:
     """Which shares of a fleet, from 0 to 1, differ from the ordinary device.
 
-    ``mac_name_rate`` have a default hostname and so register with their MAC address as name,
-    ``hardware_id_rate`` derive their key from a hardware id, and ``overwrite_rate`` overwrite UCI files instead
-    of merging into them. Raises ValueError for anything that is no probability.
+    Args:
+        mac_name_rate: have a default hostname and so register with their MAC address as name.
+        hardware_id_rate: derive their key from a hardware id.
+        overwrite_rate: overwrite UCI files instead of merging into them.
+
+    Raises:
+        ValueError: a value is no share.
     """
 
     mac_name_rate: float = 0.0
@@ -110,10 +119,10 @@ _FAILURES = (
 class FaultPlan:
     """Decides about the faults of one device; ``faults`` tells how often they shall occur just now."""
 
-    __slots__ = ("_cut", "_dice", "_faults", "offline")
+    __slots__ = ("_cut", "_faults", "_random", "offline")
 
-    def __init__(self, dice: Dice, faults: Callable[[], Faults]) -> None:
-        self._dice = dice
+    def __init__(self, random: SeededRandom, faults: Callable[[], Faults]) -> None:
+        self._random = random
         self._faults = faults
         self._cut: CutPoint | None = None
         self.offline = False
@@ -122,14 +131,17 @@ class FaultPlan:
         """Decide whether the device is offline in the cycle that begins, and whether and where its power goes."""
         faults = self._faults()
         # Drawn in any case: to switch one fault on or off must not move the others.
-        cut, point = self._dice.happens("power cut", faults.power_cut), self._dice.pick("cut point", _CUT_POINTS)
+        cut, point = self._random.happens("power cut", faults.power_cut), self._random.pick("cut point", _CUT_POINTS)
         self._cut = point if cut else None
-        self.offline = self._dice.happens("offline", faults.offline_rate)
+        self.offline = self._random.happens("offline", faults.offline_rate)
 
     def reach(self, point: CutPoint) -> None:
-        """Pass a point of the cycle. Raises PowerCut where the power goes.
+        """Pass a point of the cycle.
 
         What was planned for a point that this cycle does not have happens at its end.
+
+        Raises:
+            PowerCut: the power goes here.
         """
         if self._cut is not None and (point is self._cut or point is CutPoint.IDLE):
             self._cut = None
@@ -137,10 +149,10 @@ class FaultPlan:
 
     def failure(self) -> tuple[str, ...]:
         """Return the lines of the log when the application that begins fails, else nothing."""
-        reason = self._dice.pick("failure reason", _FAILURES)
-        return reason if self._dice.happens("failure", self._faults().fail_rate) else ()
+        reason = self._random.pick("failure reason", _FAILURES)
+        return reason if self._random.happens("failure", self._faults().fail_rate) else ()
 
     def loss(self) -> Loss | None:
         """Return what of the report about to be sent gets lost, if anything."""
-        what = self._dice.pick("loss kind", tuple(Loss))
-        return what if self._dice.happens("loss", self._faults().lose_report_rate) else None
+        what = self._random.pick("loss kind", tuple(Loss))
+        return what if self._random.happens("loss", self._faults().lose_report_rate) else None

@@ -13,9 +13,9 @@ from .faults import Faults, Mix
 from .identity import make_identity
 from .metrics import Metrics
 from .policy import AgentPolicy
-from .seeded_random import Dice
-from .ssh import SshFace
-from .ssh_fleet import SshOptions, make_face
+from .seeded_random import SeededRandom
+from .ssh import DeviceSshServer
+from .ssh_fleet import SshOptions, make_ssh_server
 from .storage import Storage
 from .summary import Summary, problem, summarize
 from .transport import HttpTransport, Transport
@@ -29,20 +29,33 @@ _KEPT_VIOLATIONS = 1000
 class Fleet:
     """A number of virtual devices that enrol at one controller and follow it.
 
-    ``url`` is the controller's base URL, ``secret`` the shared secret of an organization, ``devices`` how
-    many there are, ``interval`` the seconds between two polls of a device, ``seed`` and ``name_prefix``
-    decide who they are, ``concurrency`` how many requests may be under way at once. ``on_event`` is called in
-    the thread of the event loop.
+    Everything that is left to chance is a function of ``seed``.
 
-    ``spread`` is the time in seconds over which the devices are switched on, evenly (default: 100 a second,
-    within one interval); with ``spread=interval`` their polls stay spread evenly too. ``policy`` sets the
-    patience of the agents (its interval is overridden by ``interval``), ``tags`` the template tags they
-    register with, and ``wrap_transport`` puts something of the caller's between a device and the network.
+    Args:
+        url: base URL of the controller.
+        secret: shared secret of an organization.
+        devices: how many there are.
+        interval: seconds between two polls of a device.
+        seed: decides, with ``name_prefix``, who the devices are.
+        name_prefix: of their names.
+        concurrency: how many requests may be under way at once.
+        on_event: called in the thread of the event loop.
+        spread: seconds over which the devices are switched on, evenly (default: 100 devices a second, within one
+            interval); with ``spread=interval`` their polls stay spread evenly, too.
+        policy: patience of the agents; its interval is overridden by ``interval``.
+        tags: template tags that they register with.
+        verify_tls: whether the certificate of the controller is verified.
+        wrap_transport: puts something of the caller's between a device and the network.
+        faults: how often devices fail by themselves.
+        mix: how many of them are unlike the others.
+        ssh: runs a real SSH server for each device.
 
-    ``faults`` says how often devices fail by themselves; the attribute may be set at any time, from any thread.
-    ``mix`` says how many of them are unlike the others. Both, like everything that is left to chance, are
-    functions of ``seed``. With ``ssh`` each device runs a real SSH server; ``faces`` holds them by the name of the
-    device. ``violations`` keeps the first thousand different ones.
+    Attributes:
+        devices: the devices, in the order of their numbers.
+        faults: as above; may be set at any time, from any thread.
+        ssh_servers: SSH servers by the name of their device.
+        violations: the first thousand different violations of the protocol.
+        metrics: counters of requests.
     """
 
     def __init__(
@@ -89,10 +102,10 @@ class Fleet:
             for number in range(1, devices + 1)
         ]
         self._ssh = ssh
-        self.faces: dict[str, SshFace] = {}
+        self.ssh_servers: dict[str, DeviceSshServer] = {}
         if ssh is not None:
             for number, device in enumerate(self.devices, 1):
-                self.faces[device.name] = make_face(device, number, ssh, seed)
+                self.ssh_servers[device.name] = make_ssh_server(device, number, ssh, seed)
 
     async def run(self, duration: float | None = None, until: Callable[[Fleet], bool] | None = None) -> None:
         """Switch the devices on and let them work.
@@ -152,17 +165,17 @@ class Fleet:
     def _make_device(
         self, number: int, seed: int, secret: str, policy: AgentPolicy, mix: Mix, naming: tuple[str, str]
     ) -> VirtualDevice:
-        dice = Dice(seed, f"kind of device {number}")
+        random = SeededRandom(seed, f"kind of device {number}")
         identity = make_identity(
             number,
             seed,
             *naming,
-            has_hostname=not dice.happens("mac name", mix.mac_name_rate),
-            has_hardware_id=dice.happens("hardware id", mix.hardware_id_rate),
+            has_hostname=not random.happens("mac name", mix.mac_name_rate),
+            has_hardware_id=random.happens("hardware id", mix.hardware_id_rate),
         )
         return VirtualDevice(
             identity,
-            Storage(secret, overwrite=dice.happens("overwrite", mix.overwrite_rate)),
+            Storage(secret, overwrite=random.happens("overwrite", mix.overwrite_rate)),
             policy,
             on_event=self._event,
             on_violation=self._violation,
@@ -172,15 +185,15 @@ class Fleet:
 
     async def _power_on(self, device: VirtualDevice, transport: Transport, delay: float) -> None:
         await asyncio.sleep(delay)
-        face = self.faces.get(device.name)
-        if face is None or self._ssh is None or device.management_ip is None:
+        server = self.ssh_servers.get(device.name)
+        if server is None or self._ssh is None or device.management_ip is None:
             await self._run(device, transport)
             return
-        await face.start(device.management_ip, self._ssh.port)
+        await server.start(device.management_ip, self._ssh.port)
         try:
             await self._run(device, transport)
         finally:
-            await face.stop()
+            await server.stop()
 
     async def _run(self, device: VirtualDevice, transport: Transport) -> None:
         await device.run(self._wrap_transport(device, transport) if self._wrap_transport else transport)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from .seeded_random import Dice
+from .seeded_random import SeededRandom
 
 Pause = tuple[float, float]  # a random pause between two bounds, in seconds
 
@@ -49,6 +49,6 @@ class AgentPolicy:
         )
 
 
-def draw(pause: Pause, dice: Dice) -> float:
+def draw(pause: Pause, random: SeededRandom) -> float:
     """Return a random length within the bounds of a pause, in seconds."""
-    return dice.between("pause", *pause)
+    return random.between("pause", *pause)

@@ -50,7 +50,11 @@ def result(fleet: Fleet, options: Json, seconds: float) -> Json:
 
 
 def write(document: Json, target: str) -> None:
-    """Write a result to a file, or to the standard output when the target is ``-``. Raises OSError."""
+    """Write a result to a file, or to the standard output when the target is ``-``.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if target == "-":
         sys.stdout.write(text)

@@ -1,4 +1,4 @@
-"""Chance that can be repeated: every draw is a function of seed, owner, purpose and how often it was drawn before."""
+"""Random numbers that can be repeated: functions of seed, owner, purpose and how often one was drawn before."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ T = TypeVar("T")
 _RANGE = float(1 << 64)
 
 
-class Dice:
-    """The dice of one owner.
+class SeededRandom:
+    """The random source of one owner.
 
     Draws for one purpose do not depend on those for others, nor on time, nor on what other owners do. So a
     run with the same seed meets the same faults, although its requests are never answered in the same order.
@@ -24,7 +24,7 @@ class Dice:
         self._key = hashlib.blake2b(f"{seed} {owner}".encode(), digest_size=16).digest()
         self._counts: dict[str, int] = {}
 
-    def throw(self, purpose: str) -> float:
+    def draw(self, purpose: str) -> float:
         """Return the next number for a purpose, from 0 up to but without 1."""
         count = self._counts.get(purpose, 0)
         self._counts[purpose] = count + 1
@@ -34,12 +34,12 @@ class Dice:
 
     def happens(self, purpose: str, rate: float) -> bool:
         """Return whether something of that probability, 0 to 1, happens now."""
-        return self.throw(purpose) < rate
+        return self.draw(purpose) < rate
 
     def between(self, purpose: str, low: float, high: float) -> float:
         """Return a number between two bounds."""
-        return low + (high - low) * self.throw(purpose)
+        return low + (high - low) * self.draw(purpose)
 
     def pick(self, purpose: str, choices: Sequence[T]) -> T:
         """Return one of the choices."""
-        return choices[int(self.throw(purpose) * len(choices))]
+        return choices[int(self.draw(purpose) * len(choices))]

@@ -1,4 +1,4 @@
-"""One device talking to its controller: every answer is checked, failures are noted, attempts are counted."""
+"""The session of one device with its controller: answers are checked, failures noted, attempts counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from . import protocol, rules
 from .events import Endpoint, EventKind, Observer, State
 from .policy import AgentPolicy, Pause, draw
-from .seeded_random import Dice
+from .seeded_random import SeededRandom
 from .transport import ConnectionFailed, Reply, Request, Transport
 
 
@@ -22,16 +22,23 @@ class AgentExit(Exception):
         self.reason = reason
 
 
-class Conversation:
-    """Sends the requests of one agent with the patience of its policy."""
+class ControllerSession:
+    """Sends the requests of one agent, as patiently as its policy says.
 
-    __slots__ = ("_dice", "_observer", "_transport", "policy")
+    Args:
+        transport: carries the requests to the controller.
+        policy: pauses and numbers of attempts.
+        observer: is told of retries and of violations of the protocol.
+        random: decides how long a pause is.
+    """
 
-    def __init__(self, transport: Transport, policy: AgentPolicy, observer: Observer, dice: Dice) -> None:
+    __slots__ = ("_observer", "_random", "_transport", "policy")
+
+    def __init__(self, transport: Transport, policy: AgentPolicy, observer: Observer, random: SeededRandom) -> None:
         self.policy = policy
         self._transport = transport
         self._observer = observer
-        self._dice = dice
+        self._random = random
 
     async def send(self, request: Request) -> Reply | None:
         """Return the answer to a request, or None when there is none; either way without trying again."""
@@ -69,4 +76,4 @@ class Conversation:
 
     async def pause(self, pause: Pause) -> None:
         """Wait for a random time within the bounds."""
-        await asyncio.sleep(draw(pause, self._dice))
+        await asyncio.sleep(draw(pause, self._random))

@@ -1,4 +1,4 @@
-"""The SSH face of virtual devices: a real server that behaves like a router's, as far as a controller uses it."""
+"""The SSH server of a virtual device: a real one, which behaves like a router's, as far as a controller uses it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,22 @@ class SshFault(StrEnum):
     DROPPED = "the connection breaks in the middle of a command"
 
 
-class SshFace:
+class DeviceSshServer:
     """One SSH server on an address of its own.
 
-    ``password`` is what it accepts for "root", ``commands`` is all it was told to run, ``on_wake`` is called when a
-    controller tells the agent to look for a configuration, ``on_reboot`` when it reboots. ``fault`` may be set at any
-    time. ``authorized`` holds public keys in OpenSSH's format.
+    Args:
+        password: accepted for "root".
+        on_wake: is called when a controller tells the agent to look for a configuration.
+        on_reboot: is called when the device reboots.
+        version: of the agent.
+        authorized: public keys in OpenSSH's format, one a line.
+
+    Attributes:
+        commands: all that it was told to run.
+        files: content of the files that were uploaded, by path.
+        fault: what is wrong with it; may be set at any time.
+        applying: whether the agent is applying a configuration.
+        connections: open ones.
     """
 
     def __init__(
@@ -193,18 +203,18 @@ class SshFace:
 
 
 _COMMANDS: tuple[tuple[str, Callable[..., Awaitable[int]]], ...] = (
-    (r"\(openwisp-config --version .*", SshFace._tell_version),
-    (r".*kill -SIGUSR1 .*", SshFace._wake_agent),
-    (r"/etc/init\.d/openwisp_config restart", SshFace._wake_agent),
-    (r"test -f /tmp/openwisp/applying_conf", SshFace._tell_applying),
-    (r"reboot", SshFace._reboot),
-    (r"passwd (\w+)", SshFace._passwd),
-    (r"echo (.*)", SshFace._echo),
-    (r"exit (\d+)", SshFace._exit),
-    (r"sleep ([\d.]+)", SshFace._sleep),
-    (r"count (\d+) every ([\d.]+)", SshFace._count),
-    (r"cat > (\S+)", SshFace._write),
-    (r"uptime", SshFace._uptime),
+    (r"\(openwisp-config --version .*", DeviceSshServer._tell_version),
+    (r".*kill -SIGUSR1 .*", DeviceSshServer._wake_agent),
+    (r"/etc/init\.d/openwisp_config restart", DeviceSshServer._wake_agent),
+    (r"test -f /tmp/openwisp/applying_conf", DeviceSshServer._tell_applying),
+    (r"reboot", DeviceSshServer._reboot),
+    (r"passwd (\w+)", DeviceSshServer._passwd),
+    (r"echo (.*)", DeviceSshServer._echo),
+    (r"exit (\d+)", DeviceSshServer._exit),
+    (r"sleep ([\d.]+)", DeviceSshServer._sleep),
+    (r"count (\d+) every ([\d.]+)", DeviceSshServer._count),
+    (r"cat > (\S+)", DeviceSshServer._write),
+    (r"uptime", DeviceSshServer._uptime),
 )
 
 
@@ -220,15 +230,15 @@ class _Refusal(asyncio.Protocol):
 class _Server(asyncssh.SSHServer):
     """Who may log in."""
 
-    def __init__(self, face: SshFace) -> None:
-        self._face = face
+    def __init__(self, device: DeviceSshServer) -> None:
+        self._device = device
 
     def connection_made(self, connection: asyncssh.SSHServerConnection) -> None:
         self._connection = connection
-        self._face.connections.add(connection)
+        self._device.connections.add(connection)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._face.connections.discard(self._connection)
+        self._device.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         return True
@@ -237,14 +247,14 @@ class _Server(asyncssh.SSHServer):
         return True
 
     def validate_password(self, username: str, password: str) -> bool:
-        return self._face.fault is not SshFault.WRONG_PASSWORD and password == self._face.password
+        return self._device.fault is not SshFault.WRONG_PASSWORD and password == self._device.password
 
     def public_key_auth_supported(self) -> bool:
-        return bool(self._face.authorized)
+        return bool(self._device.authorized)
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         shown = key.export_public_key().decode().split()[:2]
-        return any(line.split()[:2] == shown for line in self._face.authorized.splitlines())
+        return any(line.split()[:2] == shown for line in self._device.authorized.splitlines())
 
 
 def _ssh_server(key: asyncssh.SSHKey, server: Callable[[], asyncssh.SSHServer], run: Any) -> asyncio.Protocol:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from .device import VirtualDevice
 from .events import EventKind
-from .seeded_random import Dice
-from .ssh import SshFace, SshFault
+from .seeded_random import SeededRandom
+from .ssh import DeviceSshServer, SshFault
 
 _FAULTS = tuple(SshFault)
 
@@ -34,7 +34,7 @@ class SshOptions:
             raise ValueError(f"fault_rate is a probability from 0 to 1, not {self.fault_rate}")
 
 
-def make_face(device: VirtualDevice, number: int, options: SshOptions, seed: int) -> SshFace:
+def make_ssh_server(device: VirtualDevice, number: int, options: SshOptions, seed: int) -> DeviceSshServer:
     """Give a device an SSH server, which is not started yet, and the address of it."""
     device.management_ip = str(ipaddress.ip_network(options.network)[number])
 
@@ -42,9 +42,9 @@ def make_face(device: VirtualDevice, number: int, options: SshOptions, seed: int
         device.note(EventKind.PUSHED)
         device.check_now()
 
-    face = SshFace(options.password, on_wake=wake, on_reboot=device.reboot)
-    dice = Dice(seed, f"ssh of device {number}")
-    if dice.happens("ssh fault", options.fault_rate):
-        face.fault = dice.pick("ssh fault kind", _FAULTS)
-        device.note(EventKind.FAULT, face.fault.value)
-    return face
+    server = DeviceSshServer(options.password, on_wake=wake, on_reboot=device.reboot)
+    random = SeededRandom(seed, f"ssh of device {number}")
+    if random.happens("ssh fault", options.fault_rate):
+        server.fault = random.pick("ssh fault kind", _FAULTS)
+        device.note(EventKind.FAULT, server.fault.value)
+    return server

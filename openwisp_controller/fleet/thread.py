@@ -15,7 +15,10 @@ from .fleet import Fleet
 class FleetThread:
     """A fleet at work in the background; also a context manager that starts and stops it.
 
-    Takes a Fleet that is not running. An exception inside the fleet is raised by ``wait_for`` and ``stop``.
+    An exception inside the fleet is raised by ``wait_for`` and ``stop``.
+
+    Args:
+        fleet: one that is not running.
     """
 
     def __init__(self, fleet: Fleet) -> None:
@@ -39,7 +42,11 @@ class FleetThread:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Switch the devices on. Raises RuntimeError when they are on already."""
+        """Switch the devices on.
+
+        Raises:
+            RuntimeError: they are on already.
+        """
         if self.running:
             raise RuntimeError("the fleet is running already")
         self._error = None
@@ -51,7 +58,8 @@ class FleetThread:
     def stop(self, timeout: float = 30.0) -> None:
         """Switch the devices off and wait, at most ``timeout`` seconds, until they are. Harmless when off.
 
-        Raises TimeoutError when they are not off by then.
+        Raises:
+            TimeoutError: they are not off by then.
         """
         thread, self._thread = self._thread, None
         if thread is not None:

@@ -65,8 +65,12 @@ class _Statement:
 def parse(text: str, name: str = "") -> UciPackage:
     """Read one package, the way the device reads a file of ``/etc/config``.
 
-    Takes the text and the name of the package (the file name); ``package`` lines inside the text are ignored
-    unless no name is given. Raises UciError with the number of the line that cannot be understood.
+    Args:
+        text: of the file.
+        name: of the package, the file name; ``package`` lines inside the text are ignored unless it is empty.
+
+    Raises:
+        UciError: with the number of the line that cannot be understood.
     """
     package = UciPackage(name)
     builder = _Builder(package)
@@ -81,7 +85,8 @@ def parse(text: str, name: str = "") -> UciPackage:
 def parse_export(text: str) -> list[UciPackage]:
     """Read several packages from one text, each after a ``package`` line, as ``uci export`` writes them.
 
-    Raises UciError with the number of the line that cannot be understood.
+    Raises:
+        UciError: with the number of the line that cannot be understood.
     """
     packages: dict[str, _Builder] = {}
     builder: _Builder | None = None

@@ -9,7 +9,7 @@ from . import protocol
 from .archive import ArchiveError, Content, InvalidConfiguration, unpack
 from .events import Endpoint, EventKind, Observer, State
 from .faults import CutPoint, FaultKind, FaultPlan, Loss
-from .session import Conversation
+from .session import ControllerSession
 from .storage import Credentials, Storage
 from .transport import Reply, Request
 
@@ -21,15 +21,20 @@ class Updater:
     applied; None when the next poll has to lead to an update.
     """
 
-    __slots__ = ("_credentials", "_log", "_mismatches", "_observer", "_plan", "_storage", "_talk", "checksum")
+    __slots__ = ("_credentials", "_log", "_mismatches", "_observer", "_plan", "_session", "_storage", "checksum")
 
     def __init__(
-        self, credentials: Credentials, storage: Storage, talk: Conversation, plan: FaultPlan, observer: Observer
+        self,
+        credentials: Credentials,
+        storage: Storage,
+        session: ControllerSession,
+        plan: FaultPlan,
+        observer: Observer,
     ) -> None:
         self.checksum = storage.checksum
         self._credentials = credentials
         self._storage = storage
-        self._talk = talk
+        self._session = session
         self._plan = plan
         self._observer = observer
         self._mismatches = 0
@@ -67,8 +72,10 @@ class Updater:
             await self._report_error(checksum)
 
     async def _download(self, request: Request) -> bytes | None:
-        policy = self._talk.policy
-        reply = await self._talk.repeat(request, lambda reply: reply.status < 400, policy.attempts, policy.retry_pause)
+        policy = self._session.policy
+        reply = await self._session.repeat(
+            request, lambda reply: reply.status < 400, policy.attempts, policy.retry_pause
+        )
         return None if reply is None else reply.body
 
     def _verify(self, archive: bytes, expected: str) -> bool:
@@ -80,11 +87,11 @@ class Updater:
         self.checksum = None
         self._mismatches += 1
         detail = f"the archive hashes to {actual}, the checksum is {expected}"
-        limit = self._talk.policy.max_mismatches
+        limit = self._session.policy.max_mismatches
         if self._mismatches == limit + 1:
             self._observer.violation(Endpoint.DOWNLOAD, f"{detail}, for {self._mismatches} cycles in a row")
         else:
-            self._talk.retry(Endpoint.DOWNLOAD, detail)
+            self._session.retry(Endpoint.DOWNLOAD, detail)
         return False
 
     def _unpack(self, archive: bytes) -> Content | None:
@@ -106,7 +113,7 @@ class Updater:
         """Put a configuration into force and test it; otherwise the former one is in force again."""
         backup = self._storage.backup()
         if self._storage.apply(content):
-            await asyncio.sleep(self._talk.policy.settle)  # services reload
+            await asyncio.sleep(self._session.policy.settle)  # services reload
         failure = self._plan.failure()
         if failure:
             self._observer.fault(FaultKind.FAILURE, failure[-1])
@@ -122,8 +129,8 @@ class Updater:
 
     async def _test(self, request: Request) -> bool:
         """Whether the controller answers anything at all."""
-        policy = self._talk.policy
-        return await self._talk.repeat(request, lambda _: True, policy.test_attempts, policy.test_pause) is not None
+        policy = self._session.policy
+        return await self._session.repeat(request, lambda _: True, policy.test_attempts, policy.test_pause) is not None
 
     async def _report_applied(self, checksum: str) -> None:
         self.checksum = checksum
@@ -152,19 +159,23 @@ class Updater:
         if loss is not None:
             self._observer.fault(FaultKind.LOST_REPORT, f"{loss} got lost")
             if loss is Loss.ANSWER:
-                await self._talk.send(request)
+                await self._session.send(request)
             return False
-        policy = self._talk.policy
-        reply = await self._talk.repeat(request, _is_ok, policy.attempts, policy.retry_pause)
+        policy = self._session.policy
+        reply = await self._session.repeat(request, _is_ok, policy.attempts, policy.retry_pause)
         if reply is None:
             return False
         self._plan.reach(CutPoint.REPORTED)
-        self._talk.require_controller(Endpoint.REPORT_STATUS, reply)
+        self._session.require_controller(Endpoint.REPORT_STATUS, reply)
         self._storage.current_status = protocol.parse_status(reply)
         return True
 
     def _say(self, line: str) -> None:
         self._log.append(f"openwisp-config: {line}")
+
+
+def _is_no_error(reply: Reply) -> bool:
+    return reply.status < 400
 
 
 def _is_ok(reply: Reply) -> bool:

@@ -18,7 +18,8 @@ class PkiConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import pre_save
 
-        from .models import Ca, Cert, keep_what_was_issued
+        from .models import Ca, Cert
+        from .models.issued import keep_what_was_issued
 
         for model in (Ca, Cert):
             pre_save.connect(keep_what_was_issued, sender=model, dispatch_uid=f"pki_restoring_{model.__name__}")

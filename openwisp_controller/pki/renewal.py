@@ -1,4 +1,4 @@
-"""What follows when a CA gets a new key: the certificates that it signed are renewed, one transaction each.
+"""Renewing CAs and what follows: the certificates that a CA signed are renewed, one transaction each.
 
 Which ones are still to do stands in their rows, so it goes on wherever it was interrupted.
 """
@@ -6,26 +6,39 @@ Which ones are still to do stands in their rows, so it goes on wherever it was i
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django_x509.base.models import default_ca_validity_end
 
 from ..common.wakeup import wake
 from . import issuing, signals
-
-if TYPE_CHECKING:
-    from .models import Ca
+from .models import Ca, Cert
 
 logger = logging.getLogger(__name__)
 #: So many certificates are renewed while somebody waits; more are left to the background.
 AT_ONCE = 2
 
 
+def renew_ca(ca: Ca, key: issuing.PrivateKey | None = None) -> None:
+    """Give a CA a new key and certificate; the certificates that it signed follow.
+
+    A few are renewed at once, many in the background. Until its own certificate is renewed, no device and no
+    server is given the new certificate of the CA.
+
+    Args:
+        ca: whose key is replaced.
+        key: made ahead by the caller.
+    """
+    key = key or issuing.new_key(ca.key_length)
+    with transaction.atomic():
+        ca.reissue(key, default_ca_validity_end())
+    follow(ca)
+
+
 def follow(ca: Ca) -> None:
     """Renew the certificates of a renewed CA, at once where that is quick."""
-    from .models import Cert
-
     lengths = list(Cert.outdated().filter(ca=ca).values_list("key_length", flat=True)[: AT_ONCE + 1])
     if len(lengths) <= AT_ONCE and all(issuing.is_quick(length) for length in lengths):
         renew_outdated(ca.pk)
@@ -55,8 +68,6 @@ def renew_outdated(ca_id: int | None = None) -> int:
 
 def _renew(pk: int, key: issuing.PrivateKey) -> bool:
     """Renew one certificate, unless somebody else has done so meanwhile."""
-    from .models import Cert
-
     with transaction.atomic():
         cert = Cert.outdated().select_related("ca").filter(pk=pk).first()
         if cert is None:
@@ -71,8 +82,6 @@ def _renew(pk: int, key: issuing.PrivateKey) -> bool:
 
 def make_keys() -> int:
     """Make the keys that were left to the background: of new CAs and certificates, and of those to be renewed."""
-    from .models import Ca, Cert
-
     models: tuple[type[Ca] | type[Cert], ...] = (Ca, Cert)
     return sum(_make_keys(model) for model in models)
 
@@ -99,12 +108,5 @@ def _make_keys(model: Any) -> int:
 
 
 def _outdated(ca_id: int | None) -> Any:
-    from .models import Cert
-
     certs = Cert.outdated().order_by("pk")
     return certs.filter(ca_id=ca_id) if ca_id is not None else certs
-
-
-def wake_makers() -> None:
-    """Let keys be made in the background after the commit."""
-    wake("pki.make_keys")

@@ -47,7 +47,7 @@ class WsgiBridge:
             await loop.run_in_executor(self._threads, self._answer, _environ(scope, body, size), deliver)
 
     def _answer(self, environ: dict[str, Any], deliver: Callable[[dict[str, Any]], None]) -> None:
-        """Call the application; small answers go out in one message."""
+        """Call the application in this thread; each part of its answer is sent as it comes."""
         start: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], error: Any = None) -> None:

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import django
+from django.conf import settings
+
 from . import environment
+from .health import CHECKS
+from .processes import problems
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,7 @@ def findings() -> list[Finding]:
     if keys.problem:
         return result
     try:
-        import django
-
         django.setup()
-        from .health import CHECKS
     except Exception as error:
         return [*result, Finding("settings", str(error))]
     return [*result, *_settings(), *(_run(name, check) for name, check in CHECKS.items())]
@@ -81,10 +83,6 @@ def _keys() -> Finding:
 
 def _settings() -> list[Finding]:
     """Return what Django's system checks find wrong, and what keeps everybody out."""
-    from django.conf import settings
-
-    from .processes import problems
-
     wrong = problems()
     if not settings.ALLOWED_HOSTS and not settings.DEBUG:
         wrong.append("ALLOWED_HOSTS is not set, so every request of a person is refused: name the server's hosts in it")

@@ -8,8 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import django
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+from django.db import OperationalError
+
 from .. import __version__, fleet
 from ..fleet import cli as fleet_cli
+from . import check, demo, environment, processes
 
 _CORES = os.cpu_count() or 1
 _THREADS = min(8, 2 * _CORES + 1)
@@ -30,9 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _guarded(run: Callable[[], int]) -> int:
     """Turn wrong settings, and a database that is away, into one clear line."""
-    from django.core.exceptions import ImproperlyConfigured
-    from django.db import OperationalError
-
     try:
         return run()
     except ImproperlyConfigured as error:
@@ -86,17 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     fleet_cli.add_arguments(virtual)
     virtual.set_defaults(run=fleet_cli.run)
 
-    demo = commands.add_parser("demo", help="show a controller with 25 virtual devices")
-    demo.add_argument("--once", action="store_true", help="stop when all devices followed; exit 1 if they did not")
-    demo.add_argument("--devices", type=_positive, default=25, help="how many virtual devices (default: 25)")
-    demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
-    demo.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000, or a free one)")
-    _add_data_directory(demo)
-    demo.set_defaults(run=_demo)
+    show = commands.add_parser("demo", help="show a controller with 25 virtual devices")
+    show.add_argument("--once", action="store_true", help="stop when all devices followed; exit 1 if they did not")
+    show.add_argument("--devices", type=_positive, default=25, help="how many virtual devices (default: 25)")
+    show.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
+    show.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000, or a free one)")
+    _add_data_directory(show)
+    show.set_defaults(run=_demo)
 
-    check = commands.add_parser("check", help="verify the environment and name what is missing")
-    _add_data_directory(check)
-    check.set_defaults(run=_check)
+    verify = commands.add_parser("check", help="verify the environment and name what is missing")
+    _add_data_directory(verify)
+    verify.set_defaults(run=_check)
     return parser
 
 
@@ -136,8 +139,6 @@ def _whole(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from . import environment, processes
-
     if environment.is_production():
         print(
             "openwisp-controller: DATABASE_URL is set, so this is production: run `web`, `live`, `worker` and"
@@ -159,8 +160,6 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _web(options: argparse.Namespace) -> int:
-    from . import processes
-
     _require_production()
     processes.serve_http(
         "openwisp_controller.server.wsgi:application",
@@ -173,8 +172,6 @@ def _web(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> int:
-    from . import processes
-
     _require_production()
     processes.serve_websockets(
         "openwisp_controller.server.asgi:application", options.host, options.port, workers=options.workers
@@ -183,52 +180,34 @@ def _live(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    from . import processes
-
     _require_production()
     processes.celery("worker", "--concurrency", str(options.concurrency))
 
 
 def _scheduler(options: argparse.Namespace) -> int:
-    from . import processes
-
     _require_production()
     processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "")
 
 
 def _require_production() -> None:
-    from django.core.exceptions import ImproperlyConfigured
-
-    from . import environment
-
     if not environment.is_production():
         raise ImproperlyConfigured(
             "DATABASE_URL is not set. This command is for production; for everything in one process run `serve`."
         )
-    import django
-
-    from . import processes
-
     django.setup()
     processes.require_sound_settings()
 
 
 def _manage(arguments: list[str]) -> int:
-    from django.core.management import execute_from_command_line
-
     execute_from_command_line(["openwisp-controller manage", *arguments])
     return 0
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from . import demo
-
     return demo.run(options)
 
 
 def _check(options: argparse.Namespace) -> int:
-    from . import check
-
     return check.report()
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from celery.beat import Scheduler, Service
+
 from .asgi import websockets
 from .bridge import WsgiBridge
 from .celery import app
@@ -40,8 +42,6 @@ def run_worker() -> None:
 
 def run_scheduler() -> None:
     """Run Celery's scheduler in this thread until it fails; it remembers nothing, for the work does."""
-    from celery.beat import Scheduler, Service
-
     Service(app, scheduler_cls=Scheduler).start(embedded_process=False)
 
 

@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from .celery import app
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,8 +47,6 @@ def _database() -> None:
 def _broker() -> None:
     if settings.CELERY_BROKER_URL.startswith("memory:"):
         return
-    from .celery import app
-
     with app.connection_for_write(connect_timeout=2) as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
 

@@ -7,7 +7,14 @@ import socket
 import sys
 from typing import NoReturn
 
+import django
+from django.contrib.auth import get_user_model
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from . import environment
 
@@ -26,10 +33,6 @@ def serve_websockets(target: str, host: str, port: int, *, workers: int, threads
         threads: HTTP requests at once, for an application that answers them in threads.
     """
     address = address_of(host, port)
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-
     os.environ[THREADS] = str(threads)
     server = Granian(
         target,
@@ -57,10 +60,6 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
         threads: requests that each process handles at once; every thread has a database connection.
     """
     address = address_of(host, port)
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-
     server = Granian(
         target,
         address=address,
@@ -107,8 +106,6 @@ def url(host: str, port: int) -> str:
 
 def problems() -> list[str]:
     """Return the errors that Django's system checks find in the settings."""
-    from django.core import checks
-
     errors = [message for message in checks.run_checks() if message.is_serious() and not message.is_silenced()]
     return [f"{error.msg} {error.hint or ''}".strip() for error in errors]
 
@@ -122,15 +119,10 @@ def require_sound_settings() -> None:
 
 def prepare_embedded() -> None:
     """Bring the embedded database up to date, and say how to create the first administrator."""
-    import django
-    from django.core.management import call_command
-
     django.setup()
     require_sound_settings()
     print(f"Data directory: {environment.data_directory()}", flush=True)
     call_command("migrate", interactive=False, verbosity=0)
-    from django.contrib.auth import get_user_model
-
     if not get_user_model().objects.filter(is_superuser=True).exists():
         command = sys.argv[0] if sys.argv[0].endswith("openwisp-controller") else "openwisp-controller"
         print(

@@ -9,19 +9,19 @@ import pytest
 from django.db import connection as db
 
 from openwisp_controller.connection.models import BatchCommand, Command, Credentials, DeviceConnection, HostKey
-from openwisp_controller.fleet.ssh import SshFace, SshFault
+from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..ssh import SshServers
 
 
 @pytest.fixture
-def face(ssh: SshServers) -> SshFace:
+def face(ssh: SshServers) -> DeviceSshServer:
     return ssh.start()
 
 
 @pytest.fixture
-def connection(page: Any, face: SshFace) -> DeviceConnection:
+def connection(page: Any, face: DeviceSshServer) -> DeviceConnection:
     return make.reachable(make.organization("acme"), face, "router")
 
 
@@ -46,7 +46,9 @@ def test_every_page_opens(page: Any, connection: DeviceConnection) -> None:
         assert page.goto(f"/admin/{path}").status == 200, path
 
 
-def test_a_command_is_sent_and_its_output_shown_as_text(page: Any, connection: DeviceConnection, face: SshFace) -> None:
+def test_a_command_is_sent_and_its_output_shown_as_text(
+    page: Any, connection: DeviceConnection, face: DeviceSshServer
+) -> None:
     open_device(page, connection)
     assert page.is_hidden("#command_set-2-group")
     choose(page, "custom")
@@ -76,7 +78,7 @@ def test_what_is_wrong_is_said_in_the_dialog(page: Any, connection: DeviceConnec
     assert not Command.objects.exists()
 
 
-def test_a_reboot_is_confirmed(page: Any, connection: DeviceConnection, face: SshFace) -> None:
+def test_a_reboot_is_confirmed(page: Any, connection: DeviceConnection, face: DeviceSshServer) -> None:
     open_device(page, connection)
     choose(page, "reboot")
     assert page.inner_text("#send-command-dialog .question") == "Are you sure you want to reboot this device?"
@@ -88,7 +90,9 @@ def test_a_reboot_is_confirmed(page: Any, connection: DeviceConnection, face: Ss
     assert face.commands == ["reboot"]
 
 
-def test_a_changed_host_key_is_shown_and_accepted(page: Any, connection: DeviceConnection, face: SshFace) -> None:
+def test_a_changed_host_key_is_shown_and_accepted(
+    page: Any, connection: DeviceConnection, face: DeviceSshServer
+) -> None:
     # the loop of the browser's driver is in this thread
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: (connection.connect(), db.close())).result()
@@ -134,7 +138,7 @@ def test_a_connection_is_added_on_the_page_of_the_device(page: Any, connection: 
     assert added.update_strategy.endswith("openwrt.ssh.OpenWrt")
 
 
-def test_a_mass_command(page: Any, connection: DeviceConnection, face: SshFace) -> None:
+def test_a_mass_command(page: Any, connection: DeviceConnection, face: DeviceSshServer) -> None:
     make.device(connection.device.organization, "bare")
     page.goto("/admin/connection/batchcommand/add/")
     page.fill("#id_label", "look")

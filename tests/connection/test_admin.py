@@ -13,7 +13,7 @@ from reversion.models import Version
 
 from openwisp_controller.config.models import Device
 from openwisp_controller.connection.models import BatchCommand, Command, DeviceConnection, HostKey, Push
-from openwisp_controller.fleet.ssh import SshFace, SshFault
+from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..http.test_admin import device_form
@@ -24,12 +24,12 @@ ADMIN = "/admin/connection"
 
 
 @pytest.fixture
-def face(ssh: SshServers) -> SshFace:
+def face(ssh: SshServers) -> DeviceSshServer:
     return ssh.start()
 
 
 @pytest.fixture
-def connection(organization: Organization, face: SshFace) -> DeviceConnection:
+def connection(organization: Organization, face: DeviceSshServer) -> DeviceConnection:
     return make.reachable(organization, face, "router")
 
 
@@ -125,7 +125,7 @@ class TestDevicePage:
         assert stranger.get(path).status_code == 403
 
     def test_accepting_a_host_key(
-        self, operator: Client, stranger: Client, connection: DeviceConnection, face: SshFace
+        self, operator: Client, stranger: Client, connection: DeviceConnection, face: DeviceSshServer
     ) -> None:
         connection.connect()
         face.fault = SshFault.CHANGED_KEY

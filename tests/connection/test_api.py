@@ -13,7 +13,7 @@ from openwisp_users.models import Organization
 from openwisp_controller.config.models import Device
 from openwisp_controller.connection import batches, execution, maintenance, worker
 from openwisp_controller.connection.models import BatchCommand, Command, Credentials, DeviceConnection
-from openwisp_controller.fleet.ssh import SshFace
+from openwisp_controller.fleet.ssh import DeviceSshServer
 
 from .. import factories as make
 from ..ssh import PASSWORD, SshServers
@@ -207,7 +207,7 @@ class TestCommands:
             assert getattr(operator, method)(detail).status_code in (403, 405)
 
     def test_result(self, operator: Client, organization: Organization, ssh: SshServers, committing: Any) -> None:
-        face: SshFace = ssh.start()
+        face: DeviceSshServer = ssh.start()
         connection = make.reachable(organization, face)
         with committing():
             answer = post(operator, self.path(connection), {"type": "reboot", "input": None})
@@ -313,7 +313,7 @@ class TestLostKey:
 
 class TestMassCommands:
     @pytest.fixture
-    def faces(self, organization: Organization, ssh: SshServers) -> list[SshFace]:
+    def faces(self, organization: Organization, ssh: SshServers) -> list[DeviceSshServer]:
         faces = [ssh.start() for _ in range(3)]
         for number, face in enumerate(faces):
             make.reachable(organization, face, f"router-{number}")
@@ -326,7 +326,7 @@ class TestMassCommands:
             "organization": str(organization.pk), "type": "custom", "input": {"command": text}, "label": "look", **more,
         }  # fmt: skip
 
-    def test_dry_run(self, operator: Client, organization: Organization, faces: list[SshFace]) -> None:
+    def test_dry_run(self, operator: Client, organization: Organization, faces: list[DeviceSshServer]) -> None:
         query = {"organization": str(organization.pk), "type": "custom", "input": '{"command": "uptime"}'}
         answer = operator.get(f"{BASE}/batch-command/execute/", query)
         assert answer.status_code == 200, answer.content
@@ -337,7 +337,9 @@ class TestMassCommands:
         answer = operator.get(f"{BASE}/batch-command/execute/", {**query, "input": "{}"})
         assert answer.json() == {"input": ["'command' is a required property"]}
 
-    def test_execute(self, operator: Client, organization: Organization, faces: list[SshFace], committing: Any) -> None:
+    def test_execute(
+        self, operator: Client, organization: Organization, faces: list[DeviceSshServer], committing: Any
+    ) -> None:
         with committing():
             answer = post(operator, "/batch-command/execute/", self.data(organization))
         assert answer.status_code == 201, answer.content
@@ -351,7 +353,7 @@ class TestMassCommands:
         assert operator.get(path).json()["batch_command"] == answer.json()["batch"]
 
     def test_failures_stop_it(
-        self, operator: Client, organization: Organization, faces: list[SshFace], committing: Any, settings: Any
+        self, operator: Client, organization: Organization, faces: list[DeviceSshServer], committing: Any, settings: Any
     ) -> None:
         settings.OPENWISP_CONTROLLER_BATCH_CONCURRENCY = 1
         data = self.data(organization, "exit 1", stop_after_failures=1)
@@ -362,7 +364,7 @@ class TestMassCommands:
         assert sum(len(face.commands) for face in faces) == 1
         assert Command.objects.filter(output__startswith="Not sent").count() == 2
 
-    def test_cancel(self, operator: Client, organization: Organization, faces: list[SshFace]) -> None:
+    def test_cancel(self, operator: Client, organization: Organization, faces: list[DeviceSshServer]) -> None:
         answer = post(operator, "/batch-command/execute/", self.data(organization))
         batches.launch(answer.json()["batch"])
         path = f"/batch-command/{answer.json()['batch']}/"
@@ -372,7 +374,7 @@ class TestMassCommands:
         assert {command.output for command in Command.objects.all()} == {"Cancelled before it was sent.\n"}
 
     def test_what_is_cancelled_while_a_worker_claims_it_is_not_sent(
-        self, operator: Client, organization: Organization, faces: list[SshFace]
+        self, operator: Client, organization: Organization, faces: list[DeviceSshServer]
     ) -> None:
         answer = post(operator, "/batch-command/execute/", self.data(organization))
         batches.launch(answer.json()["batch"])
@@ -385,7 +387,11 @@ class TestMassCommands:
         }
 
     def test_devices_that_were_not_reached_yet_are_listed(
-        self, operator: Client, organization: Organization, faces: list[SshFace], monkeypatch: pytest.MonkeyPatch
+        self,
+        operator: Client,
+        organization: Organization,
+        faces: list[DeviceSshServer],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(batches, "CHUNK", 2)
         answer = post(operator, "/batch-command/execute/", self.data(organization))
@@ -412,7 +418,7 @@ class TestMassCommands:
             assert (answer.status_code, answer.json()) == (400, {"devices": error})
 
     def test_organizations_decide_for_their_devices(
-        self, root: Client, organization: Organization, faces: list[SshFace], settings: Any
+        self, root: Client, organization: Organization, faces: list[DeviceSshServer], settings: Any
     ) -> None:
         settings.OPENWISP_CONTROLLER_ORGANIZATION_ENABLED_COMMANDS = {str(organization.pk): ("custom",)}
         data = {**self.data(organization), "organization": None}
@@ -427,7 +433,11 @@ class TestMassCommands:
         assert answer.json() == {"type": ['"reboot" command is not available for this organization']}
 
     def test_an_interrupted_start_is_gone_on_with(
-        self, operator: Client, organization: Organization, faces: list[SshFace], monkeypatch: pytest.MonkeyPatch
+        self,
+        operator: Client,
+        organization: Organization,
+        faces: list[DeviceSshServer],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(batches, "CHUNK", 2)
         post(operator, "/batch-command/execute/", self.data(organization))

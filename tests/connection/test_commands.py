@@ -16,7 +16,7 @@ from django.utils import timezone
 from openwisp_controller.config.models import Device
 from openwisp_controller.connection import commands, execution, maintenance, push
 from openwisp_controller.connection.models import Command, Credentials, DeviceConnection, Push
-from openwisp_controller.fleet.ssh import SshFace, SshFault
+from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..ssh import SshServers
@@ -26,12 +26,12 @@ PASSWORDS = {"password": "new-Secret'$(reboot)`x`\"", "confirm_password": "new-S
 
 
 @pytest.fixture
-def face(ssh: SshServers) -> SshFace:
+def face(ssh: SshServers) -> DeviceSshServer:
     return ssh.start()
 
 
 @pytest.fixture
-def connection(organization: Any, face: SshFace) -> DeviceConnection:
+def connection(organization: Any, face: DeviceSshServer) -> DeviceConnection:
     return make.reachable(organization, face, "router")
 
 
@@ -51,7 +51,7 @@ def custom(text: str) -> dict[str, str]:
 
 
 class TestRunning:
-    def test_success(self, send: Any, connection: DeviceConnection, face: SshFace) -> None:
+    def test_success(self, send: Any, connection: DeviceConnection, face: DeviceSshServer) -> None:
         command = send("custom", custom("echo hello"))
         assert (command.status, command.output) == ("success", "hello\n")
         assert command.connection == connection
@@ -66,7 +66,9 @@ class TestRunning:
     def test_reboot_breaks_the_connection(self, send: Any) -> None:
         assert send("reboot").status == "success"
 
-    def test_password_change_is_quoted_by_construction_and_masked(self, send: Any, face: SshFace, caplog: Any) -> None:
+    def test_password_change_is_quoted_by_construction_and_masked(
+        self, send: Any, face: DeviceSshServer, caplog: Any
+    ) -> None:
         caplog.set_level("INFO")
         command = send("change_password", PASSWORDS)
         assert command.status == "success", command.output
@@ -75,13 +77,13 @@ class TestRunning:
         assert command.input == {"password": "********"}
         assert PASSWORDS["password"] not in caplog.text
 
-    def test_failed_password_change_is_masked(self, send: Any, face: SshFace) -> None:
+    def test_failed_password_change_is_masked(self, send: Any, face: DeviceSshServer) -> None:
         face.fault = SshFault.WRONG_PASSWORD
         command = send("change_password", PASSWORDS)
         assert (command.status, command.output) == ("failed", "Authentication failed.")
         assert command.input == {"password": "********"}
 
-    def test_unreachable(self, send: Any, ssh: SshServers, face: SshFace) -> None:
+    def test_unreachable(self, send: Any, ssh: SshServers, face: DeviceSshServer) -> None:
         ssh.stop(face)
         command = send("custom", custom("uptime"))
         assert command.status == "failed"
@@ -94,14 +96,14 @@ class TestRunning:
         assert command.status == "failed"
         assert command.output == "The command took longer than expected: Command timed out after 0.2 seconds.\n"
 
-    def test_interrupted(self, send: Any, face: SshFace) -> None:
+    def test_interrupted(self, send: Any, face: DeviceSshServer) -> None:
         face.fault = SshFault.DROPPED
         command = send("custom", custom("uptime"))
         assert command.status == "failed"
         assert command.output.startswith("this was printed before\n")
         assert command.output.endswith("returned non-zero exit code: -1\n")
 
-    def test_outputs_are_bounded(self, send: Any, face: SshFace, settings: Any) -> None:
+    def test_outputs_are_bounded(self, send: Any, face: DeviceSshServer, settings: Any) -> None:
         settings.OPENWISP_CONTROLLER_COMMAND_OUTPUT_LIMIT = 500
         face.fault = SshFault.HUGE_OUTPUT
         command = send("custom", custom("echo end"))
@@ -186,7 +188,7 @@ class TestRegistry:
     def _restore(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(commands, "COMMANDS", dict(commands.COMMANDS))
 
-    def test_user_command(self, send: Any, face: SshFace) -> None:
+    def test_user_command(self, send: Any, face: DeviceSshServer) -> None:
         schema = {
             "type": "object",
             "properties": {"text": {"type": "string"}, "pin": {"type": "string", "format": "password"}},
@@ -210,7 +212,7 @@ class TestRegistry:
         "definitions": {"secret": {"type": "string", "format": "password"}},
     }
 
-    def test_secrets_are_found_wherever_the_schema_says_so(self, send: Any, face: SshFace, caplog: Any) -> None:
+    def test_secrets_are_found_wherever_the_schema_says_so(self, send: Any, face: DeviceSshServer, caplog: Any) -> None:
         caplog.set_level("DEBUG")
         commands.register_command("login", {"label": "Log in", "schema": self.SECRETS, "callable": echo})
         secret = "it's-Secret"
@@ -294,7 +296,7 @@ class TestOnce:
         command.save()
         return command
 
-    def test_a_worker_killed_before_the_start_is_succeeded(self, waiting: Command, face: SshFace) -> None:
+    def test_a_worker_killed_before_the_start_is_succeeded(self, waiting: Command, face: DeviceSshServer) -> None:
         execution.claim(uuid.uuid4(), 10)
         run()
         assert face.commands == []
@@ -303,7 +305,7 @@ class TestOnce:
         waiting.refresh_from_db()
         assert (waiting.status, waiting.output) == ("success", "once\n")
 
-    def test_a_worker_killed_after_the_start_is_not(self, waiting: Command, face: SshFace) -> None:
+    def test_a_worker_killed_after_the_start_is_not(self, waiting: Command, face: DeviceSshServer) -> None:
         dead = uuid.uuid4()
         (task,) = execution.claim(dead, 10)
         assert execution.start(dead, [waiting.pk]) == {waiting.pk}
@@ -314,11 +316,11 @@ class TestOnce:
         assert "was interrupted" in waiting.output
         assert face.commands == []
         # it was not dead after all, only slow
-        execution.store(dead, [execution.ending_of(execution.Ending(task), "once", 0)])
+        execution.store(dead, [execution.completed_outcome(execution.CommandOutcome(task), "once", 0)])
         waiting.refresh_from_db()
         assert (waiting.status, waiting.output) == ("success", "once\n")
 
-    def test_a_command_deleted_meanwhile_is_not_sent(self, waiting: Command, face: SshFace) -> None:
+    def test_a_command_deleted_meanwhile_is_not_sent(self, waiting: Command, face: DeviceSshServer) -> None:
         owner = uuid.uuid4()
         execution.claim(owner, 10)
         waiting.delete()

@@ -18,7 +18,7 @@ from openwisp_controller.connection.connectors.openwrt.ssh import OpenWrt
 from openwisp_controller.connection.exceptions import NoWorkingDeviceConnectionError
 from openwisp_controller.connection.models import BatchCommand, Credentials, DeviceConnection, HostKey
 from openwisp_controller.connection.signals import is_working_changed
-from openwisp_controller.fleet.ssh import HUGE, SshFace, SshFault
+from openwisp_controller.fleet.ssh import HUGE, DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..ssh import SshServers
@@ -29,12 +29,12 @@ AUTOMATIC = "the update strategy can be determined automatically only if the dev
 
 
 @pytest.fixture
-def face(ssh: SshServers) -> SshFace:
+def face(ssh: SshServers) -> DeviceSshServer:
     return ssh.start()
 
 
 @pytest.fixture
-def connection(organization: Any, face: SshFace) -> DeviceConnection:
+def connection(organization: Any, face: DeviceSshServer) -> DeviceConnection:
     made = make.reachable(organization, face, "router")
     return DeviceConnection.objects.get(pk=made.pk)
 
@@ -106,7 +106,7 @@ def errors(connection: DeviceConnection) -> dict[str, list[str]]:
 
 
 class TestConnecting:
-    def test_commands(self, connection: DeviceConnection, face: SshFace) -> None:
+    def test_commands(self, connection: DeviceConnection, face: DeviceSshServer) -> None:
         assert connection.connect() is True
         connector = connection.connector_instance
         assert connector.is_connected
@@ -125,7 +125,9 @@ class TestConnecting:
         connection.disconnect()
         assert not connector.is_connected
 
-    def test_large_outputs_do_not_stall(self, connection: DeviceConnection, face: SshFace, settings: Any) -> None:
+    def test_large_outputs_do_not_stall(
+        self, connection: DeviceConnection, face: DeviceSshServer, settings: Any
+    ) -> None:
         settings.OPENWISP_CONTROLLER_COMMAND_OUTPUT_LIMIT = 1000
         face.fault = SshFault.HUGE_OUTPUT
         connection.connect()
@@ -134,23 +136,23 @@ class TestConnecting:
         assert output.endswith("\n[output truncated]\n")
         assert len(output) < 1100 < HUGE
 
-    def test_an_interrupted_command_has_no_status(self, connection: DeviceConnection, face: SshFace) -> None:
+    def test_an_interrupted_command_has_no_status(self, connection: DeviceConnection, face: DeviceSshServer) -> None:
         face.fault = SshFault.DROPPED
         connection.connect()
         output, status = connection.connector_instance.exec_command("echo", raise_unexpected_exit=False)
         assert (output, status) == ("this was printed before", -1)
 
-    def test_refused(self, connection: DeviceConnection, ssh: SshServers, face: SshFace) -> None:
+    def test_refused(self, connection: DeviceConnection, ssh: SshServers, face: DeviceSshServer) -> None:
         ssh.stop(face)
         assert connection.connect() is False
         assert connection.failure_reason == f"[Errno None] Unable to connect to port {face.port} on 127.0.0.1"
 
-    def test_wrong_password(self, connection: DeviceConnection, face: SshFace) -> None:
+    def test_wrong_password(self, connection: DeviceConnection, face: DeviceSshServer) -> None:
         face.fault = SshFault.WRONG_PASSWORD
         assert connection.connect() is False
         assert connection.failure_reason == "Authentication failed."
 
-    def test_silence(self, connection: DeviceConnection, face: SshFace, settings: Any) -> None:
+    def test_silence(self, connection: DeviceConnection, face: DeviceSshServer, settings: Any) -> None:
         settings.OPENWISP_SSH_BANNER_TIMEOUT = 0.2
         face.fault = SshFault.HANGING
         assert connection.connect() is False
@@ -183,7 +185,7 @@ class TestConnecting:
         credentials.save()
         assert make.connection(device, credentials).connect() is True
 
-    def test_deactivated(self, connection: DeviceConnection, face: SshFace) -> None:
+    def test_deactivated(self, connection: DeviceConnection, face: DeviceSshServer) -> None:
         Device.objects.filter(pk=connection.device_id).update(_is_deactivated=True)
         connection.device.config.delete()
         fresh = DeviceConnection.objects.get(pk=connection.pk)
@@ -211,12 +213,12 @@ class TestConnecting:
 
 
 class TestHostKeys:
-    def test_the_first_one_is_remembered(self, connection: DeviceConnection, face: SshFace) -> None:
+    def test_the_first_one_is_remembered(self, connection: DeviceConnection, face: DeviceSshServer) -> None:
         connection.connect()
         assert HostKey.objects.get().key == face.host_key
 
     def test_another_one_is_refused_and_announced(
-        self, connection: DeviceConnection, face: SshFace, committing: Any, django_user_model: Any
+        self, connection: DeviceConnection, face: DeviceSshServer, committing: Any, django_user_model: Any
     ) -> None:
         with committing():
             django_user_model.objects.create_superuser("root", "root@example.org", "x")
@@ -235,7 +237,7 @@ class TestHostKeys:
         host_key.accept()
         assert DeviceConnection.objects.get(pk=connection.pk).connect() is True
 
-    def test_strict(self, connection: DeviceConnection, face: SshFace, settings: Any) -> None:
+    def test_strict(self, connection: DeviceConnection, face: DeviceSshServer, settings: Any) -> None:
         settings.OPENWISP_CONTROLLER_SSH_HOST_KEYS = "strict"
         assert connection.connect() is False
         assert "has not been accepted yet" in connection.failure_reason
@@ -243,7 +245,7 @@ class TestHostKeys:
         assert HostKey.objects.get().key == face.host_key
         assert DeviceConnection.objects.get(pk=connection.pk).connect() is True
 
-    def test_off(self, connection: DeviceConnection, face: SshFace, settings: Any) -> None:
+    def test_off(self, connection: DeviceConnection, face: DeviceSshServer, settings: Any) -> None:
         settings.OPENWISP_CONTROLLER_SSH_HOST_KEYS = "off"
         connection.connect()
         face.replace_host_key()
@@ -367,7 +369,7 @@ class ThirdParty(OpenWrt):
 
 
 def test_connectors_with_only_the_synchronous_interface(
-    connection: DeviceConnection, face: SshFace, settings: Any
+    connection: DeviceConnection, face: DeviceSshServer, settings: Any
 ) -> None:
     from openwisp_controller.connection import push, worker
 

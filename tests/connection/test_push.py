@@ -13,7 +13,7 @@ from openwisp_controller.config.models import Config, Device
 from openwisp_controller.connection import push
 from openwisp_controller.connection.connectors.openwrt.ssh import APPLYING, RESTART, VERSION, WAKE
 from openwisp_controller.connection.models import DeviceConnection, HostKey, Push
-from openwisp_controller.fleet.ssh import SshFace, SshFault
+from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..ssh import SshServers
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def face(ssh: SshServers) -> SshFace:
+def face(ssh: SshServers) -> DeviceSshServer:
     return ssh.start()
 
 
 @pytest.fixture
-def connection(organization: Any, face: SshFace) -> DeviceConnection:
+def connection(organization: Any, face: DeviceSshServer) -> DeviceConnection:
     return make.reachable(organization, face, "router")
 
 
@@ -38,7 +38,7 @@ def edit(device: Device, description: str = "edited") -> None:
     config.save()
 
 
-def test_a_change_wakes_the_agent(connection: DeviceConnection, face: SshFace, committing: Any) -> None:
+def test_a_change_wakes_the_agent(connection: DeviceConnection, face: DeviceSshServer, committing: Any) -> None:
     with committing():
         edit(connection.device)
     assert face.commands == [VERSION, WAKE]
@@ -50,7 +50,7 @@ def test_a_change_wakes_the_agent(connection: DeviceConnection, face: SshFace, c
 
 
 def test_two_changes_in_one_transaction_are_one_push(
-    connection: DeviceConnection, face: SshFace, committing: Any
+    connection: DeviceConnection, face: DeviceSshServer, committing: Any
 ) -> None:
     with committing():
         edit(connection.device, "one")
@@ -75,7 +75,7 @@ def test_an_edited_template_reaches_every_device(organization: Any, ssh: SshServ
     assert not Push.objects.filter(device=unreachable.device).exists()
 
 
-def test_deactivation_is_pushed(connection: DeviceConnection, face: SshFace, committing: Any) -> None:
+def test_deactivation_is_pushed(connection: DeviceConnection, face: DeviceSshServer, committing: Any) -> None:
     device = Device.objects.get(pk=connection.device_id)
     with committing():
         edit(device)
@@ -88,7 +88,7 @@ def test_deactivation_is_pushed(connection: DeviceConnection, face: SshFace, com
 
 
 def test_a_device_that_says_its_own_new_name_is_not_told(
-    connection: DeviceConnection, face: SshFace, committing: Any
+    connection: DeviceConnection, face: DeviceSshServer, committing: Any
 ) -> None:
     device = Device.objects.get(pk=connection.device_id)
     device.name, device.skip_next_push = "renamed", True
@@ -111,7 +111,7 @@ def test_old_agents_are_restarted(organization: Any, ssh: SshServers, committing
     assert face.commands == [VERSION, APPLYING]
 
 
-def test_a_device_that_applied_everything_is_left_alone(connection: DeviceConnection, face: SshFace) -> None:
+def test_a_device_that_applied_everything_is_left_alone(connection: DeviceConnection, face: DeviceSshServer) -> None:
     Config.objects.update(status="applied")
     push.request([connection.device_id])
     run()
@@ -120,7 +120,7 @@ def test_a_device_that_applied_everything_is_left_alone(connection: DeviceConnec
 
 
 def test_failures_wait_longer_each_time_and_end(
-    connection: DeviceConnection, ssh: SshServers, face: SshFace, settings: Any
+    connection: DeviceConnection, ssh: SshServers, face: DeviceSshServer, settings: Any
 ) -> None:
     settings.OPENWISP_CONTROLLER_PUSH_ATTEMPTS = 3
     ssh.stop(face)
@@ -145,12 +145,14 @@ def test_a_change_during_a_push_is_pushed_once_more(connection: DeviceConnection
     (task,) = push.claim(owner, 10)
     push.request([connection.device_id])
     assert push.claim(uuid.uuid4(), 10) == [], "somebody is at it"
-    push.store(owner, [push.Outcome(task)])
+    push.store(owner, [push.PushOutcome(task)])
     (again,) = push.claim(owner, 10)
     assert again.requested == 2
 
 
-def test_a_killed_worker_is_succeeded_when_its_claim_runs_out(connection: DeviceConnection, face: SshFace) -> None:
+def test_a_killed_worker_is_succeeded_when_its_claim_runs_out(
+    connection: DeviceConnection, face: DeviceSshServer
+) -> None:
     push.request([connection.device_id])
     dead = uuid.uuid4()
     (task,) = push.claim(dead, 10)
@@ -159,7 +161,7 @@ def test_a_killed_worker_is_succeeded_when_its_claim_runs_out(connection: Device
     Push.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     run()
     assert face.commands == [VERSION, WAKE]
-    push.store(dead, [push.Outcome(task, "too late")])
+    push.store(dead, [push.PushOutcome(task, "too late")])
     assert not Push.objects.exists()
 
 
@@ -204,7 +206,7 @@ def test_the_first_connection_that_works_is_used(organization: Any, ssh: SshServ
 
 
 def test_a_device_that_says_nothing_costs_no_more_than_the_deadline(
-    connection: DeviceConnection, face: SshFace, settings: Any
+    connection: DeviceConnection, face: DeviceSshServer, settings: Any
 ) -> None:
     settings.OPENWISP_CONTROLLER_PUSH_DEADLINE = 0.3
     face.fault = SshFault.HANGING
@@ -256,7 +258,7 @@ def test_a_device_deleted_meanwhile_spoils_nothing_else(
 
 
 def test_an_agent_that_is_busy_applying_is_told_again(
-    connection: DeviceConnection, face: SshFace, committing: Any
+    connection: DeviceConnection, face: DeviceSshServer, committing: Any
 ) -> None:
     config = Config.objects.get(device=connection.device)
     Config.objects.update(status="modified", downloaded=config.released)  # it has not reported yet

@@ -55,9 +55,11 @@ def test_claiming_pushes(cost: Any) -> None:
 
 
 def test_storing_pushes(cost: Any) -> None:
-    def claimed(rows: list[DeviceConnection]) -> list[push.Outcome]:
+    def claimed(rows: list[DeviceConnection]) -> list[push.PushOutcome]:
         request(rows)
-        return [push.Outcome(task, "" if number % 2 else "why") for number, task in enumerate(push.claim(OWNER, 100))]
+        return [
+            push.PushOutcome(task, "" if number % 2 else "why") for number, task in enumerate(push.claim(OWNER, 100))
+        ]
 
     few, many = cost(claimed, lambda outcomes: push.store(OWNER, outcomes))
     assert few == many <= 8

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from openwisp_controller.connection.connectors.openwrt.ssh import WAKE
-from openwisp_controller.fleet.ssh import SshFace, SshFault
+from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from ..services import free_port
 from ..ssh import PASSWORD, SshServers
@@ -55,7 +55,7 @@ def deployed(tmp_path: Path) -> Iterator[Deployment]:
 
 
 @pytest.fixture
-def faces(deployed: Deployment, ssh: SshServers) -> list[SshFace]:
+def faces(deployed: Deployment, ssh: SshServers) -> list[DeviceSshServer]:
     deployed.prepare(DEVICES)
     faces = [ssh.start() for _ in range(DEVICES)]
     deployed.shell(CONNECT.format(password=PASSWORD, ports=[face.port for face in faces]))
@@ -75,11 +75,11 @@ def outputs(deployed: Deployment) -> list[tuple[str, str]]:
         return connection.execute("SELECT status, output FROM connection_command").fetchall()
 
 
-def told(faces: list[SshFace]) -> list[int]:
+def told(faces: list[DeviceSshServer]) -> list[int]:
     return [face.commands.count(WAKE) for face in faces]
 
 
-def test_a_worker_killed_in_the_middle_of_pushes(deployed: Deployment, faces: list[SshFace]) -> None:
+def test_a_worker_killed_in_the_middle_of_pushes(deployed: Deployment, faces: list[DeviceSshServer]) -> None:
     for face in faces[: DEVICES // 2]:
         face.fault = SshFault.SLOW
     worker = deployed.process("worker", "--concurrency", "1")
@@ -95,7 +95,7 @@ def test_a_worker_killed_in_the_middle_of_pushes(deployed: Deployment, faces: li
     assert all(1 <= count <= 2 for count in told(faces))
 
 
-def test_a_worker_killed_in_the_middle_of_commands(deployed: Deployment, faces: list[SshFace]) -> None:
+def test_a_worker_killed_in_the_middle_of_commands(deployed: Deployment, faces: list[DeviceSshServer]) -> None:
     for face in faces[: DEVICES // 2]:
         face.fault = SshFault.STUCK
     worker = deployed.process("worker", "--concurrency", "1")
@@ -113,7 +113,7 @@ def test_a_worker_killed_in_the_middle_of_commands(deployed: Deployment, faces: 
     assert sum(status == "failed" and "was interrupted" in text for status, text in results) == DEVICES // 2
 
 
-def test_many_workers_share_what_is_to_do(deployed: Deployment, faces: list[SshFace]) -> None:
+def test_many_workers_share_what_is_to_do(deployed: Deployment, faces: list[DeviceSshServer]) -> None:
     workers = [deployed.process("worker", "--concurrency", "2") for _ in range(2)]
     with running(*workers, deployed.process("scheduler")):
         deployed.edit_template("1")
@@ -129,7 +129,7 @@ def test_many_workers_share_what_is_to_do(deployed: Deployment, faces: list[SshF
     assert told(faces) == [1] * DEVICES
 
 
-def test_the_broker_is_away(deployed: Deployment, faces: list[SshFace]) -> None:
+def test_the_broker_is_away(deployed: Deployment, faces: list[DeviceSshServer]) -> None:
     with running(deployed.process("worker", "--concurrency", "1"), deployed.process("scheduler")):
         deployed.broker.stop()
         deployed.edit_template("1")
@@ -142,7 +142,7 @@ def test_the_broker_is_away(deployed: Deployment, faces: list[SshFace]) -> None:
     assert [face.commands.count("echo once") for face in faces] == [1] * DEVICES
 
 
-def test_the_database_is_restarted_while_sessions_are_open(deployed: Deployment, faces: list[SshFace]) -> None:
+def test_the_database_is_restarted_while_sessions_are_open(deployed: Deployment, faces: list[DeviceSshServer]) -> None:
     for face in faces:
         face.fault = SshFault.SLOW
     with running(deployed.process("worker", "--concurrency", "1"), deployed.process("scheduler")):
@@ -155,7 +155,7 @@ def test_the_database_is_restarted_while_sessions_are_open(deployed: Deployment,
     assert set(outputs(deployed)) == {("success", "once\n")}
 
 
-def test_live_updates_come_from_a_process_of_their_own(deployed: Deployment, faces: list[SshFace]) -> None:
+def test_live_updates_come_from_a_process_of_their_own(deployed: Deployment, faces: list[DeviceSshServer]) -> None:
     port = free_port()
     login = """
 from django.contrib.auth import get_user_model

@@ -64,7 +64,7 @@ def test_a_push_makes_devices_look_at_once() -> None:
 def test_a_share_of_the_servers_is_faulty_and_repeatable() -> None:
     def faults(seed: int) -> list[SshFault | None]:
         fleet = Fleet("http://127.0.0.1:1", SECRET, 40, seed=seed, ssh=SshOptions(fault_rate=0.5))
-        return [face.fault for face in fleet.faces.values()]
+        return [server.fault for server in fleet.ssh_servers.values()]
 
     assert faults(1) == faults(1)
     assert faults(1) != faults(2)

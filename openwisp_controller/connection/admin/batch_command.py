@@ -1,4 +1,4 @@
-"""Mass commands: choose, look at who would get it, confirm, watch."""
+"""Pages of mass commands: form, preview with confirmation, progress."""
 
 from __future__ import annotations
 

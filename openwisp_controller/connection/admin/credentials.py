@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils.module_loading import import_string
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
-from ..api.secrets import restore_masked, shown_params
+from ..masked_params import restore_masked, shown_params
 from ..models import Credentials
 from ..settings import settings
 

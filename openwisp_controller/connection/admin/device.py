@@ -1,4 +1,4 @@
-"""What this app adds to the pages of devices: connections, host key, sending commands, recent commands."""
+"""Parts of the device page: connections, host key, sending commands, recent commands."""
 
 from __future__ import annotations
 

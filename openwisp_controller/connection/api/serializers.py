@@ -1,4 +1,4 @@
-"""What the REST interface shows and takes."""
+"""Serializers of the REST interface."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
 from ...config.models import Device
 from .. import commands
+from ..masked_params import restore_masked, shown_params
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
-from .secrets import restore_masked, shown_params
-
-_STAMPS = ("created", "modified")
+from ..serialization import STAMPS, CommandSerializer
 
 
 class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
@@ -70,8 +68,8 @@ class CredentialsSerializer(ValidatedSerializer):
 
     class Meta:
         model = Credentials
-        fields = ("id", "connector", "name", "organization", "auto_add", "params", *_STAMPS)
-        read_only_fields = ("id", *_STAMPS)
+        fields = ("id", "connector", "name", "organization", "auto_add", "params", *STAMPS)
+        read_only_fields = ("id", *STAMPS)
 
     def validate_params(self, value: Any) -> Any:
         """A mask stands for what is stored."""
@@ -98,28 +96,11 @@ class DeviceConnectionSerializer(ValidatedSerializer):
     class Meta:
         model = DeviceConnection
         fields = ("id", "credentials", "update_strategy", "enabled", "is_working", "failure_reason", "last_attempt",
-                  *_STAMPS)  # fmt: skip
-        read_only_fields = ("id", "is_working", "failure_reason", "last_attempt", *_STAMPS)
+                  *STAMPS)  # fmt: skip
+        read_only_fields = ("id", "is_working", "failure_reason", "last_attempt", *STAMPS)
 
     def fixed_values(self) -> dict[str, Any]:
         return {"device": self.context["device"]}
-
-
-class CommandSerializer(serializers.ModelSerializer):
-    """How a command is shown: secrets are masked, relations plain texts, as messages need them."""
-
-    input = serializers.CharField(source="input_text", read_only=True)
-    type = serializers.CharField(source="type_label", read_only=True)
-    type_name = serializers.CharField(source="type", read_only=True)
-    device = serializers.UUIDField(source="device_id", format="hex_verbose", read_only=True)
-    connection = serializers.UUIDField(source="connection_id", format="hex_verbose", read_only=True)
-    batch_command = serializers.UUIDField(source="batch_command_id", format="hex_verbose", read_only=True)
-
-    class Meta:
-        model = Command
-        fields = ("id", "input", "device", "connection", *_STAMPS, "status", "type", "output", "type_name",
-                  "batch_command")  # fmt: skip
-        read_only_fields = fields
 
 
 class NewCommandSerializer(ValidatedSerializer):
@@ -164,7 +145,7 @@ class BatchCommandSerializer(serializers.ModelSerializer):
     class Meta:
         model = BatchCommand
         fields = ("id", "organization", "status", "type", "input", "label", "notes", "group", "stop_after_failures",
-                  "device_count", "skipped_devices", *_STAMPS)  # fmt: skip
+                  "device_count", "skipped_devices", *STAMPS)  # fmt: skip
         read_only_fields = fields
 
     def get_input(self, batch: BatchCommand) -> Any:
@@ -241,8 +222,3 @@ class DryRunSerializer(NewBatchCommandSerializer):
 
     class Meta(NewBatchCommandSerializer.Meta):
         extra_kwargs = {"label": {"required": False}, "type": {"required": False}}
-
-
-def devices_of(queryset: QuerySet[Any]) -> list[str]:
-    """Return primary keys as texts."""
-    return [str(key) for key in queryset.values_list("pk", flat=True)]

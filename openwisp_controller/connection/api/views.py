@@ -1,4 +1,4 @@
-"""The REST interface: parse, check, call, answer."""
+"""Views of the REST interface."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ...common.json_input import PARSERS, TOO_DEEP
 from ...config.models import Device
 from .. import batches
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
+from ..serialization import CommandSerializer
 from . import serializers
 
 
@@ -92,13 +93,13 @@ class DeviceConnectionDetail(DeviceConnectionView, generics.RetrieveUpdateDestro
 
 class CommandView(OfDevice):
     queryset = Command.objects.order_by("-created")
-    serializer_class = serializers.CommandSerializer
+    serializer_class = CommandSerializer
 
 
 class CommandList(CommandView, generics.ListCreateAPIView):
     def get_serializer_class(self) -> Any:
         creating = self.request.method not in SAFE_METHODS
-        return serializers.NewCommandSerializer if creating else serializers.CommandSerializer
+        return serializers.NewCommandSerializer if creating else CommandSerializer
 
 
 class CommandDetail(CommandView, generics.RetrieveAPIView):

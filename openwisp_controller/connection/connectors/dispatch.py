@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from typing import Any
 
+from django.db import connections
+
 THREADS = 32
 _TWINS = ("connect", "disconnect", "exec_command", "update_config")
 
@@ -59,8 +61,6 @@ def _accepted(method: Callable[..., Any], arguments: dict[str, Any]) -> dict[str
 
 
 def _in_thread(method: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    from django.db import connections
-
     try:
         return method(**arguments)
     finally:

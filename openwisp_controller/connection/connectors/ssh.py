@@ -12,11 +12,11 @@ import asyncssh
 from jsonschema.exceptions import ValidationError
 
 from .. import transport
+from ..exceptions import CommandFailedException, ConnectionFailed
 from ..hostkeys import HostKeyPolicy
 from ..loop import run
 from ..schema import validate
 from ..settings import settings
-from .exceptions import CommandFailedException, ConnectionFailed
 
 logger = logging.getLogger(__name__)
 _PORT = {"type": "integer", "default": 22, "minimum": 1, "maximum": 65535}

@@ -13,6 +13,7 @@ from openwisp_utils.base import TimeStampedEditableModel
 from ...config.models import Device, DeviceGroup
 from .. import commands
 from ..encryption import EncryptedJSONField
+from .command_input import check_input
 
 
 class BatchCommand(ShareableOrgMixin, TimeStampedEditableModel):
@@ -57,8 +58,6 @@ class BatchCommand(ShareableOrgMixin, TimeStampedEditableModel):
         return commands.as_text(self.type, self.input)
 
     def clean(self) -> None:
-        from .command import check_input
-
         super().clean()
         if self.group is not None and self.organization_id is None:
             self.organization_id = self.group.organization_id

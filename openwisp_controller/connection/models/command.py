@@ -1,4 +1,4 @@
-"""Commands: what was sent to a device, and what it answered."""
+"""Commands: what was sent to a device, and its output."""
 
 from __future__ import annotations
 
@@ -7,46 +7,26 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
-from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ...common.wakeup import wake
 from ...config.models import Device
-from ...config.models.base import check_json
 from .. import commands
 from ..encryption import EncryptedJSONField
-from ..schema import validate
 from .batch_command import BatchCommand
+from .command_input import check_input
 from .connection import DeviceConnection
+from .interface import CommandInterface
 
 DEACTIVATED = _("Device is deactivated.")
+NO_CREDENTIALS = _("Device has no credentials assigned.")
 _SHOWN = 32
 """Characters of a command that stand for it."""
-NO_CREDENTIALS = _("Device has no credentials assigned.")
 
 
-def check_input(type_: str, value: Any) -> None:
-    """Raise ``ValidationError`` keyed by ``input`` unless ``value`` suits a type of command."""
-    check_json("input", value, is_object=False)
-    schema = commands.get_command_schema(type_)
-    if schema is None:
-        if value not in (None, {}):
-            raise ValidationError({"input": _("This command takes no input.")})
-        return
-    try:
-        validate(value, schema)
-    except SchemaError as error:
-        raise ValidationError({"input": error.message}) from None
-    if type_ == "change_password" and any(ord(character) < 32 for character in value["password"]):
-        raise ValidationError({"input": _("A password must not contain line breaks or other control characters.")})
-    if type_ == "change_password" and value["password"] != value["confirm_password"]:
-        raise ValidationError({"input": _("The two passwords are not the same.")})
-
-
-class Command(TimeStampedEditableModel, models.Model):
-    """One command for one device. It is run once; that it was interrupted is said, never mended by repeating it."""
+class Command(CommandInterface, TimeStampedEditableModel, models.Model):
+    """One command for one device. It is run at most once: an interrupted command fails and is not repeated."""
 
     class Status(models.TextChoices):
         IN_PROGRESS = "in-progress", _("in progress")
@@ -68,9 +48,9 @@ class Command(TimeStampedEditableModel, models.Model):
     claim = models.UUIDField(null=True, editable=False)
     """Which process runs it."""
     claimed_until = models.DateTimeField(null=True, editable=False)
-    """When that process counts as dead unless it is heard of."""
+    """When that process counts as dead unless it renews its claim."""
     started = models.DateTimeField(null=True, editable=False)
-    """Since when the device may have got it."""
+    """Since when the device may have received it."""
 
     class Meta:
         verbose_name = _("Command")
@@ -118,7 +98,7 @@ class Command(TimeStampedEditableModel, models.Model):
         check_input(self.type, self.input)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store. A new command is checked first and run after the commit; a later save is told to those who watch.
+        """Store. A new command is checked first and run after the commit.
 
         Raises:
             ValidationError: keyed by field.
@@ -129,17 +109,3 @@ class Command(TimeStampedEditableModel, models.Model):
         super().save(*args, **kwargs)
         if created:
             wake("connection.launch_command", str(self.pk))
-        else:
-            from .. import live
-
-            live.command_changed(self)
-
-    def execute(self) -> None:
-        """Run this command now and wait for its end.
-
-        Raises:
-            RuntimeError: it was run already.
-        """
-        if self.is_finished:
-            raise RuntimeError("This command has already been executed, please create a new one.")
-        import_string("openwisp_controller.connection.worker.run_now")(self)

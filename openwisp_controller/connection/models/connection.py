@@ -1,4 +1,4 @@
-"""Connections: which credentials open which device, and whether they do."""
+"""Connections: which credentials belong to which device, and whether they work."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, models, transaction
-from django.utils import timezone
+from django.db import models
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
@@ -17,14 +16,15 @@ from openwisp_utils.base import TimeStampedEditableModel
 from ...config.models import Device
 from ...config.models.base import check_json
 from ...config.models.observed import Observed
+from ..connectors.configured import paths_with_update_strategy
 from ..encryption import EncryptedJSONField, Unreadable, readable
 from ..exceptions import NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
 from .credentials import Credentials, check_params
+from .interface import ConnectionInterface
 
 logger = logging.getLogger(__name__)
-DEACTIVATED = "Device is deactivated"
 
 
 def strategy_choices() -> Any:
@@ -32,13 +32,8 @@ def strategy_choices() -> Any:
     return settings.UPDATE_STRATEGIES
 
 
-def reason_of(error: BaseException) -> str:
-    """Return why something failed, never an empty text."""
-    return str(error).strip() or type(error).__name__
-
-
-class DeviceConnection(Observed, TimeStampedEditableModel):
-    """A device and the credentials that open it."""
+class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
+    """A device and credentials with which the controller logs in to it."""
 
     device = models.ForeignKey(Device, verbose_name=_("device"), on_delete=models.CASCADE)
     credentials = models.ForeignKey(Credentials, verbose_name=_("credentials"), on_delete=models.CASCADE)
@@ -110,7 +105,7 @@ class DeviceConnection(Observed, TimeStampedEditableModel):
                 }
             ) from None
 
-    # the way to the device
+    # connecting
 
     def get_addresses(self) -> list[str]:
         """Return the addresses to try, in order."""
@@ -129,7 +124,7 @@ class DeviceConnection(Observed, TimeStampedEditableModel):
 
     @property
     def connector_class(self) -> Any:
-        """The class that talks to the device: that of the update strategy where the connector has such."""
+        """The class of the connector: that of the update strategy where the connector has update strategies."""
         connector = self.credentials.connector_class
         if not connector.has_update_strategy:
             return connector
@@ -146,26 +141,12 @@ class DeviceConnection(Observed, TimeStampedEditableModel):
         return connector
 
     def set_connector(self, connector: Any) -> None:
-        """Talk to the device over another connector."""
+        """Use another connector from now on."""
         self.__dict__["connector_instance"] = connector
 
     def _host_key_policy(self) -> HostKeyPolicy:
         host_key = getattr(self.device, "host_key", None)
         return HostKeyPolicy(settings.CONTROLLER_SSH_HOST_KEYS, host_key.key if host_key is not None else "")
-
-    def connect(self) -> bool:
-        """Connect to the device, store whether that worked and return it."""
-        if self.device.is_fully_deactivated():
-            self.is_working, self.failure_reason = False, DEACTIVATED
-        else:
-            try:
-                self.connector_instance.connect()
-            except Exception as error:
-                self.is_working, self.failure_reason = False, reason_of(error)
-            else:
-                self.is_working, self.failure_reason = True, ""
-        self._store_attempt()
-        return bool(self.is_working)
 
     def disconnect(self) -> None:
         """End the session."""
@@ -189,7 +170,7 @@ class DeviceConnection(Observed, TimeStampedEditableModel):
         Args:
             connector: only credentials of this connector; None = of any that has an update strategy.
         """
-        paths = [connector] if connector else [path for path, _ in settings.CONNECTORS if _reaches(path)]
+        paths = [connector] if connector else paths_with_update_strategy()
         rows = cls.objects.filter(device__in=device_ids, enabled=True, credentials__connector__in=paths)
         rows = rows.select_related("credentials", "device__config", "device__host_key")
         result: dict[Any, list[DeviceConnection]] = {}
@@ -210,29 +191,8 @@ class DeviceConnection(Observed, TimeStampedEditableModel):
                 return last
         raise NoWorkingDeviceConnectionError(connection=last)
 
-    # what came of it
-
-    def _store_attempt(self) -> None:
-        """Store the outcome of an attempt, unless the row is gone."""
-        from .. import attempts
-
-        self.last_attempt = timezone.now()
-        policy = getattr(self.__dict__.get("connector_instance"), "host_keys", None)
-        if policy is not None:
-            attempts.store_host_keys([(self.device_id, policy)])
-        try:
-            with transaction.atomic():
-                self.save(update_fields=["is_working", "failure_reason", "last_attempt", "modified"])
-        except DatabaseError:
-            if type(self).objects.filter(pk=self.pk).exists():
-                logger.exception("The outcome of an attempt to connect could not be stored for connection %s", self.pk)
-                raise
-            logger.info("The connection %s was deleted meanwhile", self.pk)
+    # change tracking
 
 
 #: Known to work, never tried, known to fail.
 _ORDER = {True: 0, None: 1, False: 2}
-
-
-def _reaches(path: str) -> bool:
-    return bool(import_string(path).has_update_strategy)

@@ -1,4 +1,4 @@
-"""Credentials: what the controller shows to a device to get in."""
+"""Credentials: with which the controller logs in to devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host keys: who a device is."""
+"""SSH host keys: the identity of devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pushes: devices that are still to be told that there is something to fetch."""
+"""Pushes: devices that are still to be made to fetch their configuration."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ...config.models import Device
 
 
 class Push(models.Model):
-    """One row per device that has to be told; it goes when it was told of the latest change, or after many attempts.
+    """One row per device; it is deleted once the device was told of the latest change, or after the last attempt.
 
-    A change that comes while a device is being told raises ``requested``, so one more run follows.
+    A change during a push raises ``requested``, so another push follows.
     """
 
     device = models.OneToOneField(Device, related_name="push", primary_key=True, on_delete=models.CASCADE)
@@ -23,9 +23,9 @@ class Push(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     reason = models.TextField(_("reason of the last failure"), blank=True)
     claim = models.UUIDField(null=True)
-    """Who is telling the device."""
+    """Which process connects to the device."""
     claimed_until = models.DateTimeField(null=True)
-    """When that process counts as dead unless it is heard of."""
+    """When that process counts as dead unless it renews its claim."""
 
     class Meta:
         default_permissions = ()

@@ -1,4 +1,4 @@
-"""Who may watch what, and what they see."""
+"""WebSockets of live updates: permissions, groups, messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..models import BatchCommand
 
 
 class WatchConsumer(WebsocketConsumer):
-    """Sends what happens to one object to those who may see it; what clients say is ignored."""
+    """Sends the live updates of one object to people who may see it; messages of clients are ignored."""
 
     permissions: ClassVar[tuple[str, ...]] = ()
     group = ""
@@ -39,7 +39,7 @@ class WatchConsumer(WebsocketConsumer):
         self.send(json.dumps({name: value for name, value in event.items() if name != "type"}))
 
     def is_allowed(self, user: Any, pk: Any) -> bool:
-        """Tell whether a person may watch: the object exists and belongs to an organization that they manage."""
+        """Tell whether a person may subscribe: the object exists, in an organization that they manage."""
         if user is None or not user.is_authenticated:
             return False
         organization = self.organization_of(pk)

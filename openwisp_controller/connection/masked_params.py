@@ -1,11 +1,11 @@
-"""Which parameters of credentials are shown to whom."""
+"""Parameters of credentials with their secrets masked: who sees what, and what a mask stands for when it comes back."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..commands import MASK
-from ..models import Credentials
+from .commands import MASK
+from .models import Credentials
 
 _SECRET = ("password", "key", "community")
 

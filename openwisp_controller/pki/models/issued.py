@@ -1,27 +1,23 @@
-"""Certification authorities and certificates, of one organization or shared by all."""
+"""What certification authorities and certificates have in common: rules, signing, keys made in the background."""
 
 from __future__ import annotations
 
 import json
 import re
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models, transaction
-from django.db.models import F
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
-from django_x509.base import models as library
 from django_x509.signals import x509_renewed
-from openwisp_users.mixins import ShareableOrgMixin
 
-from . import issuing, renewal, signals
+from ...common.wakeup import wake
+from .. import issuing, signals
 
 _COMMON_NAME_BYTES = 64
 _SERIAL_NUMBERS = 1 << 159
@@ -31,7 +27,7 @@ _NO_TEXT = re.compile(r"\\u0000|[\ud800-\udfff]")
 _OWN_EXTENSIONS = {"nsCertType": issuing.certificate_type, "nsComment": issuing.comment}
 
 
-class _Issued(models.Model):
+class Issued(models.Model):
     """What CAs and certificates have in common."""
 
     renewal_due = models.BooleanField(
@@ -124,7 +120,7 @@ class _Issued(models.Model):
         if len(self.common_name.encode()) > _COMMON_NAME_BYTES:
             text = _("Ensure this value has at most %d bytes; some characters take more than one.")
             raise ValidationError({"common_name": text % _COMMON_NAME_BYTES})
-        if self.validity_start and _aware(self.validity_start) < _EARLIEST:
+        if self.validity_start and aware(self.validity_start) < _EARLIEST:
             raise ValidationError({"validity_start": _("The validity cannot start before 1950.")})
         self._check_extensions()
 
@@ -148,7 +144,7 @@ class _Issued(models.Model):
         """Store the object, signed first if it is not, unless that is left to the background."""
         super().save(*args, **kwargs)
         if not self.certificate:
-            renewal.wake_makers()
+            wake("pki.make_keys")
 
     def request_renewal(self) -> bool:
         """Renew at once if that is quick and return True; otherwise let it be done in the background."""
@@ -162,7 +158,7 @@ class _Issued(models.Model):
         """Let a new key be made in the background."""
         self.renewal_due = True
         self.save(update_fields=["renewal_due"])
-        renewal.wake_makers()
+        wake("pki.make_keys")
 
     def _generate_serial_number(self) -> str:
         return str(uuid.uuid4().int)
@@ -172,11 +168,11 @@ class _Issued(models.Model):
         for name in ("validity_start", "validity_end"):
             moment = getattr(self, name)
             if isinstance(moment, datetime):
-                setattr(self, name, _aware(moment))
+                setattr(self, name, aware(moment))
 
     def _check_dates(self) -> None:
         start, end = self.validity_start, self.validity_end
-        if start and end and _aware(start) >= _aware(end):
+        if start and end and aware(start) >= aware(end):
             raise ValidationError({"validity_end": _("The end of the validity must lie after its start.")})
 
     def prepare(self, key: issuing.PrivateKey) -> None:
@@ -187,7 +183,8 @@ class _Issued(models.Model):
         key = self.__dict__.pop("_prepared_key", None) or issuing.new_key(self.key_length)
         issuing.issue(self, key)  # type: ignore[arg-type]
 
-    def _renew(self, key: issuing.PrivateKey, validity_end: datetime) -> None:
+    def reissue(self, key: issuing.PrivateKey, validity_end: datetime) -> None:
+        """Replace key, serial number and end of validity, sign and store the new certificate, and announce it."""
         self.serial_number = self._generate_serial_number()
         self.validity_end = validity_end
         self.renewal_due = False
@@ -203,7 +200,7 @@ def _any_key() -> issuing.PrivateKey:
     return issuing.new_key("256")
 
 
-def keep_what_was_issued(sender: type[_Issued], instance: Any, raw: bool = False, **kwargs: Any) -> None:
+def keep_what_was_issued(sender: type[Issued], instance: Any, raw: bool = False, **kwargs: Any) -> None:
     """Receive ``pre_save``: an earlier version that is restored brings back neither an old key nor a revoked one."""
     if raw:
         stored: Any = sender._base_manager.filter(pk=instance.pk).values().first() or {}
@@ -211,130 +208,6 @@ def keep_what_was_issued(sender: type[_Issued], instance: Any, raw: bool = False
             setattr(instance, name, stored[name])
 
 
-def _aware(moment: datetime) -> datetime:
+def aware(moment: datetime) -> datetime:
+    """Return a moment with a time zone: the server's where it has none."""
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-
-
-class Ca(_Issued, ShareableOrgMixin, library.AbstractCa):
-    """A certification authority, which signs certificates."""
-
-    class Meta(library.AbstractCa.Meta):
-        abstract = False
-        unique_together = (("common_name", "organization"),)
-
-    def signing_key(self) -> Any:
-        """Return the private key; parsed once, and without the slow checks that it passed when it was stored."""
-        return self._signing_key
-
-    @cached_property
-    def _signing_key(self) -> Any:
-        password = self.passphrase.encode() if self.passphrase else None
-        return serialization.load_pem_private_key(
-            self.private_key.encode(), password, unsafe_skip_rsa_key_validation=True
-        )
-
-    def renew(self, key: issuing.PrivateKey | None = None) -> None:
-        """Give the CA a new key and certificate; those that it signed follow.
-
-        A few are renewed at once, many in the background. Until its own certificate is renewed, no device and no
-        server is given the new certificate of the CA.
-
-        Args:
-            key: made ahead by the caller.
-        """
-        key = key or issuing.new_key(self.key_length)
-        with transaction.atomic():
-            self._renew(key, library.default_ca_validity_end())
-        renewal.follow(self)
-
-    @property
-    def crl(self) -> bytes:
-        """The certificate revocation list, PEM, valid for a day: revoked and replaced certificates not yet expired."""
-        now = timezone.now()
-        builder = x509.CertificateRevocationListBuilder().issuer_name(self.x509.subject)
-        builder = builder.last_update(now).next_update(now + timedelta(days=1))
-        self.crl_last_modified = self.created
-        for serial_number, revoked_at in self._off_the_list_of_valid_ones(now):
-            self.crl_last_modified = max(self.crl_last_modified, revoked_at)
-            entry = x509.RevokedCertificateBuilder().serial_number(int(serial_number)).revocation_date(revoked_at)
-            entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.unspecified), critical=False)
-            builder = builder.add_revoked_certificate(entry.build())
-        signed = builder.sign(private_key=self.signing_key(), algorithm=hashes.SHA256())
-        return signed.public_bytes(encoding=serialization.Encoding.PEM)
-
-    def _off_the_list_of_valid_ones(self, now: datetime) -> list[tuple[str, datetime]]:
-        revoked = self.get_revoked_certs().values_list("serial_number", "revoked_at", "modified")
-        replaced = self.replaced_certificates.filter(validity_end__gte=now).values_list("serial_number", "replaced_at")
-        return [(serial, at or modified) for serial, at, modified in revoked] + list(replaced)
-
-
-class Cert(_Issued, ShareableOrgMixin, library.AbstractCert):
-    """A certificate signed by a CA."""
-
-    issuer_serial = models.CharField(
-        max_length=48,
-        blank=True,
-        editable=False,
-        help_text=_("Serial number that the certificate of the CA had when it signed this one."),
-    )
-
-    class Meta(library.AbstractCert.Meta):
-        abstract = False
-        unique_together = (("ca", "serial_number"), ("common_name", "organization"))
-
-    def clean(self) -> None:
-        """Check every rule; raise ``ValidationError``."""
-        super().clean()
-        self._validate_org_relation("ca")
-        if self._state.adding and self.ca_id and not self.ca.certificate:
-            raise ValidationError({"ca": _("The key of this CA is still being made, please try again in a moment.")})
-        if self._state.adding and not self.certificate and self.ca_id and _aware(self.ca.validity_end) < timezone.now():
-            raise ValidationError({"ca": _("The certificate of this CA has expired, renew the CA first.")})
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the certificate, signed first if it is not."""
-        if self._state.adding:
-            self._generate_if_needed()
-            self.issuer_serial = str(self.ca.serial_number)
-        super().save(*args, **kwargs)
-
-    @classmethod
-    def outdated(cls) -> models.QuerySet[Cert]:
-        """Return certificates whose CA got a new key since it signed them; revoked ones stay as they are."""
-        return cls._default_manager.filter(revoked=False).exclude(issuer_serial=F("ca__serial_number"))
-
-    def renew(self, key: issuing.PrivateKey | None = None) -> None:
-        """Replace key, serial number and end of validity; the replaced certificate goes on the revocation list.
-
-        Args:
-            key: made ahead by the caller.
-
-        Raises:
-            ValidationError: the certificate is revoked.
-        """
-        if self.revoked:
-            raise ValidationError(_("A revoked certificate cannot be renewed, create another one."))
-        key = key or issuing.new_key(self.key_length)
-        with transaction.atomic():
-            signals.renewing.send(sender=Cert, instance=self)
-            if self.issuer_serial == str(self.ca.serial_number):
-                self.ca.replaced_certificates.create(serial_number=self.serial_number, validity_end=self.validity_end)
-            self.issuer_serial = str(self.ca.serial_number)
-            self._renew(key, library.default_cert_validity_end())
-
-    def revoke(self) -> None:
-        """Put the certificate on the revocation list; the time of the first revocation is kept."""
-        if not self.revoked:
-            super().revoke()
-
-
-class ReplacedCertificate(models.Model):
-    """A certificate that was renewed before it expired: it stays on the revocation list until it would have."""
-
-    ca = models.ForeignKey(Ca, related_name="replaced_certificates", on_delete=models.CASCADE)
-    serial_number = models.CharField(max_length=48)
-    validity_end = models.DateTimeField()
-    replaced_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        default_permissions = ()
