@@ -11,6 +11,7 @@ from openwisp_ipam.models import Subnet
 from openwisp_users.models import Organization
 
 from openwisp_controller.config import maintenance
+from openwisp_controller.config.delivery import jobs
 from openwisp_controller.config.models import Config, Device, OrganizationConfigSettings, Template
 from openwisp_controller.server.wsgi import application
 from openwisp_controller.subnet_division.models import SubnetDivisionRule
@@ -157,7 +158,7 @@ def _subnet_division(known: int) -> Iterator[Cost]:
     )  # fmt: skip
     rule.full_clean()
     rule.save()
-    run_jobs: list[Callable[[], Any]] = [maintenance.run_jobs]
+    run_jobs: list[Callable[[], Any]] = [jobs.run_all]
     yield measure(f"new subnet division rule, per device of {total}", run_jobs, units=total, budget=(1, 10))
     new: list[Callable[[], Any]] = [
         lambda number=number: request("POST", "/controller/register/", registration(number), 201)

@@ -39,6 +39,7 @@ def compile_stale(limit: int | None = None) -> int:
     while limit is None or total < limit:
         with unit_of_work(background=True) as unit:
             claimed = compiler.claim_stale(CHUNK)
+            unit.consider_locked(Config, claimed)
             for key, why in claimed.items():
                 unit.of(Compilation).request_claimed(key, why)
         total += len(claimed)

@@ -439,7 +439,7 @@ def test_template_becomes_a_default_while_the_device_is_deactivated(organization
     config = make.config(organization)
     template = make.template(organization)
     save(template, default=True)
-    other = Other(maintenance.run_jobs)
+    other = Other(jobs.run_all)
     with transaction.atomic():
         Device.objects.get(pk=config.device_id).deactivate()
         other.start()
@@ -454,7 +454,7 @@ def test_template_becomes_a_default_while_the_device_moves(organization: Any) ->
     template = make.template(organization)
     save(template, default=True)
     elsewhere = make.organization("elsewhere")
-    other = Other(maintenance.run_jobs)
+    other = Other(jobs.run_all)
     with transaction.atomic():
         save(Device.objects.get(pk=config.device_id), organization=elsewhere)
         other.start()

@@ -190,6 +190,7 @@ def _compile(device_id: uuid.UUID) -> None:
     with unit_of_work() as unit:
         without = lookup.served_configs().filter(device_id=device_id, released=None)
         for config in without.select_for_update(of=("self",), no_key=True):
+            unit.consider_locked(Config, [config.pk])
             # one that is marked, or failed before, is announced as it would be by a worker
             cause = Cause(config.stale_cause) if config.stale_cause else Cause.INPUTS if config.compile_error else None
             unit.of(Compilation).request_claimed(config.pk, Why(cause or Cause.CREATED, config.stale_detail))
