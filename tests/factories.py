@@ -17,6 +17,7 @@ from openwisp_controller.config.models import (
     Template,
     Vpn,
 )
+from openwisp_controller.config.vpn import provisioning
 from openwisp_controller.connection.models import Credentials, DeviceConnection
 from openwisp_controller.fleet.ssh import DeviceSshServer
 from openwisp_controller.pki.models import Ca, Cert
@@ -164,8 +165,7 @@ def vpn(owner: Organization | None, kind: str = "Wireguard", name: str = "", **f
         backend=f"openwisp_controller.vpn_backends.{kind}",
         **{"host": "vpn1.test.com", "config": _SERVERS[kind], **fields},
     )
-    result.full_clean()
-    result.save()
+    provisioning.store(result)
     return result
 
 

@@ -28,6 +28,10 @@ class Handover(Generic[Fact]):
             return None
         return self._facts.pop(id(about))[1]
 
+    def get(self, about: Any) -> Fact | None:
+        """Return what was noted of an object, None when nothing was."""
+        return self._facts[id(about)][1] if about in self else None
+
     def __contains__(self, about: Any) -> bool:
         reference, _ = self._facts.get(id(about), (None, None))
         return reference is not None and reference() is about

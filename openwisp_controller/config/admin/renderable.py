@@ -37,9 +37,6 @@ class RenderedAdmin(ControllerAdmin):
         """Tell whether a person may have the archive and the variables of an object."""
         return bool(self.has_change_permission(request, instance))
 
-    def before_preview(self, form: Any) -> None:
-        """Keep a form that is only looked at from doing what cannot be undone."""
-
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
         return [
@@ -64,7 +61,6 @@ class RenderedAdmin(ControllerAdmin):
         if not (self.has_change_permission(request, instance) if instance else self.has_add_permission(request)):
             raise PermissionDenied
         form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
-        self.before_preview(form)
         if not form.is_valid():
             return JsonResponse({"errors": responses.errors_of(form)}, status=400)
         try:

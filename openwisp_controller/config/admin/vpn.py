@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
+from ...common.handover import Handover
 from ..models import Vpn
 from ..settings import settings
-from ..vpn import zerotier
+from ..vpn import provisioning
 from ..vpn.kinds import Kind
 from ..vpn.reading import server_config
 from .base import Secret
@@ -29,11 +33,28 @@ class SubnetFilter(MultitenantRelatedOrgFilter):
     title = _("subnet")
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What the controller of a ZeroTier server answered before the transaction of the change began."""
+
+    vpn: Vpn
+    """With the network that it has at the controller."""
+    refusal: ValidationError | None = None
+
+
+class _NotStored(Exception):
+    """The form was shown again after its controller had been asked."""
+
+
+#: By the request that posts a form.
+_answers: Handover[_Answer] = Handover()
+
+
 class VpnForm(forms.ModelForm):
     """Clears what does not belong to the chosen backend before it is checked."""
 
-    creates_networks = True
-    """Whether a valid form creates the network of a ZeroTier server, so that a failure can still be told in it."""
+    answer: _Answer | None = None
+    """What the controller of a ZeroTier server answered."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,13 +71,13 @@ class VpnForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
-        vpn: Vpn = self.instance
-        if self.errors or not self.creates_networks or not vpn.kind.zerotier or vpn.network_id:
+        if self.answer is None or self.errors:
             return
-        try:
-            zerotier.create_network(vpn)
-        except ValidationError as error:
-            self.add_error(None, error)
+        if self.answer.refusal is not None:
+            self.add_error(None, self.answer.refusal)
+        else:
+            for name in ("node_id", "network_id", "config"):
+                setattr(self.instance, name, getattr(self.answer.vpn, name))
 
 
 @admin.register(Vpn)
@@ -83,6 +104,39 @@ class VpnAdmin(RenderedAdmin):
             return [name for name in fields if name not in self.secrets]
         return [name for name in fields if obj is not None or name not in ("public_key", "state", "system_context")]
 
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Ask the controller of a ZeroTier server before the transaction of the change begins."""
+        vpn = self._posted_zerotier_server(request, object_id) if request.method == "POST" else None
+        if vpn is None:
+            return super().changeform_view(request, object_id, *args, **kwargs)
+        with suppress(_NotStored), ExitStack() as asked:
+            try:
+                asked.enter_context(provisioning.controller_asked(vpn))
+            except ValidationError as error:
+                _answers.put(request, _Answer(vpn, error))
+            else:
+                _answers.put(request, _Answer(vpn))
+            response = super().changeform_view(request, object_id, *args, **kwargs)
+            if response.status_code == 200:
+                raise _NotStored  # the network that was made for it is deleted
+        return response
+
+    def _posted_zerotier_server(self, request: HttpRequest, object_id: str | None) -> Vpn | None:
+        """Return the server of a posted form, if it is one of ZeroTier and nothing is wrong with the form."""
+        stored = self.get_object(request, unquote(object_id)) if object_id is not None else None
+        if not Kind.of(request.POST.get("backend") or getattr(stored, "backend", "")).zerotier:
+            return None
+        if not (self.has_change_permission(request, stored) if stored else self.has_add_permission(request)):
+            return None
+        form = self.get_form(request, stored, change=stored is not None)(request.POST, request.FILES, instance=stored)
+        return form.instance if form.is_valid() else None
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Let the form know what the controller answered."""
+        form = super().get_form(request, obj, **kwargs)  # a class of its own for each request
+        form.answer = _answers.get(request)
+        return form
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in ("key", "auth_token"):
             kwargs["widget"] = Secret
@@ -104,9 +158,6 @@ class VpnAdmin(RenderedAdmin):
     def variables_of(self, instance: Vpn) -> dict[str, Any]:
         """What templates of the server know."""
         return instance.get_vpn_server_context()
-
-    def before_preview(self, form: VpnForm) -> None:
-        form.creates_networks = False
 
     @admin.display(description=_("System defined variables"))
     def system_context(self, vpn: Vpn) -> str:

@@ -48,5 +48,22 @@ class Migration(migrations.Migration):
         migrations.AddField("job", "since", models.CharField(max_length=20, null=True)),
         migrations.AddField("job", "writers", models.JSONField(null=True)),
         migrations.AddField("job", "author", models.UUIDField(null=True)),
+        migrations.AlterField(
+            "servercall",
+            "kind",
+            models.CharField(
+                choices=[
+                    ("webhook", "Webhook"),
+                    ("create", "Create"),
+                    ("update", "Update"),
+                    ("network_join", "Join"),
+                    ("update_member", "Update Member"),
+                    ("remove_member", "Remove Member"),
+                    ("delete", "Delete"),
+                    ("leave", "Leave"),
+                ],
+                max_length=16,
+            ),
+        ),
         migrations.RunPython(fill_columns, empty_columns),
     ]

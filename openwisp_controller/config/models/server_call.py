@@ -15,6 +15,7 @@ class ServerCall(models.Model):
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook"
+        CREATE = "create"
         UPDATE = "update"
         JOIN = "network_join"
         UPDATE_MEMBER = "update_member"

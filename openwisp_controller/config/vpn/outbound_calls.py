@@ -28,6 +28,7 @@ RETRIED = frozenset({429, 500, 502, 503, 504})
 #: What is said to people, by kind of call; others are only logged.
 ACTIONS = {
     "webhook": "update",
+    "create": "create network",
     "update": "update",
     "network_join": "network join",
     "update_member": "update member",

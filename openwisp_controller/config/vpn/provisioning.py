@@ -40,7 +40,7 @@ def check(vpn: Vpn) -> None:
     _check_subnet(vpn, replaced)
     _check_keys(vpn)
     if vpn.kind.zerotier:
-        _check_controller(vpn, replaced)
+        _check_token(vpn)
     try:
         server_config.check(vpn)
     except rendering.RenderingError as error:
@@ -114,13 +114,11 @@ def _check_keys(vpn: Vpn) -> None:
         raise ValidationError({"public_key": _("The public key does not belong to the private key.")})
 
 
-def _check_controller(vpn: Vpn, replaced: Mapping[str, Any]) -> None:
+def _check_token(vpn: Vpn) -> None:
     if not vpn.auth_token:
         raise ValidationError({"auth_token": _("Auth token is required for this VPN backend")})
     if not (vpn.auth_token.isascii() and vpn.auth_token.isprintable()):
         raise ValidationError({"auth_token": _("Tokens of ZeroTier hold letters, digits and signs of ASCII only.")})
-    if vpn.host and (not vpn.node_id or replaced):
-        vpn.node_id = zerotier.check(vpn)
 
 
 def _check_users(vpn: Vpn) -> None:
@@ -134,12 +132,45 @@ def _check_users(vpn: Vpn) -> None:
         raise ValidationError({"organization": text})
 
 
+def store(vpn: Vpn) -> None:
+    """Check a server and store it; the controller of a ZeroTier server is asked before the transaction begins.
+
+    Raises:
+        ValidationError: keyed by field.
+    """
+    vpn.full_clean()
+    with controller_asked(vpn):
+        vpn.save()
+
+
+@contextmanager
+def controller_asked(vpn: Vpn) -> Iterator[None]:
+    """Ask the controller of a checked ZeroTier server who it is, and for a network if the server has none.
+
+    Open it outside of any transaction and store the server inside. If that fails, the new network is deleted by a
+    durable call. A server that is stored without this gets its network by a durable call, too.
+
+    Raises:
+        ValidationError: keyed by field.
+    """
+    created = False
+    if vpn.kind.zerotier:
+        if vpn._state.adding or not vpn.node_id or vpn.differing("host", "auth_token"):
+            vpn.node_id = zerotier.check(vpn)
+        if not vpn.network_id:
+            zerotier.create_network(vpn).apply(vpn)
+            created = True
+    try:
+        yield
+    except BaseException:
+        if created:
+            zerotier.delete_left_over(vpn)
+        raise
+
+
 @contextmanager
 def provided(vpn: Vpn) -> Iterator[None]:
-    """Give a server what it lacks, then let it be stored.
-
-    A network that was created for a server that then could not be stored is deleted again.
-    """
+    """Give a server what it lacks, then let it be stored, and free what it had before."""
     vpn.normalise()
     kind = vpn.kind
     former = _stored(vpn)
@@ -155,15 +186,7 @@ def provided(vpn: Vpn) -> Iterator[None]:
         vpn.private_key, vpn.public_key = keys.new_pair()
     if vpn.subnet is not None and vpn.ip is None:
         vpn.ip = _address(vpn)
-    if kind.zerotier and not vpn.network_id:
-        zerotier.create_network(vpn)
-    created = vpn.__dict__.pop("_network_created", False)
-    try:
-        yield
-    except BaseException:
-        if created:
-            zerotier.delete_network_quietly(vpn)
-        raise
+    yield
     if former.get("cert_id") and former["ca_id"] != vpn.ca_id:
         _revoke(former["cert_id"])
     if former.get("ip_id") and former["ip_id"] != vpn.ip_id:

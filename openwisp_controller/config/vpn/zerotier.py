@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
 import httpx
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ...common.validators import validate_no_nul
@@ -59,44 +61,61 @@ def check(vpn: Vpn) -> str:
     return str(node)
 
 
-def create_network(vpn: Vpn) -> None:
-    """Create the network of a server at its controller, and take over what it answers. Does not save the server.
+@dataclass(frozen=True)
+class Network:
+    """A network as its controller created it."""
+
+    node_id: str
+    network_id: str
+    settings: dict[str, Any]
+    """What the controller answered, without what is not up to us."""
+
+    def apply(self, vpn: Vpn) -> None:
+        """Take it over into a server, which is not saved by that."""
+        vpn.node_id, vpn.network_id = self.node_id, self.network_id
+        own = vpn.kind.tunnel(vpn.config)
+        kept = {"client_options": own["client_options"]} if "client_options" in own else {}
+        vpn.config = {**vpn.config, "zerotier": [{**self.settings, **kept}]}
+
+
+def create_network(vpn: Vpn) -> Network:
+    """Create the network of a server at its controller.
 
     Raises:
         ValidationError: it could not be created.
     """
-    vpn.node_id = vpn.node_id or check(vpn)
+    node_id = vpn.node_id or check(vpn)
     try:
-        response = _send(
-            "POST", vpn.host, vpn.auth_token or "", f"/controller/network/{vpn.node_id}______", _network(vpn)
-        )
+        response = _post_network(vpn, node_id)
         if response.status_code >= 300:
             raise ValueError(f"the controller answered {response.status_code} {response.reason_phrase}")
-        answer = dict(response.json())
-        network = str(answer.pop("id", ""))
-        if not re.fullmatch("[0-9a-f]{16}", network):
-            raise ValueError("the controller did not tell the id of the network")
-        validate_no_nul(answer)
+        return _network_of(node_id, response)
     except ValidationError as error:
         raise ValidationError(_("Failed to create ZeroTier network, Error: {}").format(error.messages[0])) from None
     except (httpx.HTTPError, ValueError, TypeError) as error:
         text = _("Failed to create ZeroTier network, Error: {}").format(error)
         raise ValidationError(text) from None
-    vpn.network_id = network
-    own = vpn.kind.tunnel(vpn.config)
-    stored = {name: value for name, value in answer.items() if name not in _NOT_OURS}
-    if "client_options" in own:
-        stored["client_options"] = own["client_options"]
-    vpn.config = {**vpn.config, "zerotier": [stored]}
-    vpn.__dict__["_network_created"] = True
 
 
-def delete_network_quietly(vpn: Vpn) -> None:
-    """Delete a network whose server could not be stored; a failure is logged."""
-    try:
-        _send("DELETE", vpn.host, vpn.auth_token or "", f"/controller/network/{vpn.network_id}")
-    except httpx.HTTPError as error:
-        logger.error("ZeroTier network %s is left over and could not be deleted: %s", vpn.network_id, error)
+def _post_network(vpn: Vpn, node_id: str) -> httpx.Response:
+    path = f"/controller/network/{node_id}______"
+    return _send("POST", vpn.host, vpn.auth_token or "", path, _network(vpn))
+
+
+def _network_of(node_id: str, response: httpx.Response) -> Network:
+    """Return the network that a controller describes; raise ``ValueError``, ``TypeError`` or ``ValidationError``."""
+    answer = dict(response.json())
+    network = str(answer.pop("id", ""))
+    if not re.fullmatch("[0-9a-f]{16}", network):
+        raise ValueError("the controller did not tell the id of the network")
+    validate_no_nul(answer)
+    return Network(node_id, network, {name: value for name, value in answer.items() if name not in _NOT_OURS})
+
+
+def delete_left_over(vpn: Vpn) -> None:
+    """Schedule the deletion of a network whose server could not be stored."""
+    with transaction.atomic():
+        outbound_calls.schedule("delete", vpn.pk, **_access(vpn))
 
 
 def _network(vpn: Vpn) -> dict[str, Any]:
@@ -115,16 +134,16 @@ def _network(vpn: Vpn) -> dict[str, Any]:
 
 
 def server_created(vpn: Vpn) -> None:
-    """Let the controller join the network of a new server."""
-    if vpn.kind.zerotier and vpn.network_id:
-        outbound_calls.schedule("network_join", vpn.pk)
+    """Let the controller join the network of a new server, or create it if nobody has done so."""
+    if vpn.kind.zerotier:
+        outbound_calls.schedule("network_join" if vpn.network_id else "create", vpn.pk)
 
 
 def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
     """Tell the controller about an edited server."""
-    if not vpn.kind.zerotier or not vpn.network_id:
+    if not vpn.kind.zerotier:
         return
-    if network_is_new:
+    if network_is_new or not vpn.network_id:
         server_created(vpn)
     else:
         outbound_calls.schedule("update", vpn.pk)
@@ -153,6 +172,18 @@ def _access(vpn: Vpn) -> dict[str, str]:
 
 
 # the calls
+
+
+def _create(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
+    """Create the network of a server that was stored without asking its controller."""
+    if vpn is None or not vpn.kind.zerotier or vpn.network_id:
+        return None
+    node_id = vpn.node_id or check(vpn)
+    response = _post_network(vpn, node_id)
+    if response.status_code < 300:
+        _network_of(node_id, response).apply(vpn)
+        vpn.save(update_fields=["node_id", "network_id", "config", "modified"])
+    return response
 
 
 def _update(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
@@ -212,6 +243,7 @@ def _then_leave(call: ServerCall, vpn: Vpn | None) -> None:
     outbound_calls.schedule("leave", call.vpn_id, **call.arguments)
 
 
+outbound_calls.kinds.register("create", outbound_calls.Kind(_create))
 outbound_calls.kinds.register("update", outbound_calls.Kind(_update, _authorize_controller))
 outbound_calls.kinds.register("network_join", outbound_calls.Kind(_join, _authorize_controller))
 outbound_calls.kinds.register("update_member", outbound_calls.Kind(_update_member))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 from openwisp_notifications.models import Notification
 from openwisp_users.models import User
@@ -21,7 +22,7 @@ from openwisp_users.models import User
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.exceptions import ZeroTierIdentityGenerationError
 from openwisp_controller.config.models import Config, ServerCall, Vpn
-from openwisp_controller.config.vpn import credentials, outbound_calls, outbound_http, webhook
+from openwisp_controller.config.vpn import credentials, outbound_calls, outbound_http, provisioning, webhook
 
 from ... import factories as make
 from ..scenarios import save
@@ -428,15 +429,23 @@ class TestZeroTier:
             make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
         assert not Vpn.objects.exists()
 
-    def test_not_stored(self, vpn: Vpn, service: Service, organization: Any) -> None:
+    def test_not_stored(self, vpn: Vpn, service: Service, organization: Any, committing: Any) -> None:
         """The network of a server that could not be stored is deleted again."""
         service.received.clear()
-        with pytest.raises(Exception, match=r"UNIQUE|unique"):
-            Vpn(
-                name="net", organization=organization, backend=vpn.backend, host=service.address, auth_token=TOKEN,
-                config=make.ZEROTIER, subnet=vpn.subnet,
-            ).save()  # fmt: skip
-        assert service.calls[-1] == "DELETE /controller/network/1234567890abcdef"
+        other = Vpn(
+            name="net", organization=organization, backend=vpn.backend, host=service.address, auth_token=TOKEN,
+            config=make.ZEROTIER, subnet=vpn.subnet,
+        )  # fmt: skip
+        with (
+            committing(),
+            pytest.raises(Exception, match=r"UNIQUE|unique"),
+            provisioning.controller_asked(other),
+            transaction.atomic(),
+        ):
+            other.save()
+        assert service.calls[-2:] == [
+            "DELETE /controller/network/1234567890abcdef", "DELETE /network/1234567890abcdef",
+        ]  # fmt: skip
 
     def test_an_existing_server_becomes_one(
         self, organization: Any, service: Service, controller: Controller, committing: Any
@@ -445,9 +454,33 @@ class TestZeroTier:
         vpn.backend, vpn.config = vpn.backend.replace("Wireguard", "ZeroTier"), make.ZEROTIER
         vpn.host, vpn.auth_token = service.address, TOKEN
         with committing():
+            provisioning.store(vpn)
+        assert vpn.network_id == Controller.NETWORK
+
+    def test_stored_without_asking(
+        self, organization: Any, service: Service, controller: Controller, committing: Any
+    ) -> None:
+        """Nothing waits for the controller inside of the transaction; the network is made after it, and tried again."""
+        controller.broken["/controller/network/"] = (500, {})
+        vpn = Vpn(
+            name="net", organization=organization, backend="openwisp_controller.vpn_backends.ZeroTier",
+            host=service.address, auth_token=TOKEN, config=make.ZEROTIER, subnet=make.subnet(organization),
+        )  # fmt: skip
+        with committing():
             vpn.full_clean()
             vpn.save()
-        assert vpn.network_id == Controller.NETWORK
+            assert service.calls == []
+        assert Vpn.objects.get().network_id == ""
+        controller.broken.clear()
+        ServerCall.objects.update(due=timezone.now())
+        with committing():
+            assert outbound_calls.run_due() == 3
+        stored = Vpn.objects.get()
+        assert (stored.node_id, stored.network_id) == (Controller.NODE, Controller.NETWORK)
+        assert service.calls[-2:] == [
+            "POST /network/1234567890abcdef",
+            "POST /controller/network/1234567890abcdef/member/1234567890",
+        ]
         assert "POST /network/1234567890abcdef" in service.calls
 
     def test_people_hear_of_failures_and_recovery(
