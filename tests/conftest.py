@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from openwisp_controller.common.wakeup import Message, intercepted
@@ -13,6 +14,12 @@ from .recorder import SignalRecorder
 from .ssh import SshServers, servers
 
 pytest.register_assert_rewrite("tests.http.protocol")  # before any test imports it, from whichever folder
+
+# What hypothesis measures in seconds says how busy the machine is; its other checks find misused strategies.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
