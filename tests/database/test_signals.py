@@ -13,7 +13,6 @@ import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import maintenance, signals
-from openwisp_controller.config.delivery.outbox import ACTIONS
 from openwisp_controller.config.models import Announcement, Config, Device, Revision
 from openwisp_controller.config.policy import changes
 
@@ -113,10 +112,6 @@ def test_table_names_real_fields_and_documented_arguments() -> None:
             name = next(name for name, value in vars(signals).items() if value is row.signal)
             before = dict.fromkeys(row.fields)
             assert {"instance", *row.arguments(row.model(), before)} == _documented()[name], row.what
-
-
-def test_every_action_is_a_documented_one() -> None:
-    assert set(ACTIONS.values()) == {"config_changed", "related_template_changed", "m2m_templates_changed"}
 
 
 def test_receivers_of_a_direct_change_see_it_and_may_undo_it(organization: Any) -> None:
