@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from openwisp_controller.common.wakeup import Message, intercepted
 
+from .databases import Migrated
 from .recorder import SignalRecorder
 from .ssh import SshServers, servers
 
@@ -20,6 +23,30 @@ hypothesis.settings.register_profile(
     "tests", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    """A migrated database to copy."""
+    own = tmp_path_factory.getbasetemp()
+    return Migrated(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, migrated: Migrated) -> None:
+    """Let the database of this process be a copy."""
+    from django.db import connection
+
+    migrated.make()
+    if connection.vendor == "postgresql":
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated.name
+    else:
+
+        def copy(*arguments: Any, **options: Any) -> str:
+            name = connection.settings_dict["TEST"]["NAME"]
+            return str(shutil.copy(migrated.file, name))
+
+        connection.creation._create_test_db = copy
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 _START_ATTEMPTS = 3
-_START_TIMEOUT = 60.0
-_STOP_TIMEOUT = 20.0
+_START_TIMEOUT = 300.0
+_STOP_TIMEOUT = 120.0
 
 
 class ServiceError(RuntimeError):
@@ -43,6 +43,11 @@ class Service:
         self._ready = ready
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._process is not None
 
     def start(self) -> bool:
         """Start the server and return whether it answers: it does not when somebody else took the port."""
