@@ -23,9 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+#: Seconds to wait for something that has to happen: a busy machine is no failure.
+PATIENCE = 300.0
 _START_ATTEMPTS = 3
-_START_TIMEOUT = 300.0
-_STOP_TIMEOUT = 120.0
 
 
 class ServiceError(RuntimeError):
@@ -249,7 +249,7 @@ def _launch(command: list[str | Path], log: Path, owner: str | None) -> subproce
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> bool:
     """Whether the server answers before it dies (somebody else took the port) or time runs out."""
-    deadline = time.monotonic() + _START_TIMEOUT
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         if ready():
             return True
@@ -262,7 +262,7 @@ def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None
         return
     process.send_signal(stop_signal)
     try:
-        process.wait(_STOP_TIMEOUT)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

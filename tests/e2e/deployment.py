@@ -14,7 +14,7 @@ import redis
 
 from ..databases import SECRETS, execute, sibling
 from ..services import Service, free_port, postgresql_service, redis_service
-from .processes import Process, environment, run, status_of, wait_until
+from .processes import PATIENT, Process, environment, run, status_of, wait_until
 
 SECRET = "e2e-shared-secret"
 PREPARE = """
@@ -141,7 +141,7 @@ class Services:
             STATIC_ROOT=str(directory / "static"),
             MEDIA_ROOT=str(directory / "media"),
             **SECRETS,
-            **settings,
+            **{**PATIENT, **settings},
         )
 
     def original(self, devices: int | None, directory: Path) -> str:

@@ -14,8 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: Seconds to wait for something that has to happen: a busy machine is no failure.
-PATIENCE = 300.0
+from ..services import PATIENCE
+
+#: Variables of the environment for settings with patience.
+PATIENT = {
+    "DJANGO_SETTINGS_MODULE": "tests.e2e.settings",
+    "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+}
 CLI = [sys.executable, "-m", "openwisp_controller.server.cli"]
 #: For ``manage shell``: changes what every device gets by ``prepare``.
 EDIT_TEMPLATE = """

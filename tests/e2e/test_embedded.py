@@ -16,7 +16,7 @@ import pytest
 from ..databases import Migrated
 from ..services import free_port
 from ..ssh import PASSWORD, SshServers
-from .processes import PATIENCE, Process, environment, run, running, status_of, wait_until
+from .processes import PATIENCE, PATIENT, Process, environment, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
 
@@ -201,7 +201,7 @@ Path("{path}").write_text(client.cookies["sessionid"].value + " " + str(device.p
 
 
 def test_commands_are_sent_and_watched_live(migrated_env: dict[str, str], tmp_path: Path, ssh: SshServers) -> None:
-    env = migrated_env
+    env = {**migrated_env, **PATIENT}
     path = tmp_path / "session"
     code = SESSION.format(password=PASSWORD, port=ssh.start().port, path=path)
     prepared = run("manage", "shell", "-v0", "-c", code, env=env)

@@ -15,7 +15,6 @@ from .processes import running, wait_until
 from .witness.apps import HELD_AFTER, held
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
-ROOT = Path(__file__).resolve().parents[2]
 DEVICES = 500
 CHUNK = 200
 MODIFIED, STATUS = "config_modified", "config_status_changed"
@@ -52,8 +51,8 @@ def witness(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def deployed(tmp_path: Path, witness: Path, services: Services) -> Iterator[Deployment]:
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.e2e.witness.settings", "PYTHONPATH": str(ROOT)}
-    with services.deployed(tmp_path, WITNESS_FILE=str(witness), **settings) as result:
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.e2e.witness.settings", "WITNESS_FILE": str(witness)}
+    with services.deployed(tmp_path, **settings) as result:
         yield result
 
 

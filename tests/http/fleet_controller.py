@@ -20,9 +20,9 @@ from aiohttp.test_utils import TestServer
 
 from openwisp_controller.fleet import AgentPolicy, Fleet, State
 
+from ..services import PATIENCE
+
 T = TypeVar("T")
-#: Seconds to wait for something that has to happen: a busy machine is no failure.
-PATIENCE = 240.0
 
 HEADER = {"X-Openwisp-Controller": "true"}
 SECRET = "shared-secret"

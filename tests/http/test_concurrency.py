@@ -21,6 +21,7 @@ from openwisp_controller.config.devices import enrolment
 from openwisp_controller.config.models import Config, Device, OrganizationLimits, Revision
 
 from .. import factories as make
+from ..services import PATIENCE
 from .protocol import MAC, path
 from .protocol import enrolment as enrolment_data
 
@@ -49,7 +50,7 @@ class Server:
 
     def _open(self, url: str, body: bytes | None = None) -> Answer:
         try:
-            with urlopen(self.url + url, body, timeout=60) as response:
+            with urlopen(self.url + url, body, timeout=PATIENCE) as response:
                 return response.status, response.read()
         except HTTPError as error:
             return error.code, error.read()
@@ -73,7 +74,7 @@ def together(count: int, action: Callable[[int], Answer]) -> list[Answer]:
     barrier = threading.Barrier(count)
 
     def run(number: int) -> Answer:
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         return action(number)
 
     with ThreadPoolExecutor(count) as pool:
@@ -213,7 +214,7 @@ def test_polls_and_downloads_while_it_compiles(server: Server, organization: Any
             config.save()
         edited.set()
         for reader in readers:
-            reader.result(60)
+            reader.result(PATIENCE)
     assert seen <= set(Revision.objects.values_list("checksum", flat=True))
     config.refresh_from_db()
     assert server.get("checksum", device)[1].decode() == config.checksum
