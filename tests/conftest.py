@@ -25,6 +25,33 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "services"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--second-run", action="store_true", help="leave out tests that need to run on one database only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "once: what it tests does not depend on the database, though it uses one")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("second_run"):
+        again = [item for item in items if not runs_once(item)]
+        config.hook.pytest_deselected(items=[item for item in items if runs_once(item)])
+        items[:] = again
+
+
+def runs_once(item: pytest.Item) -> bool:
+    """Tell whether a test passes on one database when it does on the other, because it touches none or is marked so."""
+    if item.get_closest_marker("once"):
+        return True
+    uses_database = item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
+    return not uses_database and "e2e" not in item.path.parts
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
     """A migrated database to copy."""

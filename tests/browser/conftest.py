@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,17 @@ from ..services import PATIENCE
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a browser makes of a page does not depend on the database, but every page has to open on each."""
+    for item in items:
+        if HERE in item.path.parents and "open" not in item.name:
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture(scope="package")
