@@ -2,17 +2,78 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from openwisp_controller.common.wakeup import Message, intercepted
 
+from .databases import Migrated
 from .recorder import SignalRecorder
 from .ssh import SshServers, servers
 
 pytest.register_assert_rewrite("tests.http.protocol")  # before any test imports it, from whichever folder
+
+# What hypothesis measures in seconds says how busy the machine is; its other checks find misused strategies.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
+
+
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "services"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--second-run", action="store_true", help="leave out tests that need to run on one database only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "once: what it tests does not depend on the database, though it uses one")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("second_run"):
+        again = [item for item in items if not runs_once(item)]
+        config.hook.pytest_deselected(items=[item for item in items if runs_once(item)])
+        items[:] = again
+
+
+def runs_once(item: pytest.Item) -> bool:
+    """Tell whether a test passes on one database when it does on the other, because it touches none or is marked so."""
+    if item.get_closest_marker("once"):
+        return True
+    uses_database = item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
+    return not uses_database and "e2e" not in item.path.parts
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    """A migrated database to copy."""
+    own = tmp_path_factory.getbasetemp()
+    return Migrated(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, migrated: Migrated) -> None:
+    """Let the database of this process be a copy."""
+    from django.db import connection
+
+    migrated.make()
+    if connection.vendor == "postgresql":
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated.name
+    else:
+
+        def copy(*arguments: Any, **options: Any) -> str:
+            name = connection.settings_dict["TEST"]["NAME"]
+            return str(shutil.copy(migrated.file, name))
+
+        connection.creation._create_test_db = copy
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+#: Seconds to wait for something that has to happen: a busy machine is no failure.
+PATIENCE = 300.0
 _START_ATTEMPTS = 3
-_START_TIMEOUT = 60.0
-_STOP_TIMEOUT = 20.0
 
 
 class ServiceError(RuntimeError):
@@ -43,6 +43,11 @@ class Service:
         self._ready = ready
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._process is not None
 
     def start(self) -> bool:
         """Start the server and return whether it answers: it does not when somebody else took the port."""
@@ -244,7 +249,7 @@ def _launch(command: list[str | Path], log: Path, owner: str | None) -> subproce
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> bool:
     """Whether the server answers before it dies (somebody else took the port) or time runs out."""
-    deadline = time.monotonic() + _START_TIMEOUT
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         if ready():
             return True
@@ -257,7 +262,7 @@ def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None
         return
     process.send_signal(stop_signal)
     try:
-        process.wait(_STOP_TIMEOUT)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

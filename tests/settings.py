@@ -10,12 +10,19 @@ os.environ.setdefault("ENCRYPTION_KEYS", "only-for-tests-only-for-tests-only-for
 from openwisp_controller.server.settings import *  # noqa: F403
 from openwisp_controller.server.settings import DATABASES, LOGGING
 
+from .services import PATIENCE
+
 TESTING = True
 ALLOWED_HOSTS = ["*"]
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+# Files are looked up when they are asked for: else each of the many clients of a test run lists them all first.
+WHITENOISE_AUTOREFRESH = True
+# Devices of tests answer, or they never do; tests of what never comes set less.
+OPENWISP_SSH_CONNECTION_TIMEOUT = OPENWISP_SSH_BANNER_TIMEOUT = OPENWISP_SSH_AUTH_TIMEOUT = PATIENCE
+OPENWISP_SSH_COMMAND_TIMEOUT = OPENWISP_CONTROLLER_PUSH_DEADLINE = PATIENCE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 SECURE_COOKIES = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False

@@ -10,6 +10,8 @@ from typing import Any
 
 from openwisp_controller.fleet.ssh import DeviceSshServer
 
+from .services import PATIENCE
+
 PASSWORD = "Correct-Horse"
 
 
@@ -32,13 +34,13 @@ class SshServers:
         self.run(face.stop())
 
     def run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
 
     def close(self) -> None:
         for face in self._faces:
             self.stop(face)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self.loop.close()
 
 

@@ -61,6 +61,15 @@ def test_every_page_opens(page: Any, config: Config) -> None:
         assert logo == "none", "the name of the product stands there, and nobody's logo"
 
 
+def test_logging_in(page: Any) -> None:
+    page.context.clear_cookies()
+    page.goto("/admin/")
+    page.fill("#id_username", "operator")
+    page.fill("#id_password", "secret")
+    page.click("input[type=submit]")
+    page.wait_for_url("**/admin/")
+
+
 def test_variables_show_where_they_come_from(page: Any, config: Config) -> None:
     open_device(page, config.device)
     cells = "tr => [...tr.cells].map(cell => cell.innerText.trim())"

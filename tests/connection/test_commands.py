@@ -92,7 +92,7 @@ class TestRunning:
 
     def test_time_limit(self, send: Any, settings: Any) -> None:
         settings.OPENWISP_SSH_COMMAND_TIMEOUT = 0.2
-        command = send("custom", custom("sleep 9"))
+        command = send("custom", custom("sleep 3600"))
         assert command.status == "failed"
         assert command.output == "The command took longer than expected: Command timed out after 0.2 seconds.\n"
 

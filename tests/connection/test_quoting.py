@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openwisp_controller.connection.connectors.openwrt.ssh import OpenWrt
@@ -20,7 +20,7 @@ VALUES = st.text(
     max_size=40,
 )
 SINGLE_LINES = VALUES.filter(lambda text: text.isprintable())
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40)
 
 
 class LocalShell(OpenWrt):

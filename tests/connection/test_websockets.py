@@ -19,6 +19,7 @@ from openwisp_controller.connection.models import BatchCommand, Command
 from openwisp_controller.server.asgi import application
 
 from .. import factories as make
+from ..services import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,8 +51,8 @@ def socket(path: str, user: User | None) -> WebsocketCommunicator:
 
 async def accepted(path: str, user: User | None) -> bool:
     communicator = await database_sync_to_async(socket)(path, user)
-    connected, _ = await communicator.connect()
-    await communicator.disconnect()
+    connected, _ = await communicator.connect(PATIENCE)
+    await communicator.disconnect(timeout=PATIENCE)
     return bool(connected)
 
 
@@ -111,11 +112,11 @@ def test_updates_arrive_after_the_commit(device: Any, settings: Any) -> None:
 
     async def watch() -> Any:
         communicator = await database_sync_to_async(socket)(f"/ws/controller/device/{device.pk}/command", user)
-        assert (await communicator.connect())[0]
+        assert (await communicator.connect(PATIENCE))[0]
         await communicator.send_to(text_data="ignored")
         await database_sync_to_async(change)()
-        message = json.loads(await communicator.receive_from(timeout=30))
-        await communicator.disconnect()
+        message = json.loads(await communicator.receive_from(PATIENCE))
+        await communicator.disconnect(timeout=PATIENCE)
         return message
 
     message = run(watch())

@@ -34,10 +34,11 @@ from openwisp_controller.config.models import (
 from .. import factories as make
 from ..http.protocol import KEY, MAC, download, poll, register, report
 from ..recorder import SignalRecorder
+from ..services import PATIENCE
 from .scenarios import MODIFIED, fresh, interface, save, using
 
 pytestmark = pytest.mark.django_db(transaction=True)
-#: How long to wait for somebody who may be waiting for us.
+#: How long to wait for somebody who may be waiting for us: whether they came says how good the test was, no more.
 A_MOMENT = 1.0
 
 
@@ -59,17 +60,33 @@ class Other(threading.Thread):
         super().__init__()
         self.action = action
         self.error: BaseException | None = None
+        self.backend: int | None = None
 
     def run(self) -> None:
         try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                (self.backend,) = cursor.fetchone()
             self.action()
         except BaseException as error:
             self.error = error
         finally:
             connection.close()
 
+    def waits(self) -> bool:
+        """Whether somebody has locked what they need next."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [self.backend])
+            return bool(cursor.fetchone()[0])
+
+    def come(self) -> None:
+        """Start them, and wait until they have ended or wait for somebody, which may be us."""
+        self.start()
+        while self.is_alive() and not (self.backend and self.waits()):
+            self.join(0.01)
+
     def finish(self) -> None:
-        self.join(60)
+        self.join(PATIENCE)
         assert not self.is_alive()
         if self.error is not None:
             raise self.error
@@ -125,8 +142,7 @@ def test_template_assigned_while_a_job_gives_another_one(organization: Any, monk
     def meanwhile(*arguments: Any) -> None:
         if not others:
             others.append(Other(lambda: fresh(config).templates.set([mine])))
-            others[0].start()
-            others[0].join(A_MOMENT)
+            others[0].come()
         store(*arguments)
 
     monkeypatch.setattr(assigning, "_store", meanwhile)
@@ -148,8 +164,7 @@ def test_device_leaves_the_group_while_its_templates_are_given(
     def meanwhile(*arguments: Any) -> None:
         if not others:
             others.append(Other(lambda: save(Device.objects.get(pk=device.pk), group=None)))
-            others[0].start()
-            others[0].join(A_MOMENT)
+            others[0].come()
         store(*arguments)
 
     monkeypatch.setattr(assigning, "_store", meanwhile)
@@ -173,8 +188,7 @@ def test_device_renamed_while_something_else_changes(organization: Any, second: 
     other = Other(actions[second])
     with transaction.atomic():
         save(Device.objects.get(pk=config.device_id), name="renamed")
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert "renamed" in fresh(config).render()
     check(config)
@@ -187,8 +201,7 @@ def test_fully_saved_by_two(organization: Any) -> None:
     other = Other(old.save)
     with transaction.atomic():
         save(Device.objects.get(pk=config.device_id), name="renamed")
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert Device.objects.get(pk=config.device_id).name == old.name
     check(config)
@@ -383,8 +396,7 @@ def test_device_reports_while_its_configuration_is_edited(organization: Any) -> 
     other = _request(lambda: report(Client(), config.device, "applied"), answers)
     with transaction.atomic():
         save(fresh(config), config=interface("eth9"))
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert answers[0].content == b"report-result: success\ncurrent-status: modified\n"
     assert fresh(config).status == "modified"
@@ -398,8 +410,7 @@ def test_template_removed_while_the_device_enrols_again(organization: Any) -> No
     other = _request(lambda: register(Client(), tags="mesh"), answers)
     with transaction.atomic():
         fresh(config).templates.remove(old)
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert answers[0].status_code == 201
     assert names(config) == {"tagged"}
@@ -413,8 +424,7 @@ def test_device_joins_a_group_while_it_enrols(organization: Any) -> None:
     other = _request(lambda: register(Client()), answers)
     with transaction.atomic():
         Device.objects.filter(pk=device.pk).update(group=group)
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert answers[0].status_code == 201
     assert names(Config.objects.get(device=device)) == {"of the group"}
@@ -427,8 +437,7 @@ def test_first_poll_of_a_configuration_that_is_just_edited(organization: Any) ->
     other = _request(lambda: poll(Client(), config.device), answers)
     with transaction.atomic():
         save(fresh(config), config=interface("eth9"))
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert "eth9" in fresh(config).render()
     assert answers[0].content.decode() == fresh(config).checksum
@@ -442,8 +451,7 @@ def test_template_becomes_a_default_while_the_device_is_deactivated(organization
     other = Other(jobs.run_all)
     with transaction.atomic():
         Device.objects.get(pk=config.device_id).deactivate()
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert names(config) == set()
     check(config)
@@ -457,8 +465,7 @@ def test_template_becomes_a_default_while_the_device_moves(organization: Any) ->
     other = Other(jobs.run_all)
     with transaction.atomic():
         save(Device.objects.get(pk=config.device_id), organization=elsewhere)
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     other.finish()
     assert names(config) == set()
     check(config)
@@ -472,8 +479,7 @@ def test_template_added_while_the_device_moves(organization: Any) -> None:
     other = Other(lambda: config.templates.add(template))
     with transaction.atomic():
         save(Device.objects.get(pk=config.device_id), organization=elsewhere)
-        other.start()
-        other.join(A_MOMENT)
+        other.come()
     with pytest.raises(ValidationError, match="do not match the organization"):
         other.finish()
     assert names(config) == set()

@@ -14,7 +14,6 @@ import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import maintenance, signals
-from openwisp_controller.config.delivery.outcomes import ACTIONS
 from openwisp_controller.config.models import Config, Device, OutboxEntry, Revision
 from openwisp_controller.config.policy import changes
 from openwisp_controller.config.policy.effects import Edited
@@ -127,10 +126,6 @@ def test_table_names_real_fields_and_documented_arguments() -> None:
 
 def _subject(model: Any) -> Any:
     return Config(device=Device()) if model is Config else model()
-
-
-def test_every_action_is_a_documented_one() -> None:
-    assert set(ACTIONS.values()) == {"config_changed", "related_template_changed", "m2m_templates_changed"}
 
 
 def test_receivers_of_a_direct_change_see_it_and_may_undo_it(organization: Any) -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import redis
 
+from ..databases import SECRETS, execute, sibling
 from ..services import Service, free_port, postgresql_service, redis_service
-from .processes import Process, environment, run, status_of, wait_until
+from .processes import PATIENT, Process, environment, run, status_of, wait_until
 
 SECRET = "e2e-shared-secret"
 PREPARE = """
@@ -90,52 +92,92 @@ class Deployment:
             edit.result()
 
     def query(self, statement: str) -> tuple[int, ...]:
-        with psycopg.connect(self.database.url) as connection:
+        with psycopg.connect(self.env["DATABASE_URL"]) as connection:
             row = connection.execute(statement).fetchone()
         assert row is not None
         return row
 
     def execute(self, statement: str) -> None:
-        with psycopg.connect(self.database.url) as connection:
+        with psycopg.connect(self.env["DATABASE_URL"]) as connection:
             connection.execute(statement)
 
     def let_claims_lapse(self) -> None:
-        """Make announcements as old as the reconciler finds them a while after a crash."""
+        """Make announcements and claims as old as the reconciler finds them a while after a crash."""
         self.execute("UPDATE config_announcement SET created = created - interval '1 hour'")
+        for table in ("connection_push", "connection_command"):
+            self.execute(f"UPDATE {table} SET claimed_until = claimed_until - interval '1 hour'")
 
     def state(self) -> State:
         return State(*self.query(STATE))
 
-    def wait_until_all_followed(self, devices: int, timeout: float = 90) -> State:
+    def wait_until_all_followed(self, devices: int) -> State:
         """Wait until no work is left, and return the final state."""
 
         def done() -> bool:
             state = self.state()
             return state.followed == devices and state.stale == 0 and state.owed == 0
 
-        wait_until(done, f"that all {devices} devices follow", timeout)
+        wait_until(done, f"that all {devices} devices follow")
         return self.state()
 
 
-@contextmanager
-def deployment(directory: Path, **settings: str) -> Iterator[Deployment]:
-    """Start PostgreSQL and Redis of its own and create the tables."""
-    with postgresql_service() as database, redis_service() as broker:
-        env = environment(
-            DATABASE_URL=database.url,
-            REDIS_URL=broker.url,
-            SECRET_KEY="only-for-tests",
-            ENCRYPTION_KEYS="only-for-tests-only-for-tests-only-for-tests",
+class Services:
+    """PostgreSQL and Redis for the deployments of one process of the tests, which may stop them.
+
+    Databases with tables, and with so many devices, are made once and copied for each deployment.
+    """
+
+    def __init__(self, database: Service, broker: Service) -> None:
+        self.database = database
+        self.broker = broker
+        self._originals: dict[int | None, str] = {}
+
+    def env(self, database: str, directory: Path, **settings: str) -> dict[str, str]:
+        return environment(
+            DATABASE_URL=sibling(self.database.url, database),
+            REDIS_URL=self.broker.url,
             ALLOWED_HOSTS="127.0.0.1",
             RECONCILE_INTERVAL="2",
             STATIC_ROOT=str(directory / "static"),
             MEDIA_ROOT=str(directory / "media"),
-            **settings,
+            **SECRETS,
+            **{**PATIENT, **settings},
         )
-        logs = directory / "logs"
+
+    def original(self, devices: int | None, directory: Path) -> str:
+        """Return the name of a database with so many devices; None = with tables alone."""
+        if devices not in self._originals:
+            name = "original" if devices is None else f"original_{devices}"
+            template = "template1" if devices is None else self.original(None, directory)
+            execute(self.database.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+            code = None if devices is None else PREPARE.format(secret=SECRET, devices=devices)
+            arguments = ("migrate", "-v0") if code is None else ("shell", "-v0", "-c", code)
+            result = run("manage", *arguments, env=self.env(name, directory))
+            assert result.returncode == 0, result.stderr
+            self._originals[devices] = name
+        return self._originals[devices]
+
+    @contextmanager
+    def deployed(self, directory: Path, devices: int | None = None, **settings: str) -> Iterator[Deployment]:
+        """A deployment with a database of its own, with so many devices; None = with tables alone."""
+        logs, name = directory / "logs", "deployed"
         logs.mkdir()
-        assert run("manage", "migrate", "-v0", env=env).returncode == 0
-        yield Deployment(env, database, broker, logs)
+        execute(self.database.url, f"CREATE DATABASE {name} TEMPLATE {self.original(devices, directory)}")
+        redis.Redis.from_url(self.broker.url).flushall()
+        try:
+            yield Deployment(self.env(name, directory, **settings), self.database, self.broker, logs)
+        finally:
+            for service in (self.database, self.broker):
+                if not service.running:
+                    service.start()
+            execute(self.database.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """Start PostgreSQL and Redis."""
+    with postgresql_service() as database, redis_service() as broker:
+        yield Services(database, broker)
 
 
 def web(deployment: Deployment) -> tuple[Process, str]:
@@ -144,5 +186,5 @@ def web(deployment: Deployment) -> tuple[Process, str]:
     return deployment.process("web", "--port", str(port), "--workers", "1"), f"http://127.0.0.1:{port}"
 
 
-def wait_until_ready(url: str, timeout: float = 60) -> None:
-    wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness", timeout)
+def wait_until_ready(url: str) -> None:
+    wait_until(lambda: status_of(f"{url}/readyz") == 200, "readiness")

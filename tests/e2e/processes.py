@@ -14,6 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..services import PATIENCE
+
+#: Variables of the environment for settings with patience.
+PATIENT = {
+    "DJANGO_SETTINGS_MODULE": "tests.e2e.settings",
+    "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+}
 CLI = [sys.executable, "-m", "openwisp_controller.server.cli"]
 #: For ``manage shell``: changes what every device gets by ``prepare``.
 EDIT_TEMPLATE = """
@@ -51,7 +58,7 @@ def environment(**values: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in dropped}, **values}
 
 
-def run(*arguments: str, env: dict[str, str], timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, env: dict[str, str], timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     """Run a command of the product to its end."""
     return subprocess.run(
         [*CLI, *arguments],
@@ -89,7 +96,7 @@ class Process:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             try:
-                process.wait(15)
+                process.wait(60)
                 break
             except subprocess.TimeoutExpired:
                 continue
@@ -115,7 +122,7 @@ def running(*processes: Process) -> Iterator[None]:
             process.stop()
 
 
-def wait_until(done: Callable[[], bool], what: str, timeout: float = 180) -> None:
+def wait_until(done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
     """Wait until ``done`` says so, and fail with ``what`` did not happen otherwise."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

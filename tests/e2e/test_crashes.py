@@ -7,47 +7,59 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from openwisp_controller.fleet import Fleet, FleetThread
 
-from .deployment import SECRET, Deployment, deployment, wait_until_ready, web
-from .processes import running, status_of, wait_until
+from .deployment import SECRET, Deployment, Services, wait_until_ready, web
+from .processes import PATIENCE, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 500
-#: Storing takes so long that a worker can be killed in the middle: two seconds for 200 devices.
-SLOW_REVISIONS = """
-CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
-CREATE TRIGGER take_time BEFORE INSERT ON config_revision FOR EACH ROW EXECUTE FUNCTION take_time();
+#: Whoever stores the second chunk of revisions waits as long as somebody else has the lock.
+SECOND_CHUNK_WAITS = """
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT count(*) FROM config_revision WHERE cause = 'related_template_changed') >= 200 THEN
+        PERFORM pg_advisory_xact_lock_shared(1);
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER wait BEFORE INSERT ON config_revision FOR EACH ROW EXECUTE FUNCTION wait();
 """
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted"
 
 
 @pytest.fixture
-def deployed(tmp_path: Path) -> Iterator[Deployment]:
-    with deployment(tmp_path) as result:
+def deployed(tmp_path: Path, services: Services, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """A deployment with as many devices as the test says."""
+    with services.deployed(tmp_path, request.param) as result:
         yield result
 
 
+@pytest.mark.parametrize("deployed", [DEVICES], indirect=True)
 def test_a_worker_killed_in_the_middle_of_a_template_change(deployed: Deployment) -> None:
-    deployed.prepare(DEVICES)
     worker = deployed.process("worker", "--concurrency", "1")
     successor = deployed.process("worker", "--concurrency", "1")
     with running(worker, successor, deployed.process("scheduler")):
         successor.stop()
-        deployed.execute(SLOW_REVISIONS)
-        with deployed.template_being_edited("1"):
-            wait_until(lambda: deployed.state().followed > 0, "the first chunk")
-            worker.stop(signal.SIGKILL)
-        assert deployed.state().stale > 0, "the worker was killed too late for this test to mean anything"
+        deployed.execute(SECOND_CHUNK_WAITS)
+        with psycopg.connect(deployed.env["DATABASE_URL"]) as other:
+            other.execute("SELECT pg_advisory_xact_lock(1)")
+            with deployed.template_being_edited("1"):
+                wait_until(lambda: deployed.query(WAITING) != (0,), "the second chunk")
+                worker.stop(signal.SIGKILL)
+        state = deployed.state()
+        assert state.followed > 0
+        assert state.stale > 0
         deployed.let_claims_lapse()
         successor.start()
         state = deployed.wait_until_all_followed(DEVICES)
     assert state.revisions == DEVICES, "a device was compiled twice, or not at all"
 
 
+@pytest.mark.parametrize("deployed", [DEVICES], indirect=True)
 def test_two_workers_share_the_stale_devices(deployed: Deployment) -> None:
-    deployed.prepare(DEVICES)
     workers = [deployed.process("worker", "--concurrency", "2") for _ in range(2)]
     with running(*workers, deployed.process("scheduler")):
         deployed.edit_template("1")
@@ -60,8 +72,8 @@ def test_two_workers_share_the_stale_devices(deployed: Deployment) -> None:
     assert state.revisions == DEVICES
 
 
+@pytest.mark.parametrize("deployed", [50], indirect=True)
 def test_the_broker_is_away_while_a_template_is_edited(deployed: Deployment) -> None:
-    deployed.prepare(50)
     with running(deployed.process("worker", "--concurrency", "1"), deployed.process("scheduler")):
         deployed.broker.stop()
         deployed.edit_template("1")
@@ -71,14 +83,14 @@ def test_the_broker_is_away_while_a_template_is_edited(deployed: Deployment) -> 
     assert state.revisions == 50
 
 
+@pytest.mark.parametrize("deployed", [0], indirect=True)
 def test_the_database_is_restarted_while_devices_poll(deployed: Deployment) -> None:
-    deployed.prepare(0)
     server, url = web(deployed)
     with running(server, deployed.process("worker", "--concurrency", "1"), deployed.process("scheduler")):
         wait_until_ready(url)
         fleet = Fleet(url, SECRET, 20, interval=0.5)
         with FleetThread(fleet) as devices:
-            assert devices.wait_for(lambda fleet: fleet.summary().applied == 20, 60), fleet.problems()
+            assert devices.wait_for(lambda fleet: fleet.summary().applied == 20, PATIENCE), fleet.problems()
             before = fleet.checksums()
             deployed.database.stop()
             wait_until(lambda: not _ready(url), "that the controller notices")
@@ -90,7 +102,7 @@ def test_the_database_is_restarted_while_devices_poll(deployed: Deployment) -> N
                     all(now != before[name] for name, now in fleet.checksums().items())
                     and fleet.summary().applied == 20
                 ),
-                90,
+                PATIENCE,
             )
             assert followed, fleet.problems()
 

@@ -13,9 +13,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ..databases import Migrated
 from ..services import free_port
 from ..ssh import PASSWORD, SshServers
-from .processes import Process, environment, run, running, status_of, wait_until
+from .processes import PATIENCE, PATIENT, Process, environment, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
 
@@ -30,7 +31,15 @@ PRODUCTION = {
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a server that starts for the first time."""
     return environment(OPENWISP_DATA_DIR=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def migrated_env(env: dict[str, str], migrated: Migrated) -> dict[str, str]:
+    """The environment of a server that has its tables."""
+    migrated.copy_to(env["OPENWISP_DATA_DIR"])
+    return env
 
 
 def test_the_demo_shows_the_main_job(env: dict[str, str]) -> None:
@@ -46,7 +55,7 @@ def test_first_start_prepares_everything(env: dict[str, str], tmp_path: Path) ->
     server = Process(("serve", "--port", str(port)), env, tmp_path / "log")
     with running(server):
         wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
             assert json.load(answer) == {
                 "ready": True,
                 "checks": {"database": "ok", "broker": "ok", "migrations": "ok"},
@@ -128,14 +137,14 @@ def test_secrets_are_never_made_anew_in_silence(env: dict[str, str], tmp_path: P
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_stops_when_told(env: dict[str, str], tmp_path: Path, how: signal.Signals) -> None:
+def test_a_server_stops_when_told(migrated_env: dict[str, str], tmp_path: Path, how: signal.Signals) -> None:
     port = free_port()
-    server = Process(("serve", "--host", "localhost", "--port", str(port)), env, tmp_path / "log")
+    server = Process(("serve", "--host", "localhost", "--port", str(port)), migrated_env, tmp_path / "log")
     with running(server):
         wait_until(lambda: status_of(f"http://localhost:{port}/readyz") == 200, "readiness")
         assert server.process is not None
         server.process.send_signal(how)  # to the parent alone, as a supervisor does
-        assert server.process.wait(60) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert status_of(f"http://localhost:{port}/healthz") == 0
     assert "Traceback" not in server.output
 
@@ -149,17 +158,17 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(env: dict[str, str], tmp_p
         wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
         assert demo.process is not None
         demo.process.send_signal(signal.SIGTERM)
-        assert demo.process.wait(120) == 0
+        assert demo.process.wait(PATIENCE) == 0
         assert status_of(f"http://127.0.0.1:{port}/healthz") == 0
     assert list(kept.iterdir()) == []
 
 
-def test_the_server_survives_a_port_in_use(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_server_survives_a_port_in_use(migrated_env: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
-    first = Process(("serve", "--port", str(port)), env, tmp_path / "log")
+    first = Process(("serve", "--port", str(port)), migrated_env, tmp_path / "log")
     with running(first):
         wait_until(lambda: status_of(f"http://127.0.0.1:{port}/healthz") == 200, "the start")
-        second = run("serve", "--port", str(port), env=env)
+        second = run("serve", "--port", str(port), env=migrated_env)
     assert second.returncode != 0
     assert str(port) in second.stderr
 
@@ -191,8 +200,8 @@ Path("{path}").write_text(client.cookies["sessionid"].value + " " + str(device.p
 """
 
 
-def test_commands_are_sent_and_watched_live(env: dict[str, str], tmp_path: Path, ssh: SshServers) -> None:
-    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+def test_commands_are_sent_and_watched_live(migrated_env: dict[str, str], tmp_path: Path, ssh: SshServers) -> None:
+    env = {**migrated_env, **PATIENT}
     path = tmp_path / "session"
     code = SESSION.format(password=PASSWORD, port=ssh.start().port, path=path)
     prepared = run("manage", "shell", "-v0", "-c", code, env=env)
@@ -222,5 +231,5 @@ async def send_and_watch(url: str, device: str, session: str) -> list[Any]:
             async with client.post(commands, json=data, headers={"X-CSRFToken": token}) as answer:
                 assert answer.status == 201, await answer.text()
             while not messages or messages[-1]["data"]["status"] == "in-progress":
-                messages.append(json.loads((await socket.receive(timeout=60)).data))
+                messages.append(json.loads((await socket.receive(timeout=PATIENCE)).data))
     return messages

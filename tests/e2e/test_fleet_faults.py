@@ -10,8 +10,9 @@ import pytest
 
 from openwisp_controller.fleet import FaultKind, Faults, Fleet, FleetThread, Mix
 
+from ..databases import Migrated
 from ..services import free_port
-from .processes import EDIT_TEMPLATE, Process, environment, prepare, run, running, status_of, wait_until
+from .processes import EDIT_TEMPLATE, PATIENCE, Process, environment, prepare, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(
     "DATABASE_URL" in os.environ, reason="has a database of its own: runs once, with SQLite"
@@ -54,9 +55,9 @@ def all_followed(fleet: Fleet, before: dict[str, str], env: dict[str, str]) -> b
     )
 
 
-def test_devices_that_fail_end_well(tmp_path: Path) -> None:
+def test_devices_that_fail_end_well(tmp_path: Path, migrated: Migrated) -> None:
     env = environment(OPENWISP_DATA_DIR=str(tmp_path / "data"))
-    assert run("manage", "migrate", "-v0", env=env).returncode == 0
+    migrated.copy_to(env["OPENWISP_DATA_DIR"])
     shell(prepare(SECRET), env)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -67,19 +68,21 @@ def test_devices_that_fail_end_well(tmp_path: Path) -> None:
         mix = Mix(mac_name_rate=0.2, hardware_id_rate=0.2, overwrite_rate=0.2)
         fleet = Fleet(url, SECRET, DEVICES, interval=0.5, spread=0.5, faults=faults, mix=mix)
         with FleetThread(fleet) as devices:
-            assert devices.wait_for(lambda fleet: len(fleet.checksums()) > DEVICES / 2, 60), fleet.problems()
+            assert devices.wait_for(lambda fleet: len(fleet.checksums()) > DEVICES / 2, PATIENCE), fleet.problems()
             before = fleet.checksums()
             shell(EDIT_TEMPLATE, env)  # while they fail
             assert devices.wait_for(
-                lambda fleet: sum(before.get(name) != now for name, now in fleet.checksums().items()) > DEVICES / 2, 60
-            ), fleet.problems()
-        summary = fleet.summary()
-        assert all(summary.faults[kind] > 0 for kind in FaultKind), summary.faults
+                lambda fleet: (
+                    sum(before.get(name) != now for name, now in fleet.checksums().items()) > DEVICES / 2
+                    and all(fleet.summary().faults[kind] > 0 for kind in FaultKind)
+                ),
+                PATIENCE,
+            ), (fleet.problems(), fleet.summary().faults)
         assert fleet.problems() == []
 
         fleet.faults = Faults()
         with FleetThread(fleet):  # who could not apply tries again after boot
-            wait_until(lambda: all_followed(fleet, before, env), "the end of all differences", timeout=120)
+            wait_until(lambda: all_followed(fleet, before, env), "the end of all differences")
             assert fleet.violations == []
             assert fleet.problems() == []
     assert SECRET not in server.output

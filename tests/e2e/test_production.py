@@ -6,15 +6,14 @@ import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 
 from openwisp_controller.fleet import Fleet, FleetThread
 
+from ..databases import SECRETS, Migrated, copied, sibling
 from ..services import free_port
-from .processes import EDIT_TEMPLATE, Process, environment, prepare, run, running, status_of, wait_until
+from .processes import EDIT_TEMPLATE, PATIENCE, Process, environment, prepare, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 30
@@ -26,27 +25,19 @@ print("state", Config.objects.filter(status="applied").count(), Config.objects.f
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> Iterator[dict[str, str]]:
+def env(tmp_path: Path, migrated: Migrated) -> Iterator[dict[str, str]]:
     """The environment of a deployment with a database of its own."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    name = f"e2e_{os.getpid()}"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    redis = urlunsplit(urlsplit(os.environ["REDIS_URL"])._replace(path="/7"))
-    values = environment(
-        DATABASE_URL=urlunsplit(url._replace(path=f"/{name}")),
-        REDIS_URL=redis,
-        SECRET_KEY="only-for-tests",
-        ENCRYPTION_KEYS="only-for-tests-only-for-tests-only-for-tests",
-        ALLOWED_HOSTS="127.0.0.1",
-        RECONCILE_INTERVAL="3",
-        LOG_LEVEL="WARNING",
-        STATIC_ROOT=str(tmp_path / "static"),
-        MEDIA_ROOT=str(tmp_path / "media"),
-    )
-    yield values
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copied(migrated, f"e2e_{os.getpid()}") as database:
+        yield environment(
+            DATABASE_URL=database,
+            REDIS_URL=sibling(os.environ["REDIS_URL"], "7"),
+            ALLOWED_HOSTS="127.0.0.1",
+            RECONCILE_INTERVAL="3",
+            LOG_LEVEL="WARNING",
+            STATIC_ROOT=str(tmp_path / "static"),
+            MEDIA_ROOT=str(tmp_path / "media"),
+            **SECRETS,
+        )
 
 
 def shell(code: str, env: dict[str, str]) -> str:
@@ -61,7 +52,7 @@ def all_applied(fleet: Fleet) -> bool:
 
 def check_what_browsers_are_told(url: str) -> None:
     """Cookies go over HTTPS alone and to this site alone; pages are not shown in frames of others."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         (cookie,) = answer.headers.get_all("Set-Cookie")
         assert cookie.startswith("csrftoken=")
         assert "; Secure" in cookie
@@ -72,7 +63,6 @@ def check_what_browsers_are_told(url: str) -> None:
 
 
 def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
-    assert run("manage", "migrate", "-v0", env=env).returncode == 0
     shell(prepare(SECRET), env)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -84,7 +74,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
         check_what_browsers_are_told(f"{url}/admin/login/")
         fleet = Fleet(url, SECRET, DEVICES, interval=1.0)
         with FleetThread(fleet) as devices:
-            assert devices.wait_for(all_applied, 60), fleet.problems()
+            assert devices.wait_for(all_applied, PATIENCE), fleet.problems()
             before = fleet.checksums()
 
             def followed(fleet: Fleet) -> bool:
@@ -95,7 +85,7 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
             worker.stop()
             shell(EDIT_TEMPLATE, env)
             worker.start()
-            assert devices.wait_for(followed, 60), fleet.problems()
+            assert devices.wait_for(followed, PATIENCE), fleet.problems()
             assert not fleet.violations
         wait_until(lambda: f"state {DEVICES} {DEVICES}" in shell(STATE, env), "all devices applied in the database")
     for process in (web, worker, scheduler):
@@ -104,7 +94,6 @@ def test_devices_follow_a_template(env: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_a_check_names_a_broker_that_is_away(env: dict[str, str], tmp_path: Path) -> None:
-    assert run("manage", "migrate", "-v0", env=env).returncode == 0
     result = run("check", env={**env, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
     assert result.returncode == 1
     assert "MISSING broker" in result.stdout

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from .deployment import Deployment, deployment
+from .deployment import Deployment, Services
 from .processes import running, wait_until
+from .witness.apps import HELD_AFTER, held
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
-ROOT = Path(__file__).resolve().parents[2]
 DEVICES = 500
 CHUNK = 200
 MODIFIED, STATUS = "config_modified", "config_status_changed"
@@ -50,9 +50,9 @@ def witness(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def deployed(tmp_path: Path, witness: Path) -> Iterator[Deployment]:
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.e2e.witness.settings", "PYTHONPATH": str(ROOT)}
-    with deployment(tmp_path, WITNESS_FILE=str(witness), **settings) as result:
+def deployed(tmp_path: Path, witness: Path, services: Services) -> Iterator[Deployment]:
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.e2e.witness.settings", "WITNESS_FILE": str(witness)}
+    with services.deployed(tmp_path, **settings) as result:
         yield result
 
 
@@ -66,12 +66,14 @@ def test_signals_across_a_crash(deployed: Deployment, witness: Path) -> None:
     worker = deployed.process("worker", "--concurrency", "1")
     successor = deployed.process("worker", "--concurrency", "1")
     with running(worker, deployed.process("scheduler")):
+        held(witness).touch()
         with deployed.template_being_edited("1"):
-            wait_until(lambda: len(received(witness)) > 50, "that a chunk is being announced")
+            wait_until(lambda: len(received(witness)) == HELD_AFTER, "that a chunk is being announced")
             worker.stop(signal.SIGKILL)
+        held(witness).unlink()
         before = received(witness)
         owed = deployed.state().owed
-        assert 0 < len(before) < 2 * CHUNK, "the worker was killed too late for this test to mean anything"
+        assert len(before) == HELD_AFTER < 2 * CHUNK
         assert owed == CHUNK, "what is not announced completely must still be owed"
         deployed.let_claims_lapse()
         with running(successor):

@@ -19,8 +19,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from ..databases import Migrated
 from ..services import free_port
-from .processes import Process, environment, prepare, run, running, status_of, wait_until
+from .processes import PATIENCE, Process, environment, prepare, run, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
 SECRET = "e2e-shared-secret"
@@ -44,7 +45,7 @@ WHERE revision.id IS NULL OR link.id IS NULL
 def opened(opener: urllib.request.OpenerDirector, url: str, body: bytes | None = None) -> Any:
     """Return the answer, whatever its status."""
     try:
-        return opener.open(url, body, timeout=60)
+        return opener.open(url, body, timeout=PATIENCE)
     except urllib.error.HTTPError as error:
         return error
 
@@ -99,9 +100,10 @@ class Controller:
 
 
 @contextmanager
-def controller(data: Path, log: Path) -> Iterator[Controller]:
+def controller(data: Path, log: Path, migrated: Migrated) -> Iterator[Controller]:
     """Start an embedded server on a directory, with a default template."""
     env, port = environment(OPENWISP_DATA_DIR=str(data)), free_port()
+    migrated.copy_to(str(data))
     server = Process(("serve", "--port", str(port)), env, log)
     with running(server):
         wait_until(lambda: status_of(f"http://127.0.0.1:{port}/readyz") == 200, "readiness")
@@ -132,10 +134,14 @@ def fill(path: Path) -> None:
                 continue
 
 
-def test_full_disk(small_disk: Path, tmp_path: Path) -> None:
-    with controller(small_disk, tmp_path / "log") as server:
+def test_full_disk(small_disk: Path, tmp_path: Path, migrated: Migrated) -> None:
+    with controller(small_disk, tmp_path / "log", migrated) as server:
         enrolled = [body for status, body in (server.register(n) for n in range(3)) if status == 201]
         assert len(enrolled) == 3
+        # what background work stores when it runs for the first time has its place already
+        wait_until(
+            lambda: server.query("SELECT count(*) FROM config_controllerstate") != "0", "the first background work"
+        )
         fill(small_disk / "ballast")
         answers = [server.register(number) for number in range(3, 63)]
         enrolled += [body for status, body in answers if status == 201]
@@ -145,8 +151,9 @@ def test_full_disk(small_disk: Path, tmp_path: Path) -> None:
         assert "disk is full" in server.process.output
         assert "Traceback" not in server.process.output
         # sessions are small, so some still fit where no enrolment does
-        logins = [server.log_in() for _ in range(30)]
-        assert {status for status, _ in logins} <= {200, 503}
+        logins = [server.log_in()]
+        while logins[-1][0] == 200 and len(logins) < 30:
+            logins.append(server.log_in())
         assert logins[-1][0] == 503
         assert "The database is not available right now" in logins[-1][1]
         (small_disk / "ballast").unlink()
@@ -156,8 +163,8 @@ def test_full_disk(small_disk: Path, tmp_path: Path) -> None:
         server.check([*enrolled, body])
 
 
-def test_locked_database(tmp_path: Path) -> None:
-    with controller(tmp_path / "data", tmp_path / "log") as server:
+def test_locked_database(tmp_path: Path, migrated: Migrated) -> None:
+    with controller(tmp_path / "data", tmp_path / "log", migrated) as server:
         status, body = server.register(1)
         assert status == 201
         with closing(sqlite3.connect(server.data / "controller.sqlite3", isolation_level=None)) as other:

@@ -19,6 +19,7 @@ from .networks import SERVER_ADDRESS, Host, are_possible, reaches, two_hosts, wa
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.once,
     pytest.mark.skipif(not are_possible(), reason="needs the right to make network namespaces, and /dev/net/tun"),
 ]
 #: Options of the device's OpenVPN that stand alone when they are set.

@@ -20,6 +20,8 @@ from aiohttp.test_utils import TestServer
 
 from openwisp_controller.fleet import AgentPolicy, Fleet, State
 
+from ..services import PATIENCE
+
 T = TypeVar("T")
 
 HEADER = {"X-Openwisp-Controller": "true"}
@@ -194,7 +196,7 @@ def run_with(scenario: Callable[[FakeController], Awaitable[T]], archive: bytes 
     """Run a scenario with a controller, in a new event loop."""
 
     async def main() -> T:
-        async with FakeController(archive) as controller, asyncio.timeout(30):
+        async with FakeController(archive) as controller, asyncio.timeout(2 * PATIENCE):
             return await scenario(controller)
 
     return asyncio.run(main())
@@ -203,10 +205,10 @@ def run_with(scenario: Callable[[FakeController], Awaitable[T]], archive: bytes 
 def run_until(
     controller: FakeController, until: Callable[[Fleet], bool], fleet: Fleet | None = None
 ) -> Awaitable[Fleet]:
-    """Run a fleet until something is true, which has to happen within seconds."""
+    """Run a fleet until something is true, which has to happen before patience ends."""
 
     async def follow(fleet: Fleet) -> Fleet:
-        await fleet.run(10, until)
+        await fleet.run(PATIENCE, until)
         assert until(fleet), fleet.problems()
         return fleet
 

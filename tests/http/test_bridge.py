@@ -11,6 +11,8 @@ from asgiref.testing import ApplicationCommunicator
 
 from openwisp_controller.server.bridge import WsgiBridge
 
+from ..services import PATIENCE
+
 
 def scope(**fields: Any) -> dict[str, Any]:
     return {
@@ -28,8 +30,8 @@ def ask(application: Any, body: list[bytes], **fields: Any) -> list[dict[str, An
             await communicator.send_input({"type": "http.request", "body": part, "more_body": more})
         messages = []
         while not messages or messages[-1].get("more_body", messages[-1]["type"] == "http.response.start"):
-            messages.append(await communicator.receive_output(10))
-        await communicator.wait()
+            messages.append(await communicator.receive_output(PATIENCE))
+        await communicator.wait(PATIENCE)
         return messages
 
     return asyncio.run(run())
@@ -87,7 +89,7 @@ def test_clients_that_go_before_their_request_is_complete() -> None:
         communicator = ApplicationCommunicator(WsgiBridge(lambda *_: 1 / 0, 1), scope())  # type: ignore[arg-type,return-value]
         await communicator.send_input({"type": "http.request", "body": b"half", "more_body": True})
         await communicator.send_input({"type": "http.disconnect"})
-        await communicator.wait()
+        await communicator.wait(PATIENCE)
         assert await communicator.receive_nothing()
 
     asyncio.run(run())

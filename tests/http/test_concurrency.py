@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from openwisp_controller.config.devices import enrolment
 from openwisp_controller.config.models import Config, Device, OrganizationLimits, Revision
 
 from .. import factories as make
+from ..services import PATIENCE
 from .protocol import MAC, path
 from .protocol import enrolment as enrolment_data
 
@@ -49,7 +51,7 @@ class Server:
 
     def _open(self, url: str, body: bytes | None = None) -> Answer:
         try:
-            with urlopen(self.url + url, body, timeout=60) as response:
+            with urlopen(self.url + url, body, timeout=PATIENCE) as response:
                 return response.status, response.read()
         except HTTPError as error:
             return error.code, error.read()
@@ -73,7 +75,7 @@ def together(count: int, action: Callable[[int], Answer]) -> list[Answer]:
     barrier = threading.Barrier(count)
 
     def run(number: int) -> Answer:
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         return action(number)
 
     with ThreadPoolExecutor(count) as pool:
@@ -194,26 +196,38 @@ def test_poll_while_a_change_is_not_committed(server: Server, organization: Any)
 
 
 def test_polls_and_downloads_while_it_compiles(server: Server, organization: Any) -> None:
-    """Whatever is served was released, and the last word is the last edit."""
+    """Whatever is served was released, each edit is served, and the last word is the last edit."""
     config = make.config(organization)
     device = config.device
     server.get("checksum", device)
     seen: set[str] = set()
+    rounds: list[int] = []
     edited = threading.Event()
 
     def read() -> None:
         while not edited.is_set():
             seen.add(server.get("checksum", device)[1].decode())
             seen.add(hashlib.md5(server.get("download-config", device)[1]).hexdigest())
+            rounds.append(1)
+
+    def wait_for_readers(readers: list[Future[None]]) -> None:
+        """Wait until one has read all since now; two may have begun before."""
+        end = len(rounds) + 3
+        while len(rounds) < end and not any(reader.done() for reader in readers):
+            time.sleep(0.01)
 
     with ThreadPoolExecutor(2) as pool:
         readers = [pool.submit(read) for _ in range(2)]
-        for number in range(10):
-            config.config = {"interfaces": [{"name": f"eth{number}", "type": "ethernet"}]}
-            config.save()
-        edited.set()
+        try:
+            for number in range(10):
+                config.config = {"interfaces": [{"name": f"eth{number}", "type": "ethernet"}]}
+                config.save()
+                wait_for_readers(readers)
+        finally:
+            edited.set()
         for reader in readers:
-            reader.result(60)
+            reader.result(PATIENCE)
+    assert len(seen) >= 10
     assert seen <= set(Revision.objects.values_list("checksum", flat=True))
     config.refresh_from_db()
     assert server.get("checksum", device)[1].decode() == config.checksum

@@ -232,12 +232,12 @@ def test_faults_can_be_put_between_a_device_and_the_network() -> None:
 def test_power_cut_during_a_download_is_made_good_after_boot() -> None:
     async def scenario(controller: FakeController) -> None:
         async def hang(request: web.Request) -> web.StreamResponse:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
             raise AssertionError("the device waited")
 
         controller.faults["download-config"] = hang
         fleet = make_fleet(controller)
-        await fleet.run(10, lambda fleet: "download-config" in controller.actions())
+        await run_until(controller, lambda fleet: "download-config" in controller.actions(), fleet)
         assert fleet.checksums() == {}
         controller.faults.clear()
         await run_until(controller, all_in(State.APPLIED), fleet)

@@ -12,7 +12,7 @@ from openwisp_controller.connection.connectors.openwrt.ssh import VERSION, WAKE
 from openwisp_controller.fleet import Event, EventKind, Fleet, SshFault, SshOptions
 
 from ..services import free_port
-from .fleet_controller import SECRET, FakeController, make_archive
+from .fleet_controller import PATIENCE, SECRET, FakeController, make_archive
 
 
 def send(fleet: Fleet, number: int, options: SshOptions, command: str) -> Any:
@@ -27,7 +27,7 @@ def send(fleet: Fleet, number: int, options: SshOptions, command: str) -> Any:
 
 
 async def until(done: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not done():  # noqa: ASYNC110  (what is waited for is no event)
             await asyncio.sleep(0.02)
 

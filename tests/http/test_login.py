@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,13 @@ from openwisp_controller.server.middleware import PeerAddress
 
 pytestmark = pytest.mark.django_db
 LIMIT = 3
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts are forgotten after a minute, which passes quickly where a machine is slow."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,13 @@ from .protocol import HEADER, poll, register
 
 pytestmark = pytest.mark.django_db
 LIMIT = 3
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts are forgotten after a minute, which passes quickly where a machine is slow."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from .certifying import CertifyingMachine
@@ -32,6 +32,7 @@ def _quiet() -> Iterator[None]:
 # Each history has a transaction of its own, which it undoes: in a single one around all PostgreSQL would have to look
 # at every version of every row of all histories before.
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(0 if "HISTORIES" in os.environ else 1800)
 @pytest.mark.parametrize("world", WORLDS)
 def test_histories(world: type[ControllerMachine]) -> None:
     machine = type("Machine", (world,), {})  # a seed is kept in the class
@@ -40,10 +41,7 @@ def test_histories(world: type[ControllerMachine]) -> None:
         settings=settings(
             max_examples=HISTORIES // len(WORLDS),
             stateful_step_count=STEPS,
-            deadline=None,
             database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink],
         ),
     )

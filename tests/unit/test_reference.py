@@ -11,6 +11,7 @@ import pytest
 from django.dispatch import Signal
 
 from openwisp_controller.config import signals
+from openwisp_controller.config.delivery.outcomes import ACTIONS
 from openwisp_controller.config.policy.changes import TABLE
 from openwisp_controller.config.policy.effects import Change, Compiles, Marks, Runs, Sends, first_line
 from openwisp_controller.connection import signals as connection_signals
@@ -97,6 +98,11 @@ def test_every_signal_has_a_section_with_its_arguments(module: ModuleType, name:
     arguments = re.search(r"\*\*Arguments\*\*: (.*?)\n\n", section + "\n\n", re.DOTALL)
     assert arguments is not None
     assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", arguments[1])) == documented_in_code(module, name)
+
+
+def test_every_action_is_documented() -> None:
+    listed = re.findall(r"^- `(\w+)`: ", SECTIONS["config_modified"], re.MULTILINE)
+    assert sorted(listed) == sorted(set(ACTIONS.values()))
 
 
 def test_every_environment_variable_is_documented() -> None:

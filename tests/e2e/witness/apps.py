@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
 from django.dispatch import Signal
 
-#: What a receiver takes, so that a worker can be killed in the middle of a chunk.
-SECONDS = 0.005
+#: So many lines are written before receivers wait while they are held, to be killed in the middle of a chunk.
+HELD_AFTER = 51
 
 
 class WitnessConfig(AppConfig):
@@ -33,4 +34,11 @@ def note(name: str, sender: Any, instance: Any, **arguments: Any) -> None:
         os.write(file, line.encode())
     finally:
         os.close(file)
-    time.sleep(SECONDS)
+    witness = Path(os.environ["WITNESS_FILE"])
+    while held(witness).exists() and len(witness.read_text().splitlines()) >= HELD_AFTER:
+        time.sleep(0.05)
+
+
+def held(witness: Path) -> Path:
+    """The file that holds receivers as long as it exists."""
+    return witness.with_suffix(".held")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import jsonschema
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from netjsonconfig.exceptions import ValidationError
 
@@ -36,7 +36,7 @@ def outcome(case: Case) -> Any:
         return error
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250)
 @given(st.sampled_from([*VALID, *INVALID]), st.randoms(use_true_random=False))
 def test_outcome(case: Case, draw: random.Random) -> None:
     case = replace(case, config=mutate(case.config, draw))

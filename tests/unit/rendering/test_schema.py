@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from netjsonconfig.backends.base.backend import format_checker
@@ -44,7 +44,7 @@ def test_the_corpus_is_judged_alike() -> None:
         assert accepts(case.backend, expanded) == (True, True), case.name
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600)
 @given(st.sampled_from([*VALID, *INVALID]), st.randoms(use_true_random=False))
 def test_mutated_configurations_are_judged_alike(case: Any, draw: random.Random) -> None:
     try:
@@ -88,7 +88,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SCHEMAS, st.lists(st.sampled_from(ODD), min_size=1, max_size=8))
 def test_schemas_of_others_are_judged_alike(schema: Any, values: list[Any]) -> None:
     assume(isinstance(schema, dict))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,7 +131,9 @@ def test_the_package_is_pure() -> None:
         "inspect", "io", "re", "struct", "sys", "tarfile", "types", "typing", "zlib", "marshal", "threading",
     }  # fmt: skip
     assert rendering.__file__
-    for file in Path(rendering.__file__).parent.glob("*.py"):
+    files = sorted(Path(rendering.__file__).parent.rglob("*.py"))
+    assert Path(inspect.getfile(Stack)) in files
+    for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
