@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from openwisp_users.models import Organization
 from reversion.admin import VersionAdmin
 from reversion.models import Version
 
@@ -16,7 +18,11 @@ _OWNERS = {"device": "device__organization", "organization": "organization", "su
 
 
 class GuardedVersions(VersionAdmin):
-    """Earlier versions within the organizations that a person manages; deleted objects are for superusers."""
+    """Earlier versions within the organizations that a person manages; deleted objects are for superusers.
+
+    A version is shown and restored on the page of its own model only, and only if the person may change all that is
+    restored with it. Refused tries name nothing, and leave nothing behind.
+    """
 
     history_latest_first = True
 
@@ -24,19 +30,43 @@ class GuardedVersions(VersionAdmin):
         self._superusers_only(request)
         return super().recoverlist_view(request, *args, **kwargs)
 
-    def recover_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def recover_view(self, request: HttpRequest, version_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show a deleted object and bring it back."""
         self._superusers_only(request)
-        return super().recover_view(request, *args, **kwargs)
+        self._own_version(version_id)
+        return super().recover_view(request, version_id, *args, **kwargs)
 
     def revision_view(self, request: HttpRequest, object_id: str, version_id: str, *args: Any) -> HttpResponse:
         """Show an earlier version and restore it."""
+        version = self._own_version(version_id, object_id=unquote(object_id))
         current = self.get_object(request, unquote(object_id))
-        version = get_object_or_404(Version, pk=version_id, object_id=unquote(object_id))
         if current is None or not self.has_change_permission(request, current):
             raise PermissionDenied
         if not all(_is_managed(request, other) for other in version.revision.version_set.all()):
             raise PermissionDenied
         return super().revision_view(request, object_id, version_id, *args)
+
+    def history_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """List the earlier versions of an object that the person may see."""
+        current = self.get_object(request, unquote(object_id))
+        if current is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, current):
+            raise PermissionDenied
+        return super().history_view(request, object_id, *args, **kwargs)
+
+    def _own_version(self, version_id: str, **which: Any) -> Version:
+        """Return a version of this page's model; numbers of others' versions lead nowhere."""
+        version = get_object_or_404(Version, pk=version_id, **which)
+        if version._model is not self.model:
+            raise Http404
+        return version
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Raise instead of leading elsewhere: what a version had brought back until then must not be kept."""
+        if request.method == "POST" and transaction.get_connection().in_atomic_block:
+            raise Http404
+        return super()._get_obj_does_not_exist_redirect(request, *args, **kwargs)
 
     def _superusers_only(self, request: HttpRequest) -> None:
         """Deleted objects of all organizations stand in one list."""
@@ -53,6 +83,8 @@ def _is_managed(request: HttpRequest, version: Version) -> bool:
     if user.is_superuser:
         return True
     managed = {str(key) for key in user.organizations_managed}
+    if version._model is Organization:
+        return version.object_id in managed
     fields = {field.name for field in version._model._meta.concrete_fields}
     owner = next((name for name in _OWNERS if name in fields), None)
     if owner is None:

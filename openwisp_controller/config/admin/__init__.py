@@ -2,7 +2,8 @@
 
 from .device import DeviceAdmin, DevicePageExtension, GroupFilter, extend_device_page
 from .group import DeviceGroupAdmin
-from .organization import ConfigSettingsInline, LimitsInline
+from .organization import ConfigSettingsInline, LimitsInline, OrganizationAdmin
+from .people import GroupAdmin, OrganizationOwnerAdmin, OrganizationUserAdmin, UserAdmin
 from .revision import RevisionAdmin
 from .template import TemplateAdmin
 from .vpn import VpnAdmin
@@ -12,10 +13,15 @@ __all__ = [
     "DeviceAdmin",
     "DeviceGroupAdmin",
     "DevicePageExtension",
+    "GroupAdmin",
     "GroupFilter",
     "LimitsInline",
+    "OrganizationAdmin",
+    "OrganizationOwnerAdmin",
+    "OrganizationUserAdmin",
     "RevisionAdmin",
     "TemplateAdmin",
+    "UserAdmin",
     "VpnAdmin",
     "extend_device_page",
 ]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from openwisp_users.admin import OrganizationAdmin, UserAdmin
+from django.http import HttpRequest
+from openwisp_users.admin import OrganizationAdmin as BaseOrganizationAdmin
+from openwisp_users.models import Organization
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
+from ...common.versions import GuardedVersions
 from ..models import OrganizationConfigSettings, OrganizationLimits
 from ..settings import settings
 from .base import ReadableJson
@@ -45,16 +44,12 @@ class LimitsInline(admin.StackedInline):
         return False
 
 
-def _superusers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    @wraps(view)
-    def guarded(page: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.is_superuser:
-            raise PermissionDenied
-        return view(page, request, *args, **kwargs)
-
-    return guarded
+admin.site.unregister(Organization)
 
 
-for _name in ("recoverlist_view", "recover_view"):  # deleted people of all organizations stand in one list
-    setattr(UserAdmin, _name, _superusers_only(getattr(UserAdmin, _name)))
-OrganizationAdmin.inlines = [*OrganizationAdmin.inlines, ConfigSettingsInline, LimitsInline]  # type: ignore[list-item]
+@admin.register(Organization)
+class OrganizationAdmin(GuardedVersions, BaseOrganizationAdmin):
+    """The library's page, with what organizations decide about devices; earlier versions are guarded."""
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [*super().get_inlines(request, obj), ConfigSettingsInline, LimitsInline]

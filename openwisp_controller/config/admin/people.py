@@ -1,0 +1,39 @@
+"""The library's pages of people, groups, members and owners; their earlier versions are guarded."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from openwisp_users.admin import GroupAdmin as BaseGroupAdmin
+from openwisp_users.admin import OrganizationOwnerAdmin as BaseOrganizationOwnerAdmin
+from openwisp_users.admin import OrganizationUserAdmin as BaseOrganizationUserAdmin
+from openwisp_users.admin import UserAdmin as BaseUserAdmin
+from openwisp_users.models import Group, OrganizationOwner, OrganizationUser, User
+
+from ...common.versions import GuardedVersions
+
+
+class UserAdmin(GuardedVersions, BaseUserAdmin):  # type: ignore[misc]
+    pass
+
+
+class GroupAdmin(GuardedVersions, BaseGroupAdmin):
+    pass
+
+
+class OrganizationUserAdmin(GuardedVersions, BaseOrganizationUserAdmin):
+    pass
+
+
+class OrganizationOwnerAdmin(GuardedVersions, BaseOrganizationOwnerAdmin):
+    pass
+
+
+for _model, _page in (
+    (User, UserAdmin),
+    (Group, GroupAdmin),
+    (OrganizationUser, OrganizationUserAdmin),
+    (OrganizationOwner, OrganizationOwnerAdmin),
+):
+    if admin.site.is_registered(_model):  # the library has settings that leave some of them out
+        admin.site.unregister(_model)
+        admin.site.register(_model, _page)
