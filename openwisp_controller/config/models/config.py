@@ -197,19 +197,22 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
             self._stored["device_id"] = self.device_id
 
     def clean(self) -> None:
-        """Check types, backend and the configuration rendered with its templates; raise ``ValidationError``."""
+        """Check types and backend; raise ``ValidationError``."""
         super().clean()
         self.clean_config_format()
         check_json("context", self.context)
         self.normalise()
-        if self.has_device():
-            self.check_result(self.ordered_templates())
 
-    def check_result(self, templates: list[Template]) -> None:
-        """Raise ``ValidationError`` unless the configuration renders with ``templates`` (in order)."""
-        problem = self.problem_with(templates)
-        if problem:
-            raise ValidationError(problem)
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Check that the configuration renders with its templates; raise ``ValidationError``.
+
+        Where a field is wrong by itself, that is told alone.
+        """
+        super().validate_constraints(exclude=exclude)
+        if self.has_device() and not {"backend", "config", "context"} & set(exclude or ()):
+            problem = self.problem_with(self.ordered_templates())
+            if problem:
+                raise ValidationError(problem)
 
     def ordered_templates(self) -> list[Template]:
         """Return the assigned templates from first to last."""
