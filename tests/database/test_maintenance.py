@@ -299,7 +299,7 @@ def test_database_errors_of_a_chunk_reach_the_worker(organization: Any, monkeypa
 
 
 class TestSlowReceivers:
-    """Each call of a receiver takes a while, and another worker looks for overdue announcements all the time."""
+    """Each call of a receiver takes a while, and another worker looks for overdue entries all the time."""
 
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:

@@ -43,7 +43,7 @@ STATE = """
 SELECT count(*) FILTER (WHERE config.stale_since IS NULL AND config.status = 'modified'),
        count(*) FILTER (WHERE config.stale_since IS NOT NULL),
        (SELECT count(*) FROM config_revision WHERE cause = 'related_template_changed'),
-       (SELECT count(*) FROM config_announcement)
+       (SELECT count(*) FROM config_outboxentry)
 FROM config_config AS config
 """
 
@@ -102,8 +102,8 @@ class Deployment:
             connection.execute(statement)
 
     def let_claims_lapse(self) -> None:
-        """Make announcements and claims as old as the reconciler finds them a while after a crash."""
-        self.execute("UPDATE config_announcement SET created = created - interval '1 hour'")
+        """Make entries of the outbox and claims as old as the reconciler finds them a while after a crash."""
+        self.execute("UPDATE config_outboxentry SET created = created - interval '1 hour'")
         for table in ("connection_push", "connection_command"):
             self.execute(f"UPDATE {table} SET claimed_until = claimed_until - interval '1 hour'")
 
