@@ -44,14 +44,16 @@ class GuardedVersions(VersionAdmin):
             raise PermissionDenied
         if not all(_is_managed(request, other) for other in version.revision.version_set.all()):
             raise PermissionDenied
-        return super().revision_view(request, object_id, version_id, *args)
+        with transaction.atomic():
+            response = super().revision_view(request, object_id, version_id, *args)
+            if request.method == "POST" and self.get_object(request, unquote(object_id)) is None:
+                raise PermissionDenied  # and undo it: restored, the object would be somebody else's
+            return response
 
     def history_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """List the earlier versions of an object that the person may see."""
         current = self.get_object(request, unquote(object_id))
-        if current is None:
-            raise Http404
-        if not self.has_view_or_change_permission(request, current):
+        if current is None or not self.has_view_or_change_permission(request, current):
             raise PermissionDenied
         return super().history_view(request, object_id, *args, **kwargs)
 
@@ -61,12 +63,6 @@ class GuardedVersions(VersionAdmin):
         if version._model is not self.model:
             raise Http404
         return version
-
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Raise instead of leading elsewhere: what a version had brought back until then must not be kept."""
-        if request.method == "POST" and transaction.get_connection().in_atomic_block:
-            raise Http404
-        return super()._get_obj_does_not_exist_redirect(request, *args, **kwargs)
 
     def _superusers_only(self, request: HttpRequest) -> None:
         """Deleted objects of all organizations stand in one list."""

@@ -58,8 +58,9 @@ class ConfigForm(forms.ModelForm):
             self.cleaned_data.pop("templates", None)
         super()._save_m2m()  # type: ignore[misc]
 
-    def validate_constraints(self) -> None:
-        """Leave out the model's own check: it would look at the templates stored, not at those chosen."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """Keep the model from checking with the templates that are stored, which are not those chosen."""
+        return {*super()._get_validation_exclusions(), "templates"}  # type: ignore[misc]
 
 
 def _is_sound(device: Device) -> bool:

@@ -207,9 +207,12 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         """Check that the configuration renders with its templates; raise ``ValidationError``.
 
         Where a field is wrong by itself, that is told alone.
+
+        Args:
+            exclude: names of fields; with ``templates`` among them nothing is rendered.
         """
         super().validate_constraints(exclude=exclude)
-        if self.has_device() and not {"backend", "config", "context"} & set(exclude or ()):
+        if self.has_device() and not {"backend", "config", "context", "templates"} & set(exclude or ()):
             problem = self.problem_with(self.ordered_templates())
             if problem:
                 raise ValidationError(problem)
