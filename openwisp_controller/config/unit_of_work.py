@@ -95,10 +95,12 @@ class UnitOfWork:
 
     Args:
         background: it works for objects that many devices share; see ``unit_of_work``.
+        robust: a receiver that raises does not stop the others; see ``unit_of_work``.
     """
 
-    def __init__(self, *, background: bool = False) -> None:
+    def __init__(self, *, background: bool = False, robust: bool = False) -> None:
         self.background = background
+        self.robust = background or robust
         self.author: uuid.UUID | None = author_id()
         """Primary key of the person to whom the changes are attributed."""
         self._states: dict[type[Any], Any] = {}
@@ -195,18 +197,19 @@ def current_unit() -> UnitOfWork | None:
 
 
 @contextmanager
-def unit_of_work(*, background: bool = False) -> Iterator[UnitOfWork]:
+def unit_of_work(*, background: bool = False, robust: bool = False) -> Iterator[UnitOfWork]:
     """Join the current unit of work, or open one in a transaction of its own.
 
     Args:
         background: the change concerns shared objects; signals are sent after the commit, and a receiver that raises
             does not stop the others.
+        robust: signals are sent inside the transaction, and a receiver that raises is logged and undoes nothing.
     """
     current = _current.get()
     if current is not None:
         yield current
         return
-    unit = UnitOfWork(background=background)
+    unit = UnitOfWork(background=background, robust=robust)
     with transaction.atomic():
         token = _current.set(unit)
         try:

@@ -80,7 +80,7 @@ def store(attempts: Sequence[Attempt]) -> None:
         return
     now = timezone.now()
     latest = {attempt.connection_id: attempt for attempt in attempts}
-    with unit_of_work(background=True):
+    with unit_of_work(robust=True):
         rows = DeviceConnection.objects.select_related("credentials", "device__config").order_by("pk")
         changed: list[tuple[DeviceConnection, tuple[bool, str]]] = []
         same: list[tuple[DeviceConnection, tuple[bool, str]]] = []

@@ -20,10 +20,9 @@ from functools import partial
 from typing import Any
 
 from celery import current_app
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
-from ..config.unit_of_work import unit_of_work
 from . import attempts, claims, execution, push, sessions
 from .execution import CommandOutcome, CommandTask, Withdrawn
 from .loop import sessions as loop_thread
@@ -227,7 +226,7 @@ class Worker:
     def _store_results(self, pushed: list[PushOutcome], finished: list[CommandOutcome]) -> None:
         """Store results together; one that cannot be stored is logged and spoils none of the others."""
         try:
-            with unit_of_work(background=True):
+            with transaction.atomic():
                 done: list[PushOutcome | CommandOutcome] = [*pushed, *finished]
                 attempts.store([each for one in done for each in one.attempts])
                 push.store(self.owner, pushed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -364,8 +365,25 @@ def test_nobody_is_told_twice_of_an_edited_template(organization: Any, recorded:
     assert {emission.instance.pk for emission in recorded.of(MODIFIED)} == {config.pk, other.pk}
 
 
+def wait_for_older_transactions(device: Device) -> None:
+    """Wait until no transaction, of whichever database of the server, is older than the row of a device."""
+    statement = (
+        "SELECT xmin::text::bigint < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        " FROM config_device WHERE id = %s"
+    )
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [device.pk])
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("an older transaction does not end")
+
+
 def test_device_that_enrols_while_credentials_add_themselves_gets_them(organization: Any) -> None:
     known = make.config(organization)
+    wait_for_older_transactions(known.device)
 
     def add_and_work() -> None:
         make.credentials(organization, auto_add=True)

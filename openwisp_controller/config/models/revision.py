@@ -11,7 +11,7 @@ from ... import rendering
 
 
 class Cause(models.TextChoices):
-    """Why a configuration is compiled; the first word decides what is announced (see ``delivery/emissions.py``)."""
+    """Why a configuration is compiled; what is announced of it stands in ``delivery/outcomes.py``."""
 
     CREATED = "created", _("created")
     EDITED = "config_changed", _("configuration or variables edited")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+
 from ..assignment.receivers import GroupListEdits
 from ..compiling.compilation import Compilation
 from ..delivery import outbox, outcomes
-from ..delivery.emissions import Emissions
+from ..delivery.emissions import Emission, Emissions
 from ..delivery.outbox import Outbox
 from ..unit_of_work import FollowUps, Phase, Stage, UnitOfWork, phases
 from ..vpn.clients import ClientsToReconcile
+
+logger = logging.getLogger(__name__)
 
 
 def _announce_group_lists(unit: UnitOfWork) -> bool:
@@ -44,7 +50,21 @@ def _send_signals(unit: UnitOfWork) -> None:
         outbox.deliver(emissions, unit.of(Outbox).entries)
         return
     for emission in emissions:
-        emission.send()
+        if unit.robust:
+            _send_without_harm(emission)
+        else:
+            emission.send()
+
+
+def _send_without_harm(emission: Emission) -> None:
+    """Send a signal inside the transaction; a receiver that fails, also at the database, undoes its own part only."""
+    try:
+        with transaction.atomic():
+            emission.send_robustly()
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:
+        logger.exception("A receiver of a signal about %r failed", emission.subject)
 
 
 PHASES = (

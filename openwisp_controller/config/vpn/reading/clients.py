@@ -25,7 +25,7 @@ def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, list[VpnClient]]:
     """Return the clients of each configuration, with all that variables need; those of one server share its instance.
 
     Args:
-        configs: saved or not; those known to have no clients (see ``compiler.load``) cost nothing.
+        configs: saved or not; those known to have no clients (see ``loading.load``) cost nothing.
     """
     by_key = {
         config.pk: config for config in configs if getattr(config, "has_vpn_clients", True) and not config._state.adding
