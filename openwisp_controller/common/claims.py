@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, models, transaction
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class Work(Generic[Row]):
                 waits = self.do(row, prepared)
             if row is not None and waits:
                 failed.add(row.pk)
+        except SoftTimeLimitExceeded:
+            raise  # the worker is told to stop
         except Exception:
             if row is None:
                 raise

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import reversion
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from reversion.models import Version
 
 from openwisp_controller.config.models import Vpn
+from openwisp_controller.config.vpn import zerotier
 from openwisp_controller.pki.models import Ca, Cert
 from openwisp_controller.pki.tasks import reconcile
 
@@ -160,6 +163,59 @@ def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, orga
         answers["/controller/network/1234567890______"] = (200, {"id": "1234567890abcdef"})
         assert root.post(url("vpn_add"), form(vpn)).status_code == 302
     assert Vpn.objects.get().network_id == "1234567890abcdef"
+
+
+@pytest.fixture
+def zerotier_server(organization: Any, settings: Any) -> Iterator[tuple[Vpn, Service]]:
+    """A server that is not stored yet, and its controller."""
+    settings.OPENWISP_CONTROLLER_OUTGOING_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    with Service() as service:
+        answers = {
+            "/status": {"address": "1234567890"},
+            "/controller/network/1234567890______": {"id": "1234567890abcdef"},
+        }
+        service.answer = lambda method, path: (200, answers.get(path, {}))
+        yield Vpn(
+            organization=organization, name="zt", host=service.address, auth_token=TOKEN, config=make.ZEROTIER,
+            backend="openwisp_controller.vpn_backends.ZeroTier", subnet=make.subnet(organization),
+        ), service  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("popup", [False, True])
+def test_a_zerotier_controller_is_asked_outside_of_the_transaction(
+    root: Client, zerotier_server: tuple[Vpn, Service], monkeypatch: Any, popup: bool
+) -> None:
+    vpn, service = zerotier_server
+    send, inside = zerotier._send, []
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        inside.append(connection.in_atomic_block)
+        return send(*args, **kwargs)
+
+    monkeypatch.setattr(zerotier, "_send", watched)
+    answer = root.post(url("vpn_add"), {**form(vpn), **({"_popup": "1"} if popup else {})})
+    assert answer.status_code == (200 if popup else 302)
+    stored = Vpn.objects.get()
+    assert stored.network_id == "1234567890abcdef"
+    assert len(inside) >= 4
+    assert not any(inside)
+    assert not [call for call in service.calls if call.startswith("DELETE")]
+    answer = root.post(url("vpn_change", stored), form(stored, name="renamed"))
+    assert answer.status_code == 302
+    assert not any(inside)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_network_of_a_server_that_is_not_stored_is_deleted(
+    root: Client, zerotier_server: tuple[Vpn, Service], monkeypatch: Any
+) -> None:
+    vpn, service = zerotier_server
+    root.raise_request_exception = False
+    monkeypatch.setattr(Vpn, "save", lambda self, *args, **kwargs: (_ for _ in ()).throw(RuntimeError("disk on fire")))
+    assert root.post(url("vpn_add"), form(vpn)).status_code == 500
+    assert not Vpn.objects.exists()
+    assert "DELETE /controller/network/1234567890abcdef" in service.calls
 
 
 def test_configurations_are_shown_over_several_lines(root: Client, vpn: Vpn) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +43,6 @@ class _Answer:
     refusal: ValidationError | None = None
 
 
-class _NotStored(Exception):
-    """The form was shown again after its controller had been asked."""
-
-
 #: By the request that posts a form.
 _answers: Handover[_Answer] = Handover()
 
@@ -76,7 +73,7 @@ class VpnForm(forms.ModelForm):
         if self.answer.refusal is not None:
             self.add_error(None, self.answer.refusal)
         else:
-            for name in ("node_id", "network_id", "config"):
+            for name in ("id", "node_id", "network_id", "config"):
                 setattr(self.instance, name, getattr(self.answer.vpn, name))
 
 
@@ -104,22 +101,27 @@ class VpnAdmin(RenderedAdmin):
             return [name for name in fields if name not in self.secrets]
         return [name for name in fields if obj is not None or name not in ("public_key", "state", "system_context")]
 
-    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """Ask the controller of a ZeroTier server before the transaction of the change begins."""
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with self._controller_asked(request, None):
+            return super().add_view(request, *args, **kwargs)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        with self._controller_asked(request, object_id):
+            return super().change_view(request, object_id, *args, **kwargs)
+
+    @contextmanager
+    def _controller_asked(self, request: HttpRequest, object_id: str | None) -> Iterator[None]:
+        """Ask the controller of a posted ZeroTier server before the transaction of the change begins."""
         vpn = self._posted_zerotier_server(request, object_id) if request.method == "POST" else None
-        if vpn is None:
-            return super().changeform_view(request, object_id, *args, **kwargs)
-        with suppress(_NotStored), ExitStack() as asked:
-            try:
-                asked.enter_context(provisioning.controller_asked(vpn))
-            except ValidationError as error:
-                _answers.put(request, _Answer(vpn, error))
-            else:
-                _answers.put(request, _Answer(vpn))
-            response = super().changeform_view(request, object_id, *args, **kwargs)
-            if response.status_code == 200:
-                raise _NotStored  # the network that was made for it is deleted
-        return response
+        with ExitStack() as asked:
+            if vpn is not None:
+                try:
+                    asked.enter_context(provisioning.controller_asked(vpn))
+                except ValidationError as error:
+                    _answers.put(request, _Answer(vpn, error))
+                else:
+                    _answers.put(request, _Answer(vpn))
+            yield
 
     def _posted_zerotier_server(self, request: HttpRequest, object_id: str | None) -> Vpn | None:
         """Return the server of a posted form, if it is one of ZeroTier and nothing is wrong with the form."""

@@ -80,11 +80,6 @@ class Compilation:
         """
         self._of(config).causes[cause] = detail
 
-    def includes(self, config: Config) -> bool:
-        """Tell whether a configuration is to be compiled already."""
-        request = self._requests.get(config.pk)
-        return request is not None and bool(request.causes)
-
     def request_claimed(self, key: uuid.UUID, why: Why) -> None:
         """Compile a configuration that the caller has locked and knows by its key alone."""
         request = self._requests.setdefault(key, Request(None))

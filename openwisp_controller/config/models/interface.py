@@ -172,10 +172,10 @@ class VpnClientInterface(models.Model):
         abstract = True
 
     def create(self: VpnClient) -> None:  # type: ignore[misc]
-        """Store the new client with what it needs, as many are stored at once; see ``clients.create``."""
+        """Store the new client with what it needs, as many are stored at once; see ``clients.create_one``."""
         from ..vpn import clients
 
-        clients.create([self], inline=True)
+        clients.create_one(self)
 
     def provide(self: VpnClient) -> None:  # type: ignore[misc]
         """Give the client what it lacks: certificate, address, keys, network identifier, identity."""

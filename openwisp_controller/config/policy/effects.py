@@ -127,17 +127,14 @@ class Compiles:
     """The configuration of the device that was changed is compiled at the end of the unit of work."""
 
     cause: Cause
-    unless_due: bool = False
-    """Only where it is not compiled anyway: it says nothing that the other cause does not say."""
 
     def apply(self, unit: UnitOfWork, observation: Any, what: str) -> None:
-        config, due = _own_config(observation.subject), unit.of(compilation.Compilation)
-        if config is not None and not (self.unless_due and due.includes(config)):
-            due.request(config, self.cause, _detail(observation, what))
+        config = _own_config(observation.subject)
+        if config is not None:
+            unit.of(compilation.Compilation).request(config, self.cause, _detail(observation, what))
 
     def __str__(self) -> str:
-        unless = ", unless that is due already" if self.unless_due else ""
-        return f"compiles the device's own configuration (cause `{self.cause.name}`){unless}"
+        return f"compiles the device's own configuration (cause `{self.cause.name}`)"
 
 
 @dataclass(frozen=True)

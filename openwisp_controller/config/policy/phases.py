@@ -13,6 +13,7 @@ from ..delivery.emissions import Emission, Emissions
 from ..delivery.outbox import Outbox
 from ..unit_of_work import FollowUps, Phase, Stage, UnitOfWork, phases
 from ..vpn.clients import ClientsToReconcile
+from ..vpn.servers import MarkedServers
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ def _reconcile_vpn_clients(unit: UnitOfWork) -> bool:
 
 def _compile(unit: UnitOfWork) -> None:
     unit.of(Compilation).run(unit)
+
+
+def _mark_servers(unit: UnitOfWork) -> None:
+    unit.of(MarkedServers).write()
 
 
 def _write_outbox(unit: UnitOfWork) -> None:
@@ -81,6 +86,7 @@ PHASES = (
         "VPN clients", "let the VPN clients of configurations follow the templates: certificates, keys, addresses",
         Stage.SETTLE, _reconcile_vpn_clients,
     ),
+    Phase("VPN servers", "mark VPN servers for compiling in the background", Stage.CONCLUDE, _mark_servers),
     Phase(
         "compile", "compile each configuration once, store the revisions, release them unless they are held",
         Stage.CONCLUDE, _compile,

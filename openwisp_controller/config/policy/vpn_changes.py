@@ -50,9 +50,10 @@ ROWS = (
         "server or provisioning of a VPN template edited", Edited(Template, "vpn_id", "auto_cert"),
         (Runs(steps.reconcile_users_of_template),),
     ),
+    Change("VPN client created", Created(VpnClient), (Runs(steps.tell_server_of_new_client),)),
     Change(
-        "VPN client created", Created(VpnClient),
-        (Compiles(Cause.INPUTS, unless_due=True), Runs(steps.tell_server_of_new_client)),
+        "VPN client stored by itself, not because of a template", Event(VpnClient, "stored by itself"),
+        (Compiles(Cause.INPUTS),),
     ),
     Change(
         "certificate, keys or address of a VPN client changed", Edited(VpnClient, *VpnClient.observed_fields),

@@ -124,6 +124,13 @@ def create(clients: Sequence[VpnClient], *, inline: bool) -> None:
         VpnClient.insert(clients)
 
 
+def create_one(client: VpnClient) -> None:
+    """Store a new client that somebody made himself; its configuration is compiled."""
+    with unit_of_work() as unit:
+        create([client], inline=True)
+        unit.happened(client, "stored by itself")
+
+
 def tell_server_of_new(unit: UnitOfWork, client: VpnClient) -> None:
     """Let the server of a new client know it, and have credentials made that it waits for."""
     if not client.auto_cert:

@@ -10,9 +10,10 @@ import logging
 import shutil
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
@@ -64,10 +65,26 @@ def _servers_waiting() -> Any:
     return Vpn.objects.filter(ca__isnull=False, cert=None).exclude(ca__certificate="")
 
 
+def _first_key(lengths: Iterable[tuple[Any, str]], failed: set[Any]) -> issuing.PrivateKey | None:
+    """Make a key of the first length that is supported; those whose length is not are logged and left out.
+
+    Args:
+        lengths: primary keys of those who wait, each with the length of the key that it needs.
+        failed: gets the primary keys of those that are left out.
+    """
+    for pk, length in lengths:
+        try:
+            return issuing.new_key(length)
+        except ValidationError as error:
+            logger.error("No key can be made for %s: %s", pk, "; ".join(error.messages))
+            failed.add(pk)
+    return None
+
+
 def _key_for_server(failed: set[uuid.UUID]) -> issuing.PrivateKey | None:
     """Make a key for whichever server comes first, outside of the transaction."""
-    length = _servers_waiting().exclude(pk__in=failed).order_by("pk").values_list("ca__key_length", flat=True).first()
-    return issuing.new_key(length) if length is not None else None
+    waiting = _servers_waiting().exclude(pk__in=failed).order_by("pk")
+    return _first_key(waiting.values_list("pk", "ca__key_length"), failed)
 
 
 def _claim_server(key: issuing.PrivateKey, failed: set[uuid.UUID]) -> Vpn | None:
@@ -88,8 +105,7 @@ def _clients_without_certificate(failed: set[int]) -> Any:
 
 def _key_for_client(failed: set[int]) -> issuing.PrivateKey | None:
     """Make a key for whichever client comes first, outside of the transaction."""
-    length = _clients_without_certificate(failed).values_list("vpn__ca__key_length", flat=True).first()
-    return issuing.new_key(length) if length is not None else None
+    return _first_key(_clients_without_certificate(failed).values_list("pk", "vpn__ca__key_length"), failed)
 
 
 def _claim_client(key: issuing.PrivateKey, failed: set[int]) -> VpnClient | None:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import httpx
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -89,6 +90,8 @@ def _make(call: ServerCall, prepared: Any = None) -> None:
             raise _Answered(response)
     except (httpx.HTTPError, OSError) as error:
         _failed(call, vpn, type(error).__name__, _without(token, str(error) or type(error).__name__), retry=True)
+    except ValidationError as error:
+        _failed(call, vpn, type(error).__name__, _without(token, " ".join(error.messages)), retry=True)
     except _Answered as error:
         retry = error.status in RETRIED
         _failed(call, vpn, "HTTPError", _without(token, str(error)), retry=retry)

@@ -147,8 +147,8 @@ def store(vpn: Vpn) -> None:
 def controller_asked(vpn: Vpn) -> Iterator[None]:
     """Ask the controller of a checked ZeroTier server who it is, and for a network if the server has none.
 
-    Open it outside of any transaction and store the server inside. If that fails, the new network is deleted by a
-    durable call. A server that is stored without this gets its network by a durable call, too.
+    Open it outside of any transaction and store the server inside. If it is not stored then, the new network is deleted
+    by a durable call. A server that is stored without this gets its network by a durable call, too.
 
     Raises:
         ValidationError: keyed by field.
@@ -162,10 +162,9 @@ def controller_asked(vpn: Vpn) -> Iterator[None]:
             created = True
     try:
         yield
-    except BaseException:
-        if created:
+    finally:
+        if created and not Vpn.objects.filter(pk=vpn.pk, network_id=vpn.network_id).exists():
             zerotier.delete_left_over(vpn)
-        raise
 
 
 @contextmanager

@@ -23,25 +23,27 @@ logger = logging.getLogger(__name__)
 
 
 class MarkedServers:
-    """The servers that a unit of work has marked for compiling."""
+    """The servers that a unit of work marks for compiling at its end."""
 
     def __init__(self) -> None:
-        self.keys: set[uuid.UUID] = set()
+        self.keys: dict[uuid.UUID, None] = {}
+
+    def write(self) -> None:
+        """Store one mark for each server and wake a worker."""
+        if self.keys:
+            StaleServer.objects.bulk_create(StaleServer(vpn_id=key) for key in self.keys)
+            self.keys = {}
+            wake("config.compile_servers")
 
 
 def mark_stale(keys: Iterable[uuid.UUID]) -> None:
-    """Let servers be compiled again in the background; one mark for each in a unit of work.
+    """Let servers be compiled again in the background.
 
     Args:
         keys: their primary keys.
     """
     with unit_of_work() as unit:
-        marked = unit.of(MarkedServers).keys
-        fresh = [key for key in dict.fromkeys(keys) if key not in marked]
-        if fresh:
-            StaleServer.objects.bulk_create(StaleServer(vpn_id=key) for key in fresh)
-            marked.update(fresh)
-            wake("config.compile_servers")
+        unit.of(MarkedServers).keys.update(dict.fromkeys(keys))
 
 
 def mark_all_stale() -> None:

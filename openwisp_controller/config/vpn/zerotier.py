@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from ...common.validators import validate_no_nul
 from ..models import ServerCall, Vpn, VpnClient
+from ..unit_of_work import unit_of_work
 from . import outbound_calls, outbound_http
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _network_of(node_id: str, response: httpx.Response) -> Network:
 def delete_left_over(vpn: Vpn) -> None:
     """Schedule the deletion of a network whose server could not be stored."""
     with transaction.atomic():
-        outbound_calls.schedule("delete", vpn.pk, **_access(vpn))
+        outbound_calls.schedule("delete", vpn.pk, vpn.network_id, **_access(vpn))
 
 
 def _network(vpn: Vpn) -> dict[str, Any]:
@@ -134,9 +135,13 @@ def _network(vpn: Vpn) -> dict[str, Any]:
 
 
 def server_created(vpn: Vpn) -> None:
-    """Let the controller join the network of a new server, or create it if nobody has done so."""
-    if vpn.kind.zerotier:
-        outbound_calls.schedule("network_join" if vpn.network_id else "create", vpn.pk)
+    """Let the controller join the new network of a server and authorize the devices, or create it if there is none."""
+    if not vpn.kind.zerotier:
+        return
+    outbound_calls.schedule("network_join" if vpn.network_id else "create", vpn.pk)
+    for client in vpn.vpnclient_set.filter(auto_cert=True).exclude(secret=""):
+        client.vpn = vpn
+        member_changed(client)
 
 
 def server_changed(vpn: Vpn, *, network_is_new: bool) -> None:
@@ -181,9 +186,20 @@ def _create(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     node_id = vpn.node_id or check(vpn)
     response = _post_network(vpn, node_id)
     if response.status_code < 300:
-        _network_of(node_id, response).apply(vpn)
-        vpn.save(update_fields=["node_id", "network_id", "config", "modified"])
+        _take_over(vpn, _network_of(node_id, response))
     return response
+
+
+def _take_over(asked: Vpn, network: Network) -> None:
+    """Store a new network with its server as it is by now; one that nobody needs any more is deleted."""
+    with unit_of_work():
+        vpn = Vpn.objects.select_for_update(of=("self",), no_key=True).filter(pk=asked.pk).first()
+        if vpn is None or not vpn.kind.zerotier or vpn.network_id:
+            network.apply(asked)
+            delete_left_over(asked)
+        else:
+            network.apply(vpn)
+            vpn.save(update_fields=["node_id", "network_id", "config", "modified"])
 
 
 def _update(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
@@ -240,7 +256,7 @@ def _gone(response: httpx.Response) -> httpx.Response | None:
 
 
 def _then_leave(call: ServerCall, vpn: Vpn | None) -> None:
-    outbound_calls.schedule("leave", call.vpn_id, **call.arguments)
+    outbound_calls.schedule("leave", call.vpn_id, call.subject, **call.arguments)
 
 
 outbound_calls.kinds.register("create", outbound_calls.Kind(_create))

@@ -22,7 +22,7 @@ from openwisp_users.models import User
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.exceptions import ZeroTierIdentityGenerationError
 from openwisp_controller.config.models import Config, ServerCall, Vpn
-from openwisp_controller.config.vpn import credentials, outbound_calls, outbound_http, provisioning, webhook
+from openwisp_controller.config.vpn import credentials, outbound_calls, outbound_http, provisioning, webhook, zerotier
 
 from ... import factories as make
 from ..scenarios import save
@@ -456,6 +456,44 @@ class TestZeroTier:
         with committing():
             provisioning.store(vpn)
         assert vpn.network_id == Controller.NETWORK
+
+    def test_devices_come_before_the_network(
+        self, organization: Any, service: Service, controller: Controller, tool: Path, committing: Any
+    ) -> None:
+        """A network that is made late knows all devices that became clients until then."""
+        controller.broken["/controller/network/"] = (500, {})
+        vpn = Vpn(
+            name="net", organization=organization, backend="openwisp_controller.vpn_backends.ZeroTier",
+            host=service.address, auth_token=TOKEN, config=make.ZEROTIER, subnet=make.subnet(organization),
+        )  # fmt: skip
+        with committing():
+            vpn.save()
+            make.config(organization, templates=[make.vpn_template(vpn)])
+        controller.broken.clear()
+        ServerCall.objects.update(due=timezone.now())
+        with committing():
+            outbound_calls.run_due()
+        assert "POST /controller/network/1234567890abcdef/member/abcdef1234" in service.calls
+
+    def test_deleted_while_its_network_is_made(
+        self, organization: Any, service: Service, controller: Controller, committing: Any
+    ) -> None:
+        controller.broken["/controller/network/"] = (500, {})
+        vpn = Vpn(
+            name="net", organization=organization, backend="openwisp_controller.vpn_backends.ZeroTier",
+            host=service.address, auth_token=TOKEN, config=make.ZEROTIER, subnet=make.subnet(organization),
+        )  # fmt: skip
+        with committing():
+            vpn.save()
+        controller.broken.clear()
+        call, asked = ServerCall.objects.get(kind="create"), Vpn.objects.get()
+        with committing():
+            Vpn.objects.get().delete()
+        with committing():
+            zerotier._create(call, asked)
+        assert service.calls[-2:] == [
+            "DELETE /controller/network/1234567890abcdef", "DELETE /network/1234567890abcdef",
+        ]  # fmt: skip
 
     def test_stored_without_asking(
         self, organization: Any, service: Service, controller: Controller, committing: Any

@@ -276,6 +276,14 @@ class TestAddresses:
         cert = client_of(config, vpn).cert
         assert files(config)[f"etc/x509/client-{vpn.pk.hex}.pem"] == cert.certificate
 
+    def test_a_deleted_certificate_leaves_compiling_to_workers(self, organization: Any) -> None:
+        vpn = make.vpn(organization, "OpenVpn")
+        config = make.config(organization, templates=[make.vpn_template(vpn)])
+        before = Config.objects.get(pk=config.pk)
+        client_of(config, vpn).cert.delete()
+        after = Config.objects.get(pk=config.pk)
+        assert (after.released_id, after.stale_detail) == (before.released_id, "certificate deleted")
+
 
 class TestOneTemplatePerServer:
     """A device is a client of a server once, in whichever way it comes to a second template."""
