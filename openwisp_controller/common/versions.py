@@ -13,11 +13,11 @@ from openwisp_users.models import Organization
 from reversion.admin import VersionAdmin
 from reversion.models import Version
 
-#: Field by which a model belongs to an organization, and the way from there.
-_OWNERS = {"device": "device__organization", "organization": "organization", "subnet": "subnet__organization"}
+from .tenancy import owner_of
+from .tenant_pages import TenantPages
 
 
-class GuardedVersions(VersionAdmin):
+class GuardedVersions(TenantPages, VersionAdmin):
     """Earlier versions within the organizations that a person manages; deleted objects are for superusers.
 
     A version is shown and restored on the page of its own model only, and only if the person may change all that is
@@ -83,10 +83,9 @@ def _is_managed(request: HttpRequest, version: Version) -> bool:
     managed = {str(key) for key in user.organizations_managed}
     if version._model is Organization:
         return version.object_id in managed
-    fields = {field.name for field in version._model._meta.concrete_fields}
-    owner = next((name for name in _OWNERS if name in fields), None)
+    owner = owner_of(version._model)
     if owner is None:
         return False
-    now = version._model._base_manager.filter(pk=version.object_id).values_list(_OWNERS[owner], flat=True)
+    now = version._model._base_manager.filter(pk=version.object_id).values_list(owner, flat=True)
     then = [version.field_dict.get("organization_id")] if owner == "organization" else []
     return all(str(organization) in managed for organization in (*now, *then))

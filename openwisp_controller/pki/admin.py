@@ -10,12 +10,26 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin
+from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin, X509Form
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
 from ..common.versions import GuardedVersions
 from . import renewal
 from .models import Ca, Cert
+
+
+class _IssuedForm(X509Form):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.instance.issue_later = True
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("operation_type") == "import":
+            for name in ("certificate", "private_key"):
+                if not cleaned.get(name) and name not in self.errors:
+                    self.add_error(name, _("Paste what is to be imported, in PEM format."))
+        return cleaned
 
 
 class _IssuedAdmin(MultitenantAdminMixin, GuardedVersions):
@@ -43,23 +57,8 @@ class _IssuedAdmin(MultitenantAdminMixin, GuardedVersions):
         return render_to_string("admin/config/secrets.html", {"values": {_("private key"): issued.private_key}})
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        """Keys that take long are made in the background once the form is saved."""
-        form = super().get_form(request, obj, **kwargs)
-
-        class Form(form):  # type: ignore[valid-type,misc]
-            def __init__(self, *args: Any, **options: Any) -> None:
-                super().__init__(*args, **options)
-                self.instance.issue_later = True
-
-            def clean(self) -> dict[str, Any]:
-                cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-                if cleaned.get("operation_type") == "import":
-                    for name in ("certificate", "private_key"):
-                        if not cleaned.get(name) and name not in self.errors:
-                            self.add_error(name, _("Paste what is to be imported, in PEM format."))
-                return cleaned
-
-        return Form
+        """Let keys that take long be made in the background once the form is saved."""
+        return super().get_form(request, obj, **{"form": _IssuedForm, **kwargs})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

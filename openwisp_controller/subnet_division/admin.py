@@ -164,7 +164,7 @@ admin.site.unregister(IpAddress)
 
 
 @admin.register(Subnet)
-class SubnetAdmin(_GeneratedAdmin, BaseSubnetAdmin):
+class SubnetAdmin(importing.OrganizationChecked, _GeneratedAdmin, BaseSubnetAdmin):
     form = SubnetForm
     inlines = (RuleInline,)
     list_display = (*(name for name in BaseSubnetAdmin.list_display if name not in ("created", "modified")),

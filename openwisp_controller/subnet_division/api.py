@@ -8,20 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError as Refused
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.api import views
-from openwisp_ipam.api.views import (
-    export_subnet,
-    get_next_available_ip,
-    request_ip,
-    subnet_allocation,
-    subnet_hosts,
-    subnet_list_create,
-    subnet_list_ipaddress,
-)
+from openwisp_ipam.api.serializers import IpRequestSerializer
+from openwisp_ipam.api.views import subnet_allocation, subnet_hosts, subnet_list_create
+from openwisp_ipam.models import Subnet
 from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
+from ..common.sql import advisory_lock
+from ..common.tenancy import managed_objects
 from . import importing, protection
 from .generated import is_generated
 
@@ -58,7 +56,52 @@ class IpAddressView(_GeneratedView, views.IpAddressView):
     """Reads, edits or deletes an address."""
 
 
-class ImportSubnetView(views.ImportSubnetView):
+class _OfSubnet:
+    """What happens inside of a subnet: of those that the user manages; shared ones can be looked at.
+
+    The views of the library look at the organization in some of their methods only.
+    """
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        shared = request.method in ("GET", "HEAD", "OPTIONS") and bool(request.user.organizations_managed)
+        subnets = managed_objects(request.user, Subnet.objects.all(), shared=shared)
+        self.subnet = get_object_or_404(subnets, pk=self.kwargs["subnet_id"])  # type: ignore[attr-defined]
+
+
+class RequestIpView(_OfSubnet, views.RequestIPView):
+    """Takes the next free address of a subnet."""
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        given = request.data if isinstance(request.data, dict) else {}
+        description = IpRequestSerializer().fields["description"].run_validation(given.get("description") or "")
+        with transaction.atomic():
+            advisory_lock(f"addresses of {self.subnet.pk}")
+            address = self.subnet.request_ip({"description": description})
+        if address is None:
+            return Response(None)
+        data = views.IpAddressSerializer(address, context={"request": request}).data
+        return Response(data, status=201, headers=self.get_success_headers(data))
+
+
+class NextAvailableIpView(_OfSubnet, views.AvailableIpView):
+    """Tells the next free address of a subnet."""
+
+
+class SubnetAddressesView(_OfSubnet, views.IpAddressListCreateView):
+    """Lists the addresses of a subnet, and takes one."""
+
+    def perform_create(self, serializer: Any) -> None:
+        if serializer.validated_data["subnet"] != self.subnet:
+            raise ValidationError({"subnet": [_("It must be the subnet that the address of the request names.")]})
+        super().perform_create(serializer)
+
+
+class ExportSubnetView(_OfSubnet, views.ExportSubnetView):
+    """Exports a subnet with its addresses."""
+
+
+class ImportSubnetView(importing.OrganizationChecked, views.ImportSubnetView):
     """Imports a subnet with its addresses from a file."""
 
     def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -76,6 +119,10 @@ class ImportSubnetView(views.ImportSubnetView):
 subnet = SubnetView.as_view()
 import_subnet = ImportSubnetView.as_view()
 ip_address = IpAddressView.as_view()
+request_ip = RequestIpView.as_view()
+get_next_available_ip = NextAvailableIpView.as_view()
+subnet_list_ipaddress = SubnetAddressesView.as_view()
+export_subnet = ExportSubnetView.as_view()
 
 __all__ = [
     "export_subnet", "get_next_available_ip", "import_subnet", "ip_address", "request_ip", "subnet",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from typing import TypeVar
+from copy import deepcopy
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from openwisp_ipam.models import Subnet
+from rest_framework.exceptions import PermissionDenied
 
 Answer = TypeVar("Answer", bound=HttpResponse)
 #: What reading stumbles over: no text, no spreadsheet, rows or cells that are missing or of another type.
@@ -21,6 +24,25 @@ _UNREADABLE = (
 
 class Unreadable(Exception):
     """The file cannot be imported; the text says why."""
+
+
+class OrganizationChecked:
+    """A view that imports into organizations that the user manages; shared subnets are for superusers."""
+
+    def get_csv_organization(self, request: Any) -> Any:
+        """Return the organization that the file names in its third line; None when it names none."""
+        try:
+            return super().get_csv_organization(request)  # type: ignore[misc]
+        except IndexError:
+            rows = list(Subnet._get_csv_reader(self, deepcopy(request.FILES["csvfile"])))
+            if len(rows) > 2:
+                return None
+            raise
+
+    def assert_organization_permissions(self, request: Any) -> None:
+        super().assert_organization_permissions(request)  # type: ignore[misc]
+        if not request.user.is_superuser and self.get_csv_organization(request) is None:  # type: ignore[attr-defined]
+            raise PermissionDenied(_("Only superusers import shared subnets: name an organization in the third line."))
 
 
 def all_or_nothing(run: Callable[[], Answer], failed: Callable[[Answer], bool]) -> Answer:

@@ -16,12 +16,15 @@ class UserAdmin(GuardedVersions, BaseUserAdmin):  # type: ignore[misc]
     pass
 
 
-class GroupAdmin(GuardedVersions, BaseGroupAdmin):
+class GroupAdmin(GuardedVersions, BaseGroupAdmin):  # type: ignore[misc]
     pass
 
 
 class OrganizationUserAdmin(GuardedVersions, BaseOrganizationUserAdmin):
-    pass
+    """Members are chosen by name: a field for numbers would show the name of whoever has that number."""
+
+    raw_id_fields = ()
+    autocomplete_fields = ("user", "organization")
 
 
 class OrganizationOwnerAdmin(GuardedVersions, BaseOrganizationOwnerAdmin):

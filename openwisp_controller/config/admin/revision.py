@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
+from ...common.tenant_pages import TenantPages
 from ..devices import history
 from ..models import Revision
 
 
 @admin.register(Revision)
-class RevisionAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignore[misc]
+class RevisionAdmin(MultitenantAdminMixin, TenantPages):
     multitenant_parent = "config__device"  # type: ignore[assignment]
     change_form_template = "admin/config/revision/change_form.html"
     list_display = ("created", "device", "cause", "detail", "author", "state", "checksum")

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
 from ...common.json_input import JSONFormField
+from ...common.tenant_pages import TenantPages
 from ...config.admin import GroupFilter
 from ...config.models import Device
 from .. import batches, commands
@@ -45,7 +46,7 @@ class BatchCommandForm(forms.ModelForm):
 
 
 @admin.register(BatchCommand)
-class BatchCommandAdmin(MultitenantAdminMixin, admin.ModelAdmin):  # type: ignore[misc]
+class BatchCommandAdmin(MultitenantAdminMixin, TenantPages):
     form = BatchCommandForm
     add_form_template = "admin/connection/batch_add.html"
     change_form_template = "admin/connection/batch_detail.html"
