@@ -41,7 +41,7 @@ class OrganizationChecked:
 
     def assert_organization_permissions(self, request: Any) -> None:
         super().assert_organization_permissions(request)  # type: ignore[misc]
-        if not request.user.is_superuser and self.get_csv_organization(request) is None:  # type: ignore[attr-defined]
+        if not request.user.is_superuser and self.get_csv_organization(request) is None:
             raise PermissionDenied(_("Only superusers import shared subnets: name an organization in the third line."))
 
 
