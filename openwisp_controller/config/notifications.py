@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
 from ..common.notification_text import as_written
+from ..common.recently import Recently
 from .models import Config, Device, Vpn
+
+_exhausted = Recently("addresses-exhausted", seconds=3600)
 
 
 def register() -> None:
@@ -82,6 +84,28 @@ def compile_errors(config_ids: list[str]) -> None:
         )
 
 
+def address_refused(device_id: str, address: str) -> None:
+    """Notify that a device claims the management address of another organization's, each side without the other."""
+    device = Device.objects.filter(pk=device_id).first()
+    if device is None:
+        return
+    claim = _(
+        "[{notification.target}]({notification.target_link}) says that it is reached at %(address)s, which is the"
+        " management address of a device of another organization. The claim is ignored."
+    )
+    _about_device(device, "warning", claim % {"address": address})
+    for holder in Device.objects.filter(management_ip=address).exclude(organization=device.organization_id):
+        told = _(
+            "A device of another organization says that it is reached at %(address)s, the management address of"
+            " [{notification.target}]({notification.target_link}), which keeps it."
+        )
+        _about_device(holder, "warning", told % {"address": address})
+
+
+def _about_device(device: Device, level: str, message: Any) -> None:
+    notify.send(sender=device, type="generic_message", level=level, target=device, message=str(message))
+
+
 def device_registered(device_id: str, is_new: bool) -> None:
     """Notify that a device enrolled."""
     device = Device.objects.filter(pk=device_id).first()
@@ -93,7 +117,7 @@ def device_registered(device_id: str, is_new: bool) -> None:
 def addresses_exhausted(vpn_id: str) -> None:
     """Notify that the subnet of a VPN server has no address left, at most once an hour for each server."""
     vpn = Vpn.objects.select_related("subnet").filter(pk=vpn_id).first()
-    if vpn is None or vpn.subnet is None or not cache.add(f"controller-exhausted-{vpn_id}", True, 3600):
+    if vpn is None or vpn.subnet is None or not _exhausted.is_new(vpn_id):
         return
     _about_server(
         vpn,

@@ -187,6 +187,11 @@ class ConfigSettings(SettingsGroup):
         "Whether a management address is unique in the whole system (True) or only in its organization (False).",
         must_be(bool, "True or False"),
     )
+    LOOPBACK_MANAGEMENT_IP = Setting(
+        False,
+        "Whether devices may have loopback addresses as management addresses: for virtual devices on the same machine.",
+        must_be(bool, "True or False"),
+    )
     DEVICE_GROUP_SCHEMA: Setting[dict[str, Any]] = Setting(
         {"type": "object", "properties": {}}, "JSON schema of the metadata of groups.", json_schema
     )

@@ -89,6 +89,12 @@ def notify_compile_errors(config_ids: list[str]) -> None:
 
 
 @shared_task
+def notify_address_refused(device_id: str, address: str) -> None:
+    """Notify people that a device claimed the management address of a device of another organization."""
+    notifications.address_refused(device_id, address)
+
+
+@shared_task
 def notify_device_registered(device_id: str, is_new: bool) -> None:
     """Notify people that a device enrolled."""
     notifications.device_registered(device_id, is_new)

@@ -95,6 +95,7 @@ def claim(owner: uuid.UUID, limit: int) -> list[CommandTask]:
     rows = list(_complete().filter(pk__in=[row.pk for row in rows]))
     unchosen = [row.device_id for row in rows if row.connection_id is None]
     candidates = DeviceConnection.candidates(unchosen) if unchosen else {}
+    DeviceConnection.prepare(row.connection for row in rows if row.connection is not None)
     return [_task(row, candidates.get(row.device_id, ())) for row in rows]
 
 
@@ -252,6 +253,7 @@ def claim_one(owner: uuid.UUID, command_id: Any) -> CommandTask | None:
         return None
     command = _complete().get(pk=command_id)
     candidates = DeviceConnection.candidates([command.device_id]).get(command.device_id, [])
+    DeviceConnection.prepare([command.connection] if command.connection is not None else [])
     return _task(command, candidates)
 
 

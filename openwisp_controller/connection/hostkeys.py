@@ -25,15 +25,21 @@ class HostKeyPolicy:
 
     mode: str = "off"
     pinned: str = ""
+    foreign: frozenset[str] = frozenset()
+    """Keys by which devices of other organizations are known: they are never those of this device."""
     shown: str = ""
     """The key that the device showed last."""
     refused: bool = False
+    is_foreign: bool = False
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:
         """Tell whether to go on with a device that shows ``key``."""
         self.shown = key.export_public_key().decode().strip()
-        known = _without_comment(self.shown) == _without_comment(self.pinned)
-        self.refused = not (self.mode == "off" or known or (self.mode == "first-use" and not self.pinned))
+        known = without_comment(self.shown) == without_comment(self.pinned)
+        self.is_foreign = not known and without_comment(self.shown) in self.foreign
+        self.refused = self.is_foreign or not (
+            self.mode == "off" or known or (self.mode == "first-use" and not self.pinned)
+        )
         return not self.refused
 
     @property
@@ -51,6 +57,11 @@ class HostKeyPolicy:
 
     def error(self) -> HostKeyChanged:
         """Return the error to raise when the key was refused."""
+        if self.is_foreign:
+            return HostKeyChanged(
+                f"The host key {fingerprint(self.shown)} is that of a device of another organization: what"
+                " answers at this address is not this device. Correct its management address."
+            )
         if not self.pinned:
             return HostKeyChanged(
                 f"The host key of the device has not been accepted yet: {fingerprint(self.shown)}."
@@ -62,6 +73,6 @@ class HostKeyPolicy:
         )
 
 
-def _without_comment(key: str) -> list[str]:
-    """The key without its comment."""
-    return key.split()[:2]
+def without_comment(key: str) -> str:
+    """Return the key in OpenSSH's format without its comment."""
+    return " ".join(key.split()[:2])

@@ -27,7 +27,7 @@ async def connect(
 
     Args:
         connections: tried in this order.
-        attempts: every attempt that was made is appended.
+        attempts: every attempt that was made is appended; there is none without an address.
     """
     reason = NO_CONNECTION
     for connection in connections:
@@ -37,11 +37,19 @@ async def connect(
             reason = ""
         except Exception as error:
             reason = reason_of(error)
+            if _has_no_address(connection):
+                continue  # that says nothing about the connection
         policy = getattr(connection.__dict__.get("connector_instance"), "host_keys", None)
         attempts.append(Attempt(connection.pk, connection.device_id, reason, policy))
         if not reason:
             return connection, ""
     return None, reason
+
+
+def _has_no_address(connection: DeviceConnection) -> bool:
+    """Tell whether the device did not say yet where it is reached."""
+    connector = connection.__dict__.get("connector_instance")
+    return connector is not None and not getattr(connector, "addresses", True)
 
 
 async def push(task: Task) -> PushOutcome:

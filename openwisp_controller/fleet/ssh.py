@@ -39,6 +39,7 @@ class DeviceSshServer:
         authorized: public keys in OpenSSH's format, one a line.
 
     Attributes:
+        logins: how often somebody began to log in.
         commands: all that it was told to run.
         files: content of the files that were uploaded, by path.
         fault: what is wrong with it; may be set at any time.
@@ -58,6 +59,7 @@ class DeviceSshServer:
         self.password = password
         self.version = version
         self.authorized = authorized
+        self.logins = 0
         self.commands: list[str] = []
         self.files: dict[str, bytes] = {}
         self.fault: SshFault | None = None
@@ -241,6 +243,7 @@ class _Server(asyncssh.SSHServer):
         self._device.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
+        self._device.logins += 1
         return True
 
     def password_auth_supported(self) -> bool:

@@ -147,6 +147,7 @@ def _serve(options: argparse.Namespace) -> int:
         )
         return 2
     processes.address_of(options.host, options.port)
+    environment.expect_devices_at(options.host)
     processes.prepare_embedded()
     print(f"Serving at {processes.url(options.host, options.port)}/admin/", flush=True)
     processes.serve_websockets(

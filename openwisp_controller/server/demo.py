@@ -22,6 +22,7 @@ def run(options: argparse.Namespace) -> int:
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)  # the demo always is a world of its own
     os.environ.setdefault("LOG_LEVEL", "WARNING")
+    os.environ.setdefault("LOOPBACK_MANAGEMENT_IP", "true")  # where its devices are, whatever the server listens at
     temporary = options.data_dir is None
     directory = Path(tempfile.mkdtemp(prefix="openwisp-controller-demo-")) if temporary else options.data_dir
     os.environ["OPENWISP_DATA_DIR"] = str(directory)

@@ -7,6 +7,7 @@ data directory), with it the server is in *production* (PostgreSQL, Redis, secre
 from __future__ import annotations
 
 import ctypes.util
+import ipaddress
 import os
 import secrets
 import sqlite3
@@ -106,6 +107,24 @@ def directory(name: str, default: str) -> str:
     except OSError as error:
         raise ImproperlyConfigured(f"{name} is {path!r}, which cannot be used: {error.strerror}.") from None
     return path
+
+
+def expect_devices_at(host: str) -> None:
+    """Let devices be reached at loopback addresses where all of them are on this machine, unless that is said.
+
+    Args:
+        host: where the embedded server listens.
+    """
+    if ipaddress.ip_address(host).is_loopback if _is_address(host) else host == "localhost":
+        os.environ.setdefault("LOOPBACK_MANAGEMENT_IP", "true")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_production() -> bool:

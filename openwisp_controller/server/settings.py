@@ -177,6 +177,8 @@ CELERY_BEAT_SCHEDULE = {
 
 # How many proxies stand in front of the server and append to X-Forwarded-For; 0 = believe the peer address alone.
 OPENWISP_CONTROLLER_TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
+# Whether devices are reached at loopback addresses, as virtual ones on the same machine are.
+OPENWISP_CONTROLLER_LOOPBACK_MANAGEMENT_IP = environment.flag("LOOPBACK_MANAGEMENT_IP")
 if environment.flag("TRUST_X_FORWARDED_PROTO"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

@@ -253,6 +253,49 @@ class TestHostKeys:
         assert not HostKey.objects.exists()
 
 
+class TestOtherOrganizations:
+    """Credentials of one organization are never given to a device of another."""
+
+    def test_the_address_of_anothers_device(
+        self, connection: DeviceConnection, face: DeviceSshServer, other: Any, settings: Any
+    ) -> None:
+        make.device(other, "theirs", management_ip="127.0.0.1")
+        assert connection.connect() is False
+        assert connection.failure_reason.startswith(
+            "The management address is that of a device of another organization"
+        )
+        assert face.logins == 0
+        settings.OPENWISP_CONTROLLER_SHARED_MANAGEMENT_IP_ADDRESS_SPACE = False
+        assert DeviceConnection.objects.get(pk=connection.pk).connect() is True
+
+    def test_the_host_key_of_anothers_device(
+        self, connection: DeviceConnection, face: DeviceSshServer, other: Any
+    ) -> None:
+        """What answers is their router, at an address that nobody knew: it gets no password."""
+        HostKey.objects.create(device=make.device(other, "theirs"), key=f"{face.host_key} a comment")
+        assert connection.connect() is False
+        assert "is that of a device of another organization" in connection.failure_reason
+        assert "theirs" not in connection.failure_reason
+        assert face.logins == 0
+        assert HostKey.objects.filter(device=connection.device, key="").exists()
+
+    def test_the_host_key_of_another_device_of_ours(
+        self, connection: DeviceConnection, face: DeviceSshServer, organization: Any
+    ) -> None:
+        HostKey.objects.create(device=make.device(organization), key=face.host_key)
+        assert connection.connect() is True
+
+    def test_pushes(self, connection: DeviceConnection, face: DeviceSshServer, other: Any, committing: Any) -> None:
+        HostKey.objects.create(device=make.device(other, "theirs"), key=face.host_key)
+        with committing():
+            config = connection.device.config
+            config.config = {"general": {"description": "edited"}}
+            config.save()
+        assert face.logins == 0
+        connection.refresh_from_db()
+        assert "is that of a device of another organization" in connection.failure_reason
+
+
 class TestSignal:
     def test_transitions(self, connection: DeviceConnection, changes: Any) -> None:
         for value, reason in ((True, ""), (False, "boom"), (False, "other"), (False, "other"), (True, ""), (None, "")):

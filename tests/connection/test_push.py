@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from openwisp_notifications.models import Notification
 
 from openwisp_controller.config.models import Config, Device
-from openwisp_controller.connection import push
+from openwisp_controller.connection import push, tasks
 from openwisp_controller.connection.connectors.openwrt.ssh import APPLYING, RESTART, VERSION, WAKE
 from openwisp_controller.connection.models import DeviceConnection, HostKey, Push
 from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
@@ -36,6 +37,22 @@ def edit(device: Device, description: str = "edited") -> None:
     config.config = {"general": {"description": description}}
     config.full_clean()
     config.save()
+
+
+def test_no_address_yet(connection: DeviceConnection, face: DeviceSshServer, committing: Any) -> None:
+    """It says nothing about the connection, so nobody is told that it is broken; the push is repeated."""
+    Device.objects.filter(pk=connection.device_id).update(management_ip=None)
+    DeviceConnection.objects.update(is_working=True)
+    with committing():
+        edit(Device.objects.get(pk=connection.device_id))
+    connection.refresh_from_db()
+    assert (connection.is_working, connection.failure_reason, connection.last_attempt) == (True, "", None)
+    assert Push.objects.get().reason == "No valid IP addresses to initiate connections found"
+    assert not Notification.objects.exists()
+    Device.objects.filter(pk=connection.device_id).update(management_ip="127.0.0.1")
+    Push.objects.update(due=timezone.now())
+    tasks.push_due()
+    assert face.commands == [VERSION, WAKE]
 
 
 def test_a_change_wakes_the_agent(connection: DeviceConnection, face: DeviceSshServer, committing: Any) -> None:

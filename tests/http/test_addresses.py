@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from openwisp_notifications.models import Notification
 
 from openwisp_controller.config.device_api import addresses
 from openwisp_controller.config.models import Device
 
 from .. import factories as make
 from ..recorder import SignalRecorder
-from .protocol import PEER, download, poll
+from .protocol import PEER, download, poll, register
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("request_", [poll, download])]
 Request = Callable[..., Any]
@@ -25,8 +27,8 @@ def device(organization: Any) -> Device:
 
 
 def names(request_: Request, *changes: str) -> list[str]:
-    """The order of signals: a download is announced before what it changes, a poll after it."""
-    return [*changes, "checksum_requested"] if request_ is poll else ["config_download_requested", *changes]
+    """The order of signals: what was asked for is announced last."""
+    return [*changes, "checksum_requested" if request_ is poll else "config_download_requested"]
 
 
 def stored(device: Device) -> tuple[str | None, str | None]:
@@ -138,6 +140,35 @@ def test_proxies(
     assert stored(device)[0] == expected
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.77.0.1", "::1", "0.0.0.0", "0.1.2.3", "::", "224.0.0.1",
+                                     "239.1.2.3", "ff02::1", "255.255.255.255", "::ffff:127.0.0.1"])  # fmt: skip
+def test_no_address_of_a_device(client: Any, organization: Any, request_: Request, address: str) -> None:
+    device = with_address(organization, management_ip="10.0.0.1", last_ip=PEER)
+    assert request_(client, device, management_ip=address).status_code == 200
+    assert stored(device) == (PEER, "10.0.0.1")
+
+
+def test_loopback_addresses_of_virtual_devices(client: Any, device: Device, settings: Any, request_: Request) -> None:
+    settings.OPENWISP_CONTROLLER_LOOPBACK_MANAGEMENT_IP = True
+    request_(client, device, management_ip="127.77.0.1")
+    assert stored(device)[1] == "127.77.0.1"
+
+
+def test_the_first_request_after_an_enrolment(client: Any, organization: Any, request_: Request) -> None:
+    """It never carries the address: that of the enrolment stays until a later one leaves it out."""
+    for _ in range(2):  # a device that enrols again keeps its address, too
+        register(client, management_ip="10.0.0.1")
+        device = Device.objects.get()
+        if device.management_ip is None:
+            request_(client, device, management_ip="10.0.0.1")
+            register(client)
+        request_(client, device)
+        assert stored(device)[1] == "10.0.0.1"
+        request_(client, device, management_ip="10.0.0.1")
+        request_(client, device)
+        assert stored(device)[1] is None
+
+
 class TestDuplicates:
     """An address belongs to one device at a time."""
 
@@ -147,17 +178,52 @@ class TestDuplicates:
     ) -> None:
         settings.OPENWISP_CONTROLLER_SHARED_MANAGEMENT_IP_ADDRESS_SPACE = shared
         near = with_address(device.organization, management_ip="10.0.0.1")
-        far = with_address(make.organization(), management_ip="10.0.0.1")
+        far = with_address(make.organization(), management_ip="10.0.0.1" if not shared else "10.0.0.2")
         request_(client, device, management_ip="10.0.0.1")
         assert stored(device)[1] == "10.0.0.1"
         assert stored(near)[1] is None
-        assert stored(far)[1] == (None if shared else "10.0.0.1")
-        losers = {near.pk, far.pk} if shared else {near.pk}
-        assert recorded.names == names(request_, *["management_ip_changed"] * (1 + len(losers)))
-        first, *others = recorded.of("management_ip_changed")
-        assert first.instance == device
-        assert {change.instance.pk for change in others} == losers
-        assert {(change.management_ip, change.old_management_ip) for change in others} == {(None, "10.0.0.1")}
+        assert stored(far)[1] is not None
+        assert recorded.names == names(request_, *["management_ip_changed"] * 2)
+        first, second = recorded.of("management_ip_changed")
+        assert (first.instance, second.instance) == (device, near)
+        assert (second.management_ip, second.old_management_ip) == (None, "10.0.0.1")
+
+    @pytest.mark.parametrize("before", [None, "10.0.0.9"])
+    def test_never_that_of_another_organization(
+        self, client: Any, device: Device, recorded: SignalRecorder, request_: Request, before: str | None,
+        django_assert_num_queries: Any, caplog: Any, committing: Any,
+    ) -> None:  # fmt: skip
+        """The claim is ignored, logged, and told to both organizations once; each is told about its own device."""
+        Device.objects.filter(pk=device.pk).update(management_ip=before)
+        far = with_address(make.organization("far"), name="theirs", management_ip="10.0.0.1")
+        with committing():
+            for owner in (device.organization, far.organization):
+                make.person(f"of {owner}", owner)
+        with committing():
+            assert request_(client, device, management_ip="10.0.0.1").status_code == 200
+        assert (stored(device)[1], stored(far)[1]) == (before, "10.0.0.1")
+        assert recorded.names == names(request_)
+        assert "which a device of another organization has" in caplog.text
+        told = {each.recipient.username: each for each in Notification.objects.all()}
+        assert {name: each.target for name, each in told.items()} == {
+            f"of {device.organization}": device, "of far": far,
+        }  # fmt: skip
+        assert "theirs" not in told[f"of {device.organization}"].message
+        assert device.name not in told["of far"].message
+        request_(client, device)  # the released configuration is downloaded now
+        Device.objects.filter(pk=device.pk).update(management_ip=before)
+        with django_assert_num_queries(2):  # what was asked for is announced, and that is all
+            request_(client, device, management_ip="10.0.0.1")
+        assert Notification.objects.count() == 2
+
+    def test_a_refused_claim_is_looked_at_again(self, client: Any, device: Device, request_: Request) -> None:
+        far = with_address(make.organization(), management_ip="10.0.0.1")
+        request_(client, device, management_ip="10.0.0.1")
+        far.management_ip = None
+        far.save()
+        cache.clear()  # as time does
+        request_(client, device, management_ip="10.0.0.1")
+        assert stored(device)[1] == "10.0.0.1"
 
     @pytest.mark.parametrize("shared", [True, False])
     @pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "fd00::1", "127.0.0.1"])
@@ -177,6 +243,19 @@ class TestDuplicates:
         other = with_address(device.organization, last_ip=address)
         request_(client, device, peer=address)
         assert stored(device)[0] == stored(other)[0] == address
+
+    def test_devices_behind_a_proxy_do_not_take_turns(
+        self, client: Any, organization: Any, request_: Request, django_assert_num_queries: Any
+    ) -> None:
+        """However many come from one private address: each writes it once at most."""
+        devices = [with_address(organization, last_ip=last) for last in (None, "10.9.9.9", "10.0.0.1", "10.0.0.1")]
+        for _ in range(2):
+            for each in devices:
+                request_(client, each, peer="10.0.0.1")
+        assert {stored(each)[0] for each in devices} == {"10.0.0.1"}
+        for each in devices:
+            with django_assert_num_queries(1):
+                request_(client, each, peer="10.0.0.1")
 
     def test_addresses_do_not_mix(self, client: Any, device: Device, request_: Request) -> None:
         """Nobody loses the one address because of the other."""

@@ -49,6 +49,47 @@ def device_form(device: Device, templates: Any = (), **values: Any) -> dict[str,
     return {**form, **values}
 
 
+class TestManagementAddress:
+    """An address leads to one device: only devices themselves move one, and only within their organization."""
+
+    def post(self, client: Client, config: Config, address: str) -> Any:
+        config.device.management_ip = address
+        return client.post(url("device_change", config.device), device_form(config.device, config.templates.all()))
+
+    def test_of_another_device(
+        self, administrator: Client, root: Client, config: Config, organization: Organization, other: Organization
+    ) -> None:
+        make.device(organization, "neighbour", management_ip="10.0.0.1")
+        make.device(other, "theirs", management_ip="10.0.0.2")
+        assert "The device “neighbour” has this address already." in errors(
+            self.post(administrator, config, "10.0.0.1")
+        )
+        answer = self.post(administrator, config, "10.0.0.2")
+        assert "Another device has this address already." in errors(answer)
+        assert "theirs" not in answer.content.decode()
+        assert "The device “theirs” has this address already." in errors(self.post(root, config, "10.0.0.2"))
+        assert self.post(administrator, config, "10.0.0.3").status_code == 302
+        assert fresh(config).device.management_ip == "10.0.0.3"
+
+    def test_in_networks_of_their_own(
+        self, administrator: Client, config: Config, other: Organization, settings: Any
+    ) -> None:
+        settings.OPENWISP_CONTROLLER_SHARED_MANAGEMENT_IP_ADDRESS_SPACE = False
+        make.device(other, "theirs", management_ip="10.0.0.2")
+        assert self.post(administrator, config, "10.0.0.2").status_code == 302
+
+    def test_another_edit_of_a_duplicate(
+        self, administrator: Client, config: Config, organization: Organization
+    ) -> None:
+        Device.objects.filter(pk=config.device.pk).update(management_ip="10.0.0.1")
+        make.device(organization, "neighbour", management_ip="10.0.0.1")
+        assert self.post(administrator, config, "10.0.0.1").status_code == 302
+
+    @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "ff02::1"])
+    def test_of_no_device(self, administrator: Client, config: Config, address: str) -> None:
+        assert "Devices cannot be reached at this address" in errors(self.post(administrator, config, address))
+
+
 def errors(response: Any) -> str:
     """The errors that a page shows, as text."""
     assert response.status_code == 200

@@ -46,8 +46,8 @@ class Server:
     def register(self, **parameters: str | None) -> Answer:
         return self._open(path("register"), urlencode(enrolment_data(**parameters)).encode())
 
-    def get(self, action: str, device: Device) -> Answer:
-        return self._open(f"{path(action, device.pk)}?key={device.key}")
+    def get(self, action: str, device: Device, **query: str) -> Answer:
+        return self._open(f"{path(action, device.pk)}?{urlencode({'key': device.key, **query})}")
 
     def _open(self, url: str, body: bytes | None = None) -> Answer:
         try:
@@ -94,6 +94,25 @@ def test_same_device_registers(server: Server, organization: Any, count: int, at
     assert lines["is-new: 0"] == count - 1
     assert lines[f"uuid: {device.pk.hex}"] == count
     assert device.config.templates.count() == 1
+
+
+def test_devices_claim_one_management_address(server: Server, organization: Any, other: Any) -> None:
+    """Those of one organization, polling and enrolling at once: one has it in the end, and nobody waits for ever."""
+    devices = [make.config(make.device(organization)).device for _ in range(6)]
+    theirs = make.config(make.device(other)).device
+
+    def claim(number: int) -> Answer:
+        if number < len(devices):
+            return server.get("checksum", devices[number], management_ip="10.0.0.1")
+        name = f"new-{number}"
+        return server.register(
+            name=name, mac_address=f"02:00:00:00:00:{number:02x}", key=name, management_ip="10.0.0.1"
+        )
+
+    assert {status for status, _ in together(8, claim)} == {200, 201}
+    holder = Device.objects.get(management_ip="10.0.0.1")
+    assert server.get("checksum", theirs, management_ip="10.0.0.1")[0] == 200
+    assert Device.objects.get(management_ip="10.0.0.1") == holder
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import reversion
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
+from ..devices import management_ip as management_ips
 from ..models import Config, Device
 from ..settings import settings
 from .base import ControllerAdmin, is_backend_hidden
@@ -81,6 +83,23 @@ def extend_device_page(extension: DevicePageExtension) -> None:
     admin.site.register(Device, DeviceAdmin)
 
 
+class DeviceForm(forms.ModelForm):
+    user: Any
+    """Who fills it in."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a management address that another device has: only the devices themselves move one."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"management_ip", "organization"} & set(self.changed_data) and not self.errors:
+            try:
+                management_ips.check_assignable(
+                    self.instance.pk, cleaned.get("management_ip"), cleaned.get("organization"), self.user
+                )
+            except ValidationError as error:
+                self.add_error("management_ip", error)
+        return cleaned
+
+
 @admin.register(Device)
 class DeviceAdmin(DeviceTools, ControllerAdmin):
     change_form_template = "admin/config/device/change_form.html"
@@ -105,6 +124,11 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
         "last_ip", "id", "created", "modified",
     )  # fmt: skip
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **{"form": DeviceForm, **kwargs})  # a class of its own for each request
+        form.user = request.user
+        return form
 
     def get_urls(self) -> list[Any]:
         added = [url for extension in self.extensions for url in extension.urls(self)]

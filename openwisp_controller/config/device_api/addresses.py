@@ -9,7 +9,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ..devices import management_ip as management_ips
 from ..models import Device
+from ..models.device import is_reachable
 from ..policy.evaluation import send_now
 from ..settings import settings
 from ..unit_of_work import unit_of_work
@@ -58,60 +60,73 @@ def same(stored: str | None, address: str | None) -> bool:
 def claimed_management_ip(request: HttpRequest) -> Any:
     """Return the management address that a device claims in a GET request.
 
-    None when it claims none, ``UNKNOWN`` when the value is no address.
+    None when it claims none, ``UNKNOWN`` when the value is no address, or none at which devices are reached.
     """
     value = request.GET.get("management_ip")
     if not value or not value.strip():
         return None
     address = normalised(value)
-    if address is None:
-        logger.warning("Ignored a management_ip that is no address", extra={"request": request})
+    if address is None or not is_reachable(address):
+        logger.warning("Ignored a management_ip that is no address of a device", extra={"request": request})
         return UNKNOWN
     return address
 
 
 def update(device_id: uuid.UUID, request: HttpRequest, event: str) -> bool:
-    """Store the addresses of a device, take them from others that had them, and report what it asked for.
+    """Store the addresses of a device, take them from others that had them, and announce what it asked for.
 
     Args:
         device_id: primary key of the device.
         request: where the addresses come from.
-        event: what the device asked for; signals about a checksum are sent after those about changed addresses.
+        event: what the device asked for; it is announced last.
 
     Returns:
         False when the device does not exist any more.
     """
     last_ip, management_ip = peer(request), claimed_management_ip(request)
-    with unit_of_work() as unit:
-        devices = Device.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
-        device = devices.filter(pk=device_id).first()
+    claim = management_ip if isinstance(management_ip, str) else None
+    with unit_of_work():
+        device, holders = management_ips.lock(device_id, claim)
         if device is None:
             return False
         fields = []
+        moved_from = device.last_ip
         if last_ip is not None and not same(device.last_ip, last_ip):
             device.last_ip = last_ip
             fields.append("last_ip")
         if management_ip is not UNKNOWN and not same(device.management_ip, management_ip):
-            device.management_ip = management_ip
-            fields.append("management_ip")
+            fields += _claim(device, claim, holders)
         if fields:
             device.save(update_fields=fields)
-            _take_from_others(device, fields)
-        if event == DOWNLOAD:
-            unit.happened(device, event, request=request)
-    if event == CHECKSUM:
-        send_now(device, event, request=request)
+        if "management_ip" in fields:
+            management_ips.take(device, holders)
+        if "last_ip" in fields and moved_from is not None:
+            _forget_elsewhere(device)
+    send_now(device, event, request=request)
     return True
 
 
-def _take_from_others(device: Device, fields: list[str]) -> None:
-    """A management address, and a private last address, belong to one device at a time."""
-    scope = Device.objects.exclude(pk=device.pk)
+def _claim(device: Device, claim: str | None, holders: list[Device]) -> list[str]:
+    """Take in the address that a device claims, or that it claims none; return the fields that changed."""
+    if claim is None and device.management_ip_is_new:
+        # the first request after an enrolment never carries the address
+        device.management_ip_is_new = False
+        return ["management_ip_is_new"]
+    if claim is not None and not management_ips.may_have(device, claim, holders):
+        return []
+    device.management_ip, device.management_ip_is_new = claim, False
+    return ["management_ip", "management_ip_is_new"]
+
+
+def _forget_elsewhere(device: Device) -> None:
+    """Clear the last address of others where a device has moved to it, for private ones lead to one device.
+
+    Devices that come from one private address all the time, behind a proxy that does not tell theirs, all keep it:
+    none of their polls becomes a write.
+    """
+    if not ipaddress.ip_address(str(device.last_ip)).is_private:
+        return
+    others = Device.objects.exclude(pk=device.pk).filter(last_ip=device.last_ip)
     if not settings.SHARED_MANAGEMENT_IP_ADDRESS_SPACE:
-        scope = scope.filter(organization_id=device.organization_id)
-    if "management_ip" in fields and device.management_ip:
-        for other in scope.filter(management_ip=device.management_ip):
-            other.management_ip = None
-            other.save(update_fields=["management_ip"])
-    if "last_ip" in fields and device.last_ip and ipaddress.ip_address(device.last_ip).is_private:
-        scope.filter(last_ip=device.last_ip).update(last_ip=None)
+        others = others.filter(organization_id=device.organization_id)
+    others.update(last_ip=None)

@@ -13,6 +13,7 @@ from ...common.sql import forget_outdated_relations
 from ..compiling.compilation import Compilation
 from ..compiling.outcome import Why
 from ..devices import enrolment, lifecycle
+from ..devices import management_ip as management_ips
 from ..models import Cause, Config, Device, Vpn
 from ..policy.evaluation import has_receivers, send_now
 from ..settings import settings
@@ -199,7 +200,11 @@ def _compile(device_id: uuid.UUID) -> None:
 def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, event: str) -> None:
     """Keep the books about addresses and report what was asked for; costs nothing when nothing is to be told."""
     last_ip, management_ip = addresses.peer(request), addresses.claimed_management_ip(request)
-    known = management_ip is addresses.UNKNOWN or addresses.same(served.management_ip, management_ip)
+    known = (
+        management_ip is addresses.UNKNOWN
+        or addresses.same(served.management_ip, management_ip)
+        or management_ips.was_refused(device_id, management_ip)
+    )
     if known and (last_ip is None or addresses.same(served.last_ip, last_ip)):
         if has_receivers(Device, event):
             device = Device.objects.select_related("organization", "config").filter(pk=device_id).first()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -15,8 +16,10 @@ from ...common.validators import plain_mac, validate_no_nul
 from ..assignment import assigning, rules
 from ..models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
 from ..models.base import check_json
+from ..models.device import is_reachable
 from ..settings import settings
 from ..unit_of_work import unit_of_work
+from . import management_ip as management_ips
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +173,6 @@ def _create(request: Request, key: str, owner: OrganizationConfigSettings) -> De
         organization=organization,
         name=request.name,
         mac_address=request.mac_address,
-        management_ip=request.management_ip or None,
         last_ip=request.last_ip,
         **request.inventory,
     )
@@ -179,23 +181,43 @@ def _create(request: Request, key: str, owner: OrganizationConfigSettings) -> De
         device.key = key
     limits: OrganizationLimits | None = getattr(organization, "config_limits", None)
     is_limited = limits is not None and limits.device_limit != 0
+    holders = _claim_management_ip(device, request.management_ip)
     device.full_clean(exclude={"organization", "group"}, validate_constraints=is_limited)
     device.save()
+    management_ips.take(device, holders)
     _configure(device, request, organization_id=owner.organization_id)
     return device
+
+
+def _claim_management_ip(device: Device, claimed: str) -> list[Device]:
+    """Give a new device the management address that it claims, if it may have it; return others that have it."""
+    field: Any = Device._meta.get_field("management_ip")
+    try:
+        address = field.clean(claimed.strip(), device) if claimed.strip() else None
+    except ValidationError:
+        device.management_ip = claimed  # so that everything that is wrong is told at once
+        return []
+    if address is None or not is_reachable(address):
+        return []
+    _none, holders = management_ips.lock(device.pk, address)
+    if not management_ips.may_have(device, address, holders):
+        return []
+    device.management_ip, device.management_ip_is_new = address, True
+    return holders
 
 
 def _recognise(device: Device, request: Request, owner: OrganizationConfigSettings) -> None:
     """Bring a known device up to date. Its organization never changes, whichever secret it presented."""
     if device.organization_id != owner.organization_id:
         logger.info("Device %s of another organization registered again with its former secret", device.pk)
-    before = {name: getattr(device, name) for name in (*INVENTORY, "name", "last_ip")}
+    before = {name: getattr(device, name) for name in (*INVENTORY, "name", "last_ip", "management_ip_is_new")}
     for name, value in request.inventory.items():
         if value:
             setattr(device, name, value)
     if plain_mac(request.name) != plain_mac(device.mac_address):
         device.name = request.name
     device.last_ip = request.last_ip or device.last_ip
+    device.management_ip_is_new = device.management_ip is not None
     changed = [name for name, value in before.items() if getattr(device, name) != value]
     if changed:
         check_inventory(device, changed)

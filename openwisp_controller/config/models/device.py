@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import uuid
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,17 @@ from .organization import OrganizationConfigSettings, OrganizationLimits
 
 if TYPE_CHECKING:
     from .config import Config
+
+
+def is_reachable(address: str) -> bool:
+    """Tell whether an IP address, in its canonical form, can be that of a device; the controller's own cannot."""
+    parsed = ipaddress.ip_address(address)
+    if parsed.is_loopback:
+        return settings.LOOPBACK_MANAGEMENT_IP
+    return not (parsed.is_unspecified or parsed.is_multicast or any(parsed in net for net in _NO_HOST))
+
+
+_NO_HOST = ipaddress.ip_network("0.0.0.0/8"), ipaddress.ip_network("255.255.255.255/32")
 
 
 class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
@@ -80,6 +92,9 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         db_index=True,
         help_text=_("address at which the controller can reach the device"),
     )
+    management_ip_is_new = models.BooleanField(
+        default=False, editable=False, help_text=_("The device enrolled with its management address a moment ago.")
+    )
     hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
     _is_deactivated = models.BooleanField(default=False)
 
@@ -89,8 +104,9 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     observed_fields = (
         "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
     )  # fmt: skip
-    shared_fields = ("last_ip", "management_ip")
+    shared_fields = ("last_ip", "management_ip", "management_ip_is_new")
     system_fields = ("_is_deactivated",)
+    unversioned_fields = ("management_ip_is_new",)
 
     class Meta:
         verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -18,11 +18,12 @@ from ...config.models.base import check_json
 from ...config.models.observed import Observed
 from ..connectors.configured import paths_with_update_strategy
 from ..encryption import EncryptedJSONField, Unreadable, readable
-from ..exceptions import NoWorkingDeviceConnectionError
+from ..exceptions import ConnectionFailed, NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
 from .credentials import Credentials, check_params
 from .interface import ConnectionInterface
+from .known_elsewhere import KnownElsewhere, known_elsewhere
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +109,17 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
     # connecting
 
     def get_addresses(self) -> list[str]:
-        """Return the addresses to try, in order."""
+        """Return the addresses to try, in order; none that leads to a device of another organization."""
         addresses = [self.device.management_ip]
         if not settings.CONTROLLER_MANAGEMENT_IP_ONLY:
             addresses.append(self.device.last_ip)
-        return list(dict.fromkeys(address for address in addresses if address))
+        mine = dict.fromkeys(address for address in addresses if address)
+        return [address for address in mine if address not in self.others.addresses]
+
+    @cached_property
+    def others(self) -> KnownElsewhere:
+        """What devices of other organizations are known by."""
+        return known_elsewhere([self])[self.device.organization_id]
 
     def get_params(self) -> dict[str, Any]:
         """Return the parameters of the credentials, overridden by those of this connection.
@@ -136,7 +143,12 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
     @cached_property
     def connector_instance(self) -> Any:
         """The connector of this connection."""
-        connector = self.connector_class(params=self.get_params(), addresses=self.get_addresses())
+        addresses = self.get_addresses()
+        if not addresses and self.others.addresses:
+            raise ConnectionFailed(
+                "The management address is that of a device of another organization, which is not logged in to."
+            )
+        connector = self.connector_class(params=self.get_params(), addresses=addresses)
         connector.host_keys = self._host_key_policy()
         return connector
 
@@ -146,7 +158,8 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
 
     def _host_key_policy(self) -> HostKeyPolicy:
         host_key = getattr(self.device, "host_key", None)
-        return HostKeyPolicy(settings.CONTROLLER_SSH_HOST_KEYS, host_key.key if host_key is not None else "")
+        pinned = host_key.key if host_key is not None else ""
+        return HostKeyPolicy(settings.CONTROLLER_SSH_HOST_KEYS, pinned, self.others.keys)
 
     def disconnect(self) -> None:
         """End the session."""
@@ -174,8 +187,17 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
         rows = cls.objects.filter(device__in=device_ids, enabled=True, credentials__connector__in=paths)
         rows = rows.select_related("credentials", "device__config", "device__host_key")
         result: dict[Any, list[DeviceConnection]] = {}
-        for row in sorted(rows, key=lambda row: (_ORDER[row.is_working], row.created)):
+        for row in sorted(cls.prepare(rows), key=lambda row: (_ORDER[row.is_working], row.created)):
             result.setdefault(row.device_id, []).append(row)
+        return result
+
+    @classmethod
+    def prepare(cls, connections: Iterable[DeviceConnection]) -> list[DeviceConnection]:
+        """Read what connections must know before they are used on the event loop; return them."""
+        result = list(connections)
+        known = known_elsewhere(result)
+        for connection in result:
+            connection.others = known[connection.device.organization_id]
         return result
 
     @classmethod
