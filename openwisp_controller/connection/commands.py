@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -167,6 +168,11 @@ def secret_values(command: str, values: Any) -> list[str]:
     plain = {str(value) for value in found if value != ""}
     quoted = {text.replace("'", "'\"'\"'") for text in plain}
     return sorted(plain | quoted, key=len, reverse=True)
+
+
+def takes_secrets(command: str) -> bool:
+    """Tell whether something in the input of a command is secret."""
+    return '"password"' in json.dumps(_schema(command).get("properties", _schema(command)))
 
 
 def masked(command: str, values: Any) -> Any:

@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from ..common.encryption import readable
 from ..config.models.config import storable
 from . import batches, claims, commands
 from .attempts import Attempt
-from .encryption import readable
 from .exceptions import NO_CONNECTION, reason_of
 from .models import Command, DeviceConnection
 from .settings import settings

@@ -191,6 +191,21 @@ class TestCommands:
     def path(self, connection: DeviceConnection) -> str:
         return f"/device/{connection.device_id}/command/"
 
+    @pytest.mark.parametrize("input_", [
+        {"password": "Geheim1", "confirm_password": "Geheim1", "more": "Geheim1"}, {"password": "Geheim1"}, "Geheim1",
+        {"password": "Geheim1" * 9, "confirm_password": "Geheim1" * 9}, ["Geheim1"], {"confirm_password": "Geheim1"},
+        {"password": ["Geheim1"], "confirm_password": {"a": "Geheim1"}},
+        {"password": "Geheim1", "confirm_password": "Geheim2"},
+        {"password": "Geheim1\n", "confirm_password": "Geheim1\n"},
+    ])  # fmt: skip
+    def test_refused_passwords_are_not_echoed(
+        self, operator: Client, connection: DeviceConnection, input_: Any, caplog: Any
+    ) -> None:
+        answer = post(operator, self.path(connection), {"type": "change_password", "input": input_})
+        assert answer.status_code == 400, answer.content
+        assert list(answer.json()) == ["input"]
+        assert "Geheim" not in answer.content.decode() + caplog.text
+
     def test_send(self, operator: Client, connection: DeviceConnection) -> None:
         data = {"type": "custom", "input": {"command": "uptime"}, "status": "success", "output": "forged"}
         answer = post(operator, self.path(connection), data)

@@ -139,7 +139,7 @@ class TestValidation:
             ("custom", {"command": "\n"}, "'\\n' does not match '.'"),
             ("custom", {"command": "x", "y": 1}, "Additional properties are not allowed ('y' was unexpected)"),
             ("reboot", {"a": 1}, "{'a': 1} is not of type 'null'"),
-            ("change_password", {"password": "a", "confirm_password": "a"}, "'a' is too short"),
+            ("change_password", {"password": "a", "confirm_password": "a"}, "'********' is too short"),
             ("change_password", {"password": "secret1", "confirm_password": "secret2"},
              "The two passwords are not the same."),
             ("change_password", {"password": "secret\n1", "confirm_password": "secret\n1"},

@@ -14,10 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 from reversion.models import Version
 
+from openwisp_controller.common.encryption import PREFIX, UnreadableSecret, readable
 from openwisp_controller.config.maintenance import reconcile
 from openwisp_controller.config.models import Config
 from openwisp_controller.connection import assignment
-from openwisp_controller.connection.encryption import PREFIX, UnreadableSecret, readable
 from openwisp_controller.connection.models import Credentials, DeviceConnection
 
 from .. import factories as make

@@ -160,7 +160,7 @@ def _compile(config: Loaded, inputs: _Inputs, stacks: Stacks, why: Why) -> tuple
     templates = inputs.templates
     if config.device.is_deactivated():
         config.config, templates = {}, ()
-    missing = vpn_clients.missing_address(inputs.clients)
+    missing = vpn_clients.missing_address(inputs.clients) or vpn_clients.unreadable_key(inputs.clients)
     if missing:
         _fail(outcome, missing)
         return outcome, None

@@ -116,6 +116,7 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
 
     observed_fields = ("backend", "config", "context", "release_policy", "status")
     shared_fields = ("status", "error_reason", "release_policy")
+    secret_fields = ("config", "context")
     system_fields = (
         "compile_error", "compiled", "released", "downloaded", "applied", "stale_since", "stale_cause", "stale_detail",
         "stale_author",

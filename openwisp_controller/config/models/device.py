@@ -107,6 +107,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     shared_fields = ("last_ip", "management_ip", "management_ip_is_new")
     system_fields = ("_is_deactivated",)
     unversioned_fields = ("management_ip_is_new",)
+    secret_fields = ("key",)
 
     class Meta:
         verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME

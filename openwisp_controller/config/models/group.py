@@ -38,6 +38,7 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
         help_text=_("Variables available in the configurations of all devices of the group."),
     )
 
+    secret_fields = ("context", "meta_data")
     observed_fields = ("context",)
 
     class Meta:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models.signals import post_save, pre_save
 
+from ...common.pickling import SecretsNotPickled
 from ...common.prepared import Parameter, Prepared
 from ..unit_of_work import unit_of_work
 
@@ -20,7 +21,7 @@ def _locked(model: type[models.Model], names: tuple[str, ...]) -> Prepared[Any]:
     return Prepared(lambda: rows.filter(pk=Parameter("pk", model)))
 
 
-class Observed(models.Model):
+class Observed(SecretsNotPickled):
     """A model whose saves are reported to the current unit of work with the values they replaced.
 
     The replaced values are read from the row, which stays locked until the end of the transaction. So a change is seen

@@ -40,6 +40,7 @@ class OrganizationConfigSettings(Observed, UUIDModel):
         help_text=_("Variables available in the configurations of all devices of this organization."),
     )
 
+    secret_fields = ("shared_secret", "context")
     observed_fields = ("context",)
 
     class Meta:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ... import rendering
+from ...common.pickling import SecretsNotPickled
 
 
 class Cause(models.TextChoices):
@@ -26,7 +27,7 @@ class Cause(models.TextChoices):
     PEERS = "peers_changed", _("peers of a VPN server changed")
 
 
-class Compiled(models.Model):
+class Compiled(SecretsNotPickled):
     """One compiled state of something that is downloaded as an archive. Rows are never changed."""
 
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -45,6 +46,8 @@ class Compiled(models.Model):
         _("checksum"), max_length=32, editable=False, help_text=_("MD5 of the archive, in hex.")
     )
     archive = models.BinaryField(_("archive"), editable=False, help_text=_("The tar.gz that is downloaded."))
+
+    secret_fields = ("archive",)
 
     class Meta:
         abstract = True

@@ -117,6 +117,7 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
     )
     notes = models.TextField(_("notes"), blank=True)
 
+    secret_fields = ("config", "default_values")
     observed_fields = (
         "organization_id", "backend", "config", "default_values", "default", "required", "vpn_id", "auto_cert",
     )  # fmt: skip

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...common.encryption import EncryptedTextField
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 from ..vpn import keys
@@ -108,7 +109,7 @@ class Vpn(VpnInterface, Observed, SharedName, ShareableOrgMixin, NetJsonModel, T
         blank=True,
         null=True,
     )
-    auth_token = models.CharField(
+    auth_token = EncryptedTextField(
         _("Webhook AuthToken"),
         help_text=_("Token for calling the webhook or the API of the VPN controller."),
         max_length=128,
@@ -117,7 +118,7 @@ class Vpn(VpnInterface, Observed, SharedName, ShareableOrgMixin, NetJsonModel, T
     )
     dh = models.TextField(_("Diffie-Hellman parameters"), blank=True)
     public_key = models.CharField(_("public key"), max_length=44, blank=True)
-    private_key = models.CharField(_("private key"), max_length=44, blank=True)
+    private_key = EncryptedTextField(_("private key"), max_length=44, blank=True)
     node_id = models.CharField(_("node ID"), max_length=10, blank=True)
     network_id = models.CharField(_("network ID"), max_length=16, blank=True)
     released = models.ForeignKey(
@@ -137,6 +138,7 @@ class Vpn(VpnInterface, Observed, SharedName, ShareableOrgMixin, NetJsonModel, T
         "private_key", "network_id", "name", "webhook_endpoint", "auth_token",
     )  # fmt: skip
     system_fields = ("released", "compile_error", "failing")
+    secret_fields = ("key", "auth_token", "private_key", "config")
     objects = VpnQuerySet.as_manager()
 
     class Meta:

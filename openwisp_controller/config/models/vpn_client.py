@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ...common.encryption import EncryptedTextField, UnreadableText
 from ..unit_of_work import unit_of_work
 from .config import Config
 from .interface import VpnClientInterface
@@ -33,13 +34,18 @@ class VpnClient(VpnClientInterface, Observed):
     auto_cert = models.BooleanField(default=False)
     ip = models.ForeignKey("openwisp_ipam.IpAddress", on_delete=models.SET_NULL, blank=True, null=True)
     public_key = models.CharField(max_length=44, blank=True)
-    private_key = models.CharField(max_length=44, blank=True)
-    secret = models.TextField(blank=True)
+    private_key = EncryptedTextField(max_length=44, blank=True)
+    secret = EncryptedTextField(blank=True)
+    zerotier_member_id = models.CharField(
+        max_length=10, blank=True, db_index=True, editable=False,
+        help_text=_("Address of the device in ZeroTier networks, which its identity starts with."),
+    )  # fmt: skip
     vni = models.PositiveIntegerField(
         db_index=True, blank=True, null=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_VNI)]
     )
 
     observed_fields = ("cert_id", "ip_id", "public_key", "private_key", "secret", "vni", "auto_cert")
+    secret_fields = ("private_key", "secret")
     _auto_ip_stoppers: list[Callable[[VpnClient], Any]] = []
 
     class Meta:
@@ -67,10 +73,10 @@ class VpnClient(VpnClientInterface, Observed):
             return False
         return not any(stopper(self) for stopper in self._auto_ip_stoppers)
 
-    @property
-    def zerotier_member_id(self) -> str:
-        """The address of the device in ZeroTier networks, which its identity starts with."""
-        return self.secret[:10]
+    def normalise(self) -> None:
+        """The address in ZeroTier networks follows the identity, which cannot be searched."""
+        if not isinstance(self.__dict__.get("secret", UnreadableText()), UnreadableText):
+            self.zerotier_member_id = self.secret[:10]
 
     def clean(self) -> None:
         """Check that the network identifier is not taken; raise ``ValidationError``."""

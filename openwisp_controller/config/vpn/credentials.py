@@ -138,7 +138,8 @@ def _claim_member(identity: str, failed: set[int]) -> VpnClient | None:
 
 def _identify(client: VpnClient, identity: str) -> None:
     reuse_identities([client])
-    _provide(client, secret=client.secret or identity)
+    identity = client.secret or identity
+    _provide(client, secret=identity, zerotier_member_id=identity[:10])
     zerotier.member_changed(client)
 
 

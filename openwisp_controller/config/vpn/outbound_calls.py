@@ -53,11 +53,12 @@ kinds: Registry[Kind] = Registry("kind of calls to VPN servers")
 
 def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) -> None:
     """Write down a call in the current transaction and make it after the commit; calls of one kind are one call."""
+    values: dict[str, Any] = {"arguments": arguments, "due": timezone.now(), "attempts": 0}
     ServerCall.objects.update_or_create(
         kind=kind,
         vpn_id=vpn_id,
         subject=subject,
-        defaults={"arguments": arguments, "due": timezone.now(), "attempts": 0},
+        defaults=values,
     )
     wake("config.call_servers")
 
@@ -83,7 +84,7 @@ def _claim(prepared: Any = None, failed: Collection[int] = ()) -> ServerCall | N
 
 def _make(call: ServerCall, prepared: Any = None) -> None:
     vpn = Vpn.objects.select_related("ip", "subnet").filter(pk=call.vpn_id).first()
-    token = vpn.auth_token if vpn is not None else call.arguments.get("auth_token")
+    token = str((vpn.auth_token if vpn is not None else call.arguments.get("auth_token")) or "")
     try:
         response = kinds[call.kind].make(call, vpn)
         if response is not None and response.status_code >= 300:

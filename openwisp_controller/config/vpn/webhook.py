@@ -6,6 +6,7 @@ import logging
 
 import httpx
 
+from ...common.encryption import readable
 from ..models import ServerCall, Vpn
 from . import outbound_calls, outbound_http
 
@@ -30,7 +31,7 @@ def schedule(vpn: Vpn) -> None:
 def _call(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     if vpn is None or not (vpn.webhook_endpoint and vpn.auth_token):
         return None
-    url = httpx.URL(vpn.webhook_endpoint).copy_merge_params({"key": vpn.auth_token})
+    url = httpx.URL(vpn.webhook_endpoint).copy_merge_params({"key": readable(vpn.auth_token)})
     return outbound_http.request("POST", str(url), timeout=TIMEOUT)
 
 

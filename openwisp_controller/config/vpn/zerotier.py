@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from ...common.encryption import readable
 from ...common.validators import validate_no_nul
 from ..models import ServerCall, Vpn, VpnClient
 from ..unit_of_work import unit_of_work
@@ -40,7 +41,7 @@ def check(vpn: Vpn) -> str:
         ValidationError: keyed by field, when it cannot be reached or refuses the token.
     """
     try:
-        response = _send("GET", vpn.host, vpn.auth_token or "", "/status")
+        response = _send("GET", vpn.host, readable(vpn.auth_token) or "", "/status")
         node = response.json().get("address", "") if response.status_code == 200 else ""
     except AttributeError:
         node = ""
@@ -100,7 +101,7 @@ def create_network(vpn: Vpn) -> Network:
 
 def _post_network(vpn: Vpn, node_id: str) -> httpx.Response:
     path = f"/controller/network/{node_id}______"
-    return _send("POST", vpn.host, vpn.auth_token or "", path, _network(vpn))
+    return _send("POST", vpn.host, readable(vpn.auth_token) or "", path, _network(vpn))
 
 
 def _network_of(node_id: str, response: httpx.Response) -> Network:
@@ -173,7 +174,7 @@ def member_removed(client: VpnClient) -> None:
 
 
 def _access(vpn: Vpn) -> dict[str, str]:
-    return {"host": vpn.host, "auth_token": vpn.auth_token or "", "network_id": vpn.network_id}
+    return {"host": vpn.host, "auth_token": readable(vpn.auth_token) or "", "network_id": vpn.network_id}
 
 
 # the calls
@@ -205,13 +206,15 @@ def _take_over(asked: Vpn, network: Network) -> None:
 def _update(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     if vpn is None or not vpn.network_id:
         return None
-    return _send("POST", vpn.host, vpn.auth_token or "", f"/controller/network/{vpn.network_id}", _network(vpn))
+    return _send(
+        "POST", vpn.host, readable(vpn.auth_token) or "", f"/controller/network/{vpn.network_id}", _network(vpn)
+    )
 
 
 def _join(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     if vpn is None or not vpn.network_id:
         return None
-    return _send("POST", vpn.host, vpn.auth_token or "", f"/network/{vpn.network_id}", {})
+    return _send("POST", vpn.host, readable(vpn.auth_token) or "", f"/network/{vpn.network_id}", {})
 
 
 def _authorize_controller(call: ServerCall, vpn: Vpn | None) -> None:
@@ -224,31 +227,31 @@ def _update_member(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
         return None
     ip = vpn.ip
     if call.subject != vpn.node_id:
-        client = vpn.vpnclient_set.select_related("ip").filter(secret__startswith=call.subject).first()
+        client = vpn.vpnclient_set.select_related("ip").filter(zerotier_member_id=call.subject).first()
         if client is None:
             return None
         ip = client.ip
     body = {"authorized": True, "activeBridge": True, "ipAssignments": [str(ip.ip_address)] if ip else []}
     path = f"/controller/network/{vpn.network_id}/member/{call.subject}"
-    return _send("POST", vpn.host, vpn.auth_token or "", path, body)
+    return _send("POST", vpn.host, readable(vpn.auth_token) or "", path, body)
 
 
 def _remove_member(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
-    if vpn is not None and vpn.vpnclient_set.filter(secret__startswith=call.subject).exists():
+    if vpn is not None and vpn.vpnclient_set.filter(zerotier_member_id=call.subject).exists():
         return None  # it came back
-    return _gone(_delete(call, f"/controller/network/{call.arguments['network_id']}/member/{call.subject}"))
+    return _gone(_delete(call, f"/controller/network/{readable(call.arguments)['network_id']}/member/{call.subject}"))
 
 
 def _delete_network(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
-    return _gone(_delete(call, f"/controller/network/{call.arguments['network_id']}"))
+    return _gone(_delete(call, f"/controller/network/{readable(call.arguments)['network_id']}"))
 
 
 def _leave(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
-    return _gone(_delete(call, f"/network/{call.arguments['network_id']}"))
+    return _gone(_delete(call, f"/network/{readable(call.arguments)['network_id']}"))
 
 
 def _delete(call: ServerCall, path: str) -> httpx.Response:
-    return _send("DELETE", call.arguments["host"], call.arguments["auth_token"], path)
+    return _send("DELETE", call.arguments["host"], readable(call.arguments)["auth_token"], path)
 
 
 def _gone(response: httpx.Response) -> httpx.Response | None:

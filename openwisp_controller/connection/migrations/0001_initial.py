@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 import model_utils.fields
 import openwisp_controller.connection.commands
-import openwisp_controller.connection.encryption
+import openwisp_controller.common.encryption
 import openwisp_controller.connection.models.connection
 import openwisp_controller.connection.models.credentials
 import openwisp_users.mixins
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('modified', model_utils.fields.AutoLastModifiedField(default=django.utils.timezone.now, editable=False, verbose_name='modified')),
                 ('status', models.CharField(choices=[('idle', 'idle'), ('in-progress', 'in progress'), ('success', 'success'), ('failed', 'failed'), ('cancelled', 'cancelled')], db_index=True, default='idle', max_length=12, verbose_name='status')),
                 ('type', models.CharField(choices=openwisp_controller.connection.commands.get_command_choices, max_length=16, verbose_name='type')),
-                ('input', openwisp_controller.connection.encryption.EncryptedJSONField(blank=True, null=True, verbose_name='input')),
+                ('input', openwisp_controller.common.encryption.EncryptedJSONField(blank=True, null=True, verbose_name='input')),
                 ('label', models.CharField(max_length=64, verbose_name='label')),
                 ('notes', models.TextField(blank=True, verbose_name='notes')),
                 ('skipped_devices', models.JSONField(blank=True, default=dict, editable=False, verbose_name='skipped devices')),
@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('modified', model_utils.fields.AutoLastModifiedField(default=django.utils.timezone.now, editable=False, verbose_name='modified')),
                 ('name', models.CharField(db_index=True, max_length=64, verbose_name='name')),
                 ('connector', models.CharField(choices=openwisp_controller.connection.models.credentials.connector_choices, db_index=True, max_length=128, verbose_name='connection type')),
-                ('params', openwisp_controller.connection.encryption.EncryptedJSONField(default=dict, help_text='Parameters of the connection; encrypted in the database.', verbose_name='parameters')),
+                ('params', openwisp_controller.common.encryption.EncryptedJSONField(default=dict, help_text='Parameters of the connection; encrypted in the database.', verbose_name='parameters')),
                 ('auto_add', models.BooleanField(default=False, help_text='Add these credentials to all devices of the organization that have a configuration.', verbose_name='auto add')),
                 ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='openwisp_users.organization', verbose_name='organization')),
             ],
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 ('modified', model_utils.fields.AutoLastModifiedField(default=django.utils.timezone.now, editable=False, verbose_name='modified')),
                 ('update_strategy', models.CharField(blank=True, choices=openwisp_controller.connection.models.connection.strategy_choices, db_index=True, help_text='leave blank to determine automatically', max_length=128, verbose_name='update strategy')),
                 ('enabled', models.BooleanField(db_index=True, default=True, verbose_name='enabled')),
-                ('params', openwisp_controller.connection.encryption.EncryptedJSONField(blank=True, default=dict, help_text="local parameters, which win over the credentials'", verbose_name='parameters')),
+                ('params', openwisp_controller.common.encryption.EncryptedJSONField(blank=True, default=dict, help_text="local parameters, which win over the credentials'", verbose_name='parameters')),
                 ('is_working', models.BooleanField(blank=True, default=None, null=True, verbose_name='is working')),
                 ('failure_reason', models.TextField(blank=True, verbose_name='reason of failure')),
                 ('last_attempt', models.DateTimeField(blank=True, null=True, verbose_name='last attempt')),
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 ('modified', model_utils.fields.AutoLastModifiedField(default=django.utils.timezone.now, editable=False, verbose_name='modified')),
                 ('status', models.CharField(choices=[('in-progress', 'in progress'), ('success', 'success'), ('failed', 'failed')], db_index=True, default='in-progress', max_length=12, verbose_name='status')),
                 ('type', models.CharField(choices=openwisp_controller.connection.commands.get_command_choices, max_length=16, verbose_name='type')),
-                ('input', openwisp_controller.connection.encryption.EncryptedJSONField(blank=True, null=True, verbose_name='input')),
+                ('input', openwisp_controller.common.encryption.EncryptedJSONField(blank=True, null=True, verbose_name='input')),
                 ('output', models.TextField(blank=True, verbose_name='output')),
                 ('claim', models.UUIDField(editable=False, null=True)),
                 ('claimed_until', models.DateTimeField(editable=False, null=True)),

@@ -10,14 +10,17 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...common.encryption import EncryptedJSONField
+from ...common.pickling import SecretsNotPickled
 from ...config.models import Device, DeviceGroup
 from .. import commands
-from ..encryption import EncryptedJSONField
 from .command_input import check_input
 
 
-class BatchCommand(ShareableOrgMixin, TimeStampedEditableModel):
+class BatchCommand(SecretsNotPickled, ShareableOrgMixin, TimeStampedEditableModel):
     """One command for all devices of an organization, of a group, or for a list of them."""
+
+    secret_fields = ("input",)
 
     class Status(models.TextChoices):
         IDLE = "idle", _("idle")

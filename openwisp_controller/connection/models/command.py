@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...common.encryption import EncryptedJSONField
+from ...common.pickling import SecretsNotPickled
 from ...common.wakeup import wake
 from ...config.models import Device
 from .. import commands
-from ..encryption import EncryptedJSONField
 from .batch_command import BatchCommand
 from .command_input import check_input
 from .connection import DeviceConnection
@@ -25,8 +26,10 @@ _SHOWN = 32
 """Characters of a command that stand for it."""
 
 
-class Command(CommandInterface, TimeStampedEditableModel, models.Model):
+class Command(CommandInterface, SecretsNotPickled, TimeStampedEditableModel):
     """One command for one device. It is run at most once: an interrupted command fails and is not repeated."""
+
+    secret_fields = ("input", "output")
 
     class Status(models.TextChoices):
         IN_PROGRESS = "in-progress", _("in progress")

@@ -24,8 +24,16 @@ def check_input(type_: str, value: Any) -> None:
     try:
         validate(value, schema)
     except SchemaError as error:
-        raise ValidationError({"input": error.message}) from None
+        raise ValidationError({"input": _without_secrets(error, type_, value)}) from None
     if type_ == "change_password" and any(ord(character) < 32 for character in value["password"]):
         raise ValidationError({"input": _("A password must not contain line breaks or other control characters.")})
     if type_ == "change_password" and value["password"] != value["confirm_password"]:
         raise ValidationError({"input": _("The two passwords are not the same.")})
+
+
+def _without_secrets(error: SchemaError, type_: str, value: Any) -> str:
+    """Return what is wrong with the input of a command, without what nobody is to read on the way back."""
+    message: str = error.message
+    if commands.takes_secrets(type_) and not isinstance(error.instance, dict):
+        message = message.replace(repr(error.instance), repr(commands.MASK))
+    return commands.mask_secrets(message, [each for each in commands.secret_values(type_, value) if len(each) > 2])

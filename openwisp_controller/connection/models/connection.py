@@ -13,11 +13,11 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...common.encryption import EncryptedJSONField, Unreadable, readable
 from ...config.models import Device
 from ...config.models.base import check_json
 from ...config.models.observed import Observed
 from ..connectors.configured import paths_with_update_strategy
-from ..encryption import EncryptedJSONField, Unreadable, readable
 from ..exceptions import ConnectionFailed, NoWorkingDeviceConnectionError
 from ..hostkeys import HostKeyPolicy
 from ..settings import settings
@@ -55,6 +55,7 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
     last_attempt = models.DateTimeField(_("last attempt"), null=True, blank=True)
 
     observed_fields = ("is_working", "failure_reason")
+    secret_fields = ("params",)
     shared_fields = unversioned_fields = ("is_working", "failure_reason", "last_attempt")
 
     class Meta:

@@ -12,9 +12,10 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from openwisp_users.mixins import ShareableOrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
+from ...common.encryption import EncryptedJSONField, Unreadable
+from ...common.pickling import SecretsNotPickled
 from ...config.models.base import check_json
 from ...config.unit_of_work import unit_of_work
-from ..encryption import EncryptedJSONField, Unreadable
 from ..settings import settings
 
 _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must have unique names to avoid confusion.")
@@ -33,10 +34,11 @@ def check_params(connector: Any, params: Any) -> None:
         raise ValidationError({"params": error.message}) from None
 
 
-class Credentials(ShareableOrgMixin, TimeStampedEditableModel):
+class Credentials(SecretsNotPickled, ShareableOrgMixin, TimeStampedEditableModel):
     """Parameters of a connector. Without an organization they are shared by all of them."""
 
     chunk_size = 1000
+    secret_fields = ("params",)
 
     name = models.CharField(_("name"), max_length=64, db_index=True)
     connector = models.CharField(_("connection type"), choices=connector_choices, max_length=128, db_index=True)

@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from django_x509.base import models as library
 from openwisp_users.mixins import ShareableOrgMixin
 
+from ...common.encryption import readable
 from .interface import CaInterface
 from .issued import Issued
 
@@ -30,9 +31,10 @@ class Ca(CaInterface, Issued, ShareableOrgMixin, library.AbstractCa):
 
     @cached_property
     def _signing_key(self) -> Any:
-        password = self.passphrase.encode() if self.passphrase else None
+        passphrase = readable(self.passphrase)
+        password = passphrase.encode() if passphrase else None
         return serialization.load_pem_private_key(
-            self.private_key.encode(), password, unsafe_skip_rsa_key_validation=True
+            readable(self.private_key).encode(), password, unsafe_skip_rsa_key_validation=True
         )
 
     @property

@@ -16,6 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_x509.signals import x509_renewed
 
+from ...common.encryption import EncryptedTextField
+from ...common.pickling import SecretsNotPickled
 from ...common.wakeup import wake
 from .. import issuing, signals
 
@@ -27,12 +29,19 @@ _NO_TEXT = re.compile(r"\\u0000|[\ud800-\udfff]")
 _OWN_EXTENSIONS = {"nsCertType": issuing.certificate_type, "nsComment": issuing.comment}
 
 
-class Issued(models.Model):
+class Issued(SecretsNotPickled):
     """What CAs and certificates have in common."""
 
     renewal_due = models.BooleanField(
         default=False, editable=False, help_text=_("A new key is to be made in the background.")
     )
+    private_key = EncryptedTextField(
+        blank=True, help_text=_("private key in X.509 PEM format; encrypted in the database")
+    )
+    passphrase = EncryptedTextField(
+        max_length=64, blank=True, help_text=_("Passphrase for the private key, if present")
+    )
+    secret_fields = ("private_key", "passphrase")
     issue_later = False
     """Set by forms: a key that takes long is made in the background once the object is stored."""
 
@@ -45,7 +54,6 @@ class Issued(models.Model):
         key_length: str
         serial_number: str
         certificate: str
-        private_key: str
         validity_start: datetime
         validity_end: datetime
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db.models import Exists, F, OuterRef, Q
 from openwisp_ipam.models import Subnet
 
+from ....common.encryption import UnreadableSecret, readable
 from ...models import Config, Template, Vpn, VpnClient
 from .. import addresses
 
@@ -60,6 +61,21 @@ def is_waiting(client: VpnClient) -> bool:
 def waiting_configs() -> Exists:
     """Return the condition of configurations that must not be compiled yet: a key of theirs is still being made."""
     return Exists(VpnClient.objects.filter(WAITING, config=OuterRef("pk")))
+
+
+def unreadable_key(clients: Iterable[VpnClient]) -> str:
+    """Return, in words, why a key of a device cannot be read; empty when all can.
+
+    Args:
+        clients: those of the device.
+    """
+    for client in clients:
+        try:
+            for secret in (client.private_key, client.secret, client.cert.private_key if client.cert else ""):
+                readable(secret)
+        except UnreadableSecret as error:
+            return str(error)
+    return ""
 
 
 def missing_address(clients: Iterable[VpnClient]) -> str:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from .... import rendering
+from ....common.encryption import UnreadableSecret, readable
 from . import peers, variables
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def check(vpn: Vpn) -> None:
 
 
 def complete(vpn: Vpn) -> dict[str, Any]:
-    """Return the configuration of a server in NetJSON, with all that the controller puts in."""
+    """Return the configuration of a server in NetJSON, with all that the controller puts in.
+
+    Raises:
+        rendering.RenderingError: its keys cannot be read.
+    """
+    _check_readable(vpn)
     config = _with_own_values(vpn, secret=vpn.private_key)
     if vpn.kind.wireguard:
         vpn.kind.tunnel(config)["peers"] = peers.of_server(vpn)
@@ -43,6 +49,7 @@ def render(vpn: Vpn) -> rendering.Archive:
     """
     if vpn.kind.wireguard and (vpn.ip is None or vpn.subnet is None):
         raise rendering.RenderingError("The server has no address: choose a subnet that has a free one.")
+    _check_readable(vpn)
     config, added = _with_own_values(vpn, secret=vpn.private_key), {}
     if vpn.kind.wireguard:
         added["wireguard"] = {"peers": peers.of_server(vpn)}
@@ -58,6 +65,14 @@ def render_text(vpn: Vpn) -> str:
         rendering.RenderingError: it cannot be rendered.
     """
     return rendering.Stack(vpn.backend).text(complete(vpn), variables.of_own_configuration(vpn))
+
+
+def _check_readable(vpn: Vpn) -> None:
+    try:
+        readable(vpn.private_key)
+        readable(vpn.cert.private_key if vpn.cert is not None else "")
+    except UnreadableSecret as error:
+        raise rendering.RenderingError(str(error)) from None
 
 
 def _with_own_values(vpn: Vpn, secret: str) -> dict[str, Any]:

@@ -6,17 +6,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ... import models
-from ...encryption import keyring, reencrypt
-
-_MODELS = (models.Credentials, models.DeviceConnection, models.Command, models.BatchCommand)
+from ....common.encryption import keyring, models_with_secrets, reencrypt, reencrypt_versions
 
 
 class Command(BaseCommand):
     help = "Encrypt all secrets with the first of the configured keys, so that the others can be dropped."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        results = [reencrypt(model) for model in _MODELS]
+        found = list(models_with_secrets())
+        results = [reencrypt(model) for model in found] + [reencrypt_versions(model) for model in found]
         count, unreadable = (sum(numbers) for numbers in zip(*results, strict=True))
         self.stdout.write(f"{count} secrets were encrypted again, all with the key {keyring().current} now.")
         if unreadable:
