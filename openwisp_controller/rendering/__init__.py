@@ -1,13 +1,14 @@
 """NetJSON in, configuration archive out.
 
 Pure: knows neither Django nor the database, reads no settings and touches no files. The archives are the
-same, byte for byte, as those of netjsonconfig, except that sizes of files count bytes instead of characters.
+same, byte for byte, as those of netjsonconfig wherever these say what was written; where they do not, values are exact,
+two sections never become one, and what the device would refuse is an error.
 """
 
 from .archive import Archive, ArchiveFile, list_files
 from .backends import load_backend
 from .blame import Blame, explain
-from .errors import InvalidConfiguration, RenderingError, UnknownBackend
+from .errors import InvalidConfiguration, RenderingError, UnknownBackend, UnreadableConfiguration
 from .stack import Stack
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "RenderingError",
     "Stack",
     "UnknownBackend",
+    "UnreadableConfiguration",
     "explain",
     "list_files",
     "load_backend",

@@ -19,20 +19,24 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from netjsonconfig.backends.base.backend import BaseBackend, format_checker
 from netjsonconfig.backends.openwisp.openwisp import OpenWisp
 from netjsonconfig.backends.openwrt.openwrt import OpenWrt
+from netjsonconfig.backends.openwrt.parser import config_path
 from netjsonconfig.exceptions import NetJsonConfigException, ValidationError
 from netjsonconfig.schema import DEFAULT_FILE_MODE
 
 from .archive import ArchiveWriter, TarWriter
 from .converters import fast_converter
 from .diamond import defined_by, graft, per_class
-from .errors import RenderingError, UnknownBackend
+from .errors import RenderingError, UnknownBackend, Unwritable
 from .merge import merge_config
-from .renderers import environment, fast_renderer
+from .renderers import FastUci, environment, fast_renderer
 from .schema import CompiledSchema, NotCompilable
+from .uci_text import check_apart, check_file
 from .values import NotPlain, copy_plain
 from .variables import expand
 
 _GOOD_PATH = re.compile(r"/?(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)*")
+
+_SHELL_WORD = re.compile(r"[A-Za-z0-9@%+=:,./_-]+")
 
 
 class Outermost:
@@ -44,6 +48,10 @@ class Outermost:
         if not self._known_valid:
             super().validate()  # type: ignore[misc]
             self._known_valid = True
+
+    def known_valid(self) -> None:
+        """Take the configuration for valid from now on."""
+        self._known_valid = True
 
 
 class FastBackend(BaseBackend):
@@ -87,15 +95,26 @@ class FastBackend(BaseBackend):
             if value and isinstance(value, (tuple, list)):
                 value = dict(value)
             if value:
+                self._check_sections(value)
                 self.intermediate_data = merge_config(self.intermediate_data, value, [".name"])
 
-    def render(self, files: bool = True) -> str:
+    def _check_sections(self, added: dict[str, Any]) -> None:
+        """Check what a converter made before it is merged with what is in ``intermediate_data``."""
+
+    def _prepare(self) -> None:
+        """Make ``intermediate_data``, and each extra file one of its kind."""
         self.validate()
         if self.intermediate_data is None:
             self.to_intermediate()
         self._deduplicate_files()
+
+    def _renderers(self) -> list[Any]:
         renderers = getattr(self, "renderers", None) or [self.renderer]
-        output = "".join(fast_renderer(renderer)(self).render() for renderer in renderers)
+        return [fast_renderer(renderer)(self) for renderer in renderers]
+
+    def render(self, files: bool = True) -> str:
+        self._prepare()
+        output = "".join(renderer.render() for renderer in self._renderers())
         if files and (extra := self._render_files()):
             output += extra.replace("\n\n\n", "\n\n")
         return output
@@ -112,11 +131,76 @@ class FastBackend(BaseBackend):
         tar.add_text(name, contents, mode)
 
 
+class FastOpenWrt(OpenWrt):
+    """Between the backend and netjsonconfig's for OpenWrt."""
+
+    #: Where files that the device reads as UCI packages stand in the archive.
+    package_file = re.compile(r"etc/config/(.+)")
+
+    def _check_sections(self, added: dict[str, Any]) -> None:
+        known = cast(dict[str, Any], self.intermediate_data)
+        for package, blocks in added.items():
+            check_apart(package, blocks, known.get(package, ()))
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        for item in self.config.get("files", ()):
+            if match := self.package_file.fullmatch(item["path"].removeprefix("/")):
+                name = match[match.lastindex or 0]
+                package = "" if "/" in name else name
+                check_file(item["path"], package, item["contents"], cast(dict[str, Any], self.intermediate_data))
+
+    def _generate_contents(self, tar: Any) -> None:
+        packages = self._packages()
+        if packages is None:
+            super()._generate_contents(tar)
+            return
+        for name, contents in packages:
+            self._add_file(tar=tar, name=f"{config_path}{name}", contents=contents)
+
+    def _packages(self) -> list[tuple[str, str]] | None:
+        """Return name and contents of each package; None where only the whole text is there, to be cut into pieces.
+
+        A text cannot be cut reliably: values may look like the beginning of a package.
+        """
+        if not _is_netjsonconfig(type(self), "render"):
+            return None
+        self._prepare()
+        renderers = self._renderers()
+        if len(renderers) != 1 or not _writes_packages(renderers[0]):
+            return None
+        return list(renderers[0].packages())
+
+
 class FastOpenWisp(OpenWisp):
     """Between the backend and netjsonconfig's legacy one."""
 
+    package_file = re.compile(r"etc/config/(.+)|uci/(.+)\.conf")
+
+    def _generate_contents(self, tar: Any) -> None:
+        packages = self._packages()
+        if packages is None:
+            super()._generate_contents(tar)
+            return
+        for name, contents in packages:
+            self._add_file(tar=tar, name=f"uci/{name}.conf", contents=f"package {name}\n\n{contents}")
+        context = self._get_install_context()
+        self._check_words(context)
+        self._add_install(context)
+        self._add_uninstall(context)
+        self._add_openvpn_scripts()
+        self._add_tc_script()
+
     def _render_template(self, template: str, context: dict[str, Any] | None = None) -> str:
         return environment(self.__module__).get_template(template).render(**(context or {}))
+
+    def _check_words(self, context: dict[str, Any]) -> None:
+        """Check what netjsonconfig writes into scripts: each has to stay one word."""
+        named = [*context["l2vpn"], *context["bridges"], *context["radios"], *self.config.get("tc_options", ())]
+        words = [item["name"] for item in named] + [item["ip"] for item in context["bridges"] if item.get("ip")]
+        for word in words:
+            if not _SHELL_WORD.fullmatch(word):
+                raise Unwritable(f"The scripts of the legacy firmware cannot have the name {word!r} in them.", word)
 
 
 @cache
@@ -136,7 +220,7 @@ def load_backend(path: str) -> type[FastBackend]:
     if not (isinstance(backend, type) and issubclass(backend, BaseBackend)):
         raise UnknownBackend(path, "it is not a netjsonconfig backend")
     try:
-        return cast(type[FastBackend], graft(backend, [FastOpenWisp, FastBackend], top=Outermost))
+        return cast(type[FastBackend], graft(backend, [FastOpenWisp, FastOpenWrt, FastBackend], top=Outermost))
     except TypeError as error:
         raise UnknownBackend(path, error) from error
 
@@ -186,6 +270,11 @@ def _is_netjsonconfig(backend: type, name: str) -> bool:
     """Tell whether a method comes from netjsonconfig or this package, not from a third party."""
     owner = defined_by(backend, name)
     return owner is not None and owner.__module__.startswith(("netjsonconfig.", __package__ + "."))
+
+
+def _writes_packages(renderer: Any) -> bool:
+    usual = isinstance(renderer, FastUci) and renderer.is_usual()
+    return usual and all(_is_netjsonconfig(type(renderer), hook) for hook in ("render", "cleanup"))
 
 
 def uses_own(backend: type[FastBackend], *hooks: str) -> bool:

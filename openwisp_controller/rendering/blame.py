@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .backends import load_backend
-from .errors import InvalidConfiguration, RenderingError
+from .errors import InvalidConfiguration, RenderingError, UnreadableConfiguration
 from .stack import Stack
-from .variables import names
+from .variables import expand, names
 
 Layer = tuple[str, Mapping[str, Any]]
 
@@ -44,12 +44,30 @@ def explain(
         failure = _failure(backend, layers[:earlier], context, dsa)
         if failure is None:
             break
-        if broken is None or _path(failure) in broken | {_path(whole)}:
+        if broken is None or _path(failure) in broken or _same(failure, whole):
             count, error = earlier, failure
+    count = _source_of_file(layers[:count], context, error) or count
     used = tuple(sorted(names(_value_at(_merged(backend, layers[:count]), _path(error)))))
     label = layers[count - 1][0]
     kind = "Configuration" if count == len(layers) else "Template"
     return Blame(label, _path(error), used, _sentence(f'{kind} "{label}"', error, used))
+
+
+def _source_of_file(layers: Sequence[Layer], context: Mapping[str, Any], error: RenderingError) -> int | None:
+    """Return the number, from 1, of the layer that brings the extra file which an error is about.
+
+    It need not be the one with which the error comes up: that may only make settings which the file would replace.
+    """
+    if isinstance(error, UnreadableConfiguration) and error.path[:1] == ("files",):
+        for number, (_, config) in reversed(list(enumerate(layers, start=1))):
+            if any(expand(file.get("path"), context) == error.found for file in config.get("files", ())):
+                return number
+    return None
+
+
+def _same(one: RenderingError, other: RenderingError) -> bool:
+    """Whether two errors are about the same place; those without one only if they say the same."""
+    return _path(one) == _path(other) and (_path(one) != () or one.message == other.message)
 
 
 def _path(error: RenderingError) -> tuple[str | int, ...]:
@@ -73,7 +91,7 @@ def _failure(
 ) -> RenderingError | None:
     *templates, (_, config) = layers
     try:
-        Stack(backend, [template for _, template in templates], dsa=dsa).validate(config, context)
+        Stack(backend, [template for _, template in templates], dsa=dsa).render(config, context)
     except RenderingError as error:
         return error
     return None

@@ -31,3 +31,26 @@ class InvalidConfiguration(RenderingError):
         super().__init__(f'Invalid configuration triggered by "#/{pointer}", validator says:\n\n{detail}')
         self.path = path
         self.detail = detail
+
+
+class UnreadableConfiguration(InvalidConfiguration):
+    """The configuration obeys its schema, but the device would refuse or misread what becomes of it.
+
+    ``found`` is the name or value at fault, see :class:`Unwritable`.
+    """
+
+    def __init__(self, detail: str, path: tuple[str | int, ...], found: str) -> None:
+        super().__init__(detail, path)
+        self.found = found
+
+
+class Unwritable(RenderingError):
+    """What the configuration says cannot be written in the language of the device.
+
+    Raised where it is written; a stack makes an :class:`UnreadableConfiguration` of it, which knows the place.
+    ``found`` is the name or value at fault, as far as one is: what to look for in the NetJSON.
+    """
+
+    def __init__(self, message: str, found: str = "") -> None:
+        super().__init__(message)
+        self.found = found

@@ -1,17 +1,18 @@
-"""netjsonconfig's renderers with templates that are compiled once, and UCI written without a template
-engine."""
+"""netjsonconfig's renderers with templates that are compiled once; UCI, OpenVPN and WireGuard written without any."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from netjsonconfig.backends.base.renderer import BaseRenderer
+from netjsonconfig.backends.openvpn.renderer import OpenVpnRenderer
 from netjsonconfig.backends.openwisp.renderer import OpenWrtRenderer as OpenWispRenderer
 from netjsonconfig.backends.openwrt.renderer import OpenWrtRenderer
+from netjsonconfig.backends.wireguard.renderer import WireguardRenderer
 
+from . import uci_text, vpn_text
 from .diamond import graft, per_class
 
 
@@ -34,18 +35,64 @@ class FastUci(OpenWrtRenderer):
     """Sits between any OpenWrt renderer and netjsonconfig's; steps aside for templates of their own."""
 
     def render(self) -> str:
-        if _uses_template_of(OpenWrtRenderer, self):
-            return str(self.cleanup(uci(self.backend.intermediate_data)))
-        return str(super().render())
+        return str(self.cleanup(_joined(self.packages()))) if self.is_usual() else str(super().render())
+
+    def is_usual(self) -> bool:
+        """Whether this is netjsonconfig's template, which is written without a template engine."""
+        return _uses_template_of(OpenWrtRenderer, self)
+
+    def packages(self) -> Iterator[tuple[str, str]]:
+        """Return name and text of each package; see :func:`~.uci_text.packages`."""
+        return uci_text.packages(self.backend.intermediate_data)
+
+    def cleanup(self, output: str) -> str:
+        # the library's way with indentation and empty lines reaches into values
+        return output if self.is_usual() else str(super().cleanup(output))
 
 
 class FastLegacyUci(OpenWispRenderer):
     """The same for the quoted dialect of the legacy firmware."""
 
     def render(self) -> str:
-        if _uses_template_of(OpenWispRenderer, self):
-            return str(self.cleanup(uci(self.backend.intermediate_data, "'")))
+        return str(self.cleanup(_joined(self.packages()))) if self.is_usual() else str(super().render())
+
+    def is_usual(self) -> bool:
+        """See :class:`FastUci`."""
+        return _uses_template_of(OpenWispRenderer, self)
+
+    def packages(self) -> Iterator[tuple[str, str]]:
+        """See :class:`FastUci`."""
+        return uci_text.packages(self.backend.intermediate_data, "'")
+
+
+def _joined(packages: Iterable[tuple[str, str]]) -> str:
+    text = "".join(f"package {name}\n\n{contents}" for name, contents in packages)
+    # as netjsonconfig does where a package without sections comes last
+    return text[:-1] if text.endswith("\n\n") else text
+
+
+class FastOpenVpn(OpenVpnRenderer):
+    """Sits between any OpenVPN renderer and netjsonconfig's."""
+
+    def render(self) -> str:
+        if _uses_template_of(OpenVpnRenderer, self):
+            return str(self.cleanup(vpn_text.openvpn(self.backend.intermediate_data)))
         return str(super().render())
+
+    def cleanup(self, output: str) -> str:
+        return output if _uses_template_of(OpenVpnRenderer, self) else str(super().cleanup(output))
+
+
+class FastWireguard(WireguardRenderer):
+    """Sits between any WireGuard renderer and netjsonconfig's."""
+
+    def render(self) -> str:
+        if _uses_template_of(WireguardRenderer, self):
+            return str(self.cleanup(vpn_text.wireguard(self.backend.intermediate_data)))
+        return str(super().render())
+
+    def cleanup(self, output: str) -> str:
+        return output if _uses_template_of(WireguardRenderer, self) else str(super().cleanup(output))
 
 
 def _uses_template_of(original: type[BaseRenderer], renderer: BaseRenderer) -> bool:
@@ -56,46 +103,12 @@ def _uses_template_of(original: type[BaseRenderer], renderer: BaseRenderer) -> b
     )
 
 
-def uci(packages: Mapping[str, Sequence[Mapping[str, Any]]], quote: str = "") -> str:
-    """Return UCI packages one after the other, as the library's template gives them, but for the indentation.
-
-    ``packages`` maps the name of a package to its blocks, whose keys ``.type`` and ``.name`` make the
-    heading. ``quote`` stands around types and option names (empty, or an apostrophe in the legacy dialect).
-    """
-    return "".join(package_text(name, blocks, quote) for name, blocks in packages.items())
-
-
-def package_text(package: str, blocks: Sequence[Mapping[str, Any]], quote: str) -> str:
-    """Return one UCI package as text without indentation, ending with the empty lines of the library's
-    template."""
-    lines = [f"package {package}\n"]
-    write = lines.append
-    for block in blocks:
-        kind, name = block.get(".type", ""), block.get(".name", "")
-        write(f"config {quote}{kind}{quote} '{name}'")
-        for key, value in block.items():
-            if value is None or value == "" or key.startswith("."):
-                continue
-            if isinstance(value, str):
-                write(f"option {quote}{key}{quote} '{value}'")
-            elif value is True or value is False:
-                write(f"option {quote}{key}{quote} '{value:d}'")
-            elif hasattr(value, "__iter__"):
-                for item in value:
-                    write(f"list {quote}{key}{quote} '{item}'")
-            else:
-                write(f"option {quote}{key}{quote} '{value}'")
-        write("")
-    write("\n")
-    return "\n".join(lines)
-
-
 @per_class
 def fast_renderer(renderer: type) -> type:
     """Return a subclass of ``renderer`` that gives the same text sooner, or ``renderer`` itself."""
     if not issubclass(renderer, BaseRenderer):
         return renderer
     try:
-        return graft(renderer, [FastLegacyUci, FastUci, FastRenderer])
+        return graft(renderer, [FastLegacyUci, FastUci, FastOpenVpn, FastWireguard, FastRenderer])
     except TypeError:
         return renderer

@@ -15,10 +15,11 @@ from netjsonconfig.exceptions import NetJsonConfigException, ValidationError
 from .archive import Archive
 from .backends import FastBackend, describe, load_backend, make_instance, uses_own
 from .converters import copy_value
-from .errors import InvalidConfiguration, RenderingError
+from .errors import InvalidConfiguration, RenderingError, UnreadableConfiguration, Unwritable
 from .merge import merge_config
+from .places import find
 from .values import NotPlain, copy_plain
-from .variables import expand, expand_plain, substitution
+from .variables import expand, expand_plain, has_left, substitution, with_names
 
 Config = Mapping[str, Any]
 
@@ -66,19 +67,21 @@ class Stack:
             return self._expanded(config, context)[0]
 
     def validate(self, config: Config, context: Config) -> None:
-        """Check the merged and expanded configuration.
+        """Check the merged and expanded configuration, and whether the device can read what becomes of it.
 
-        Raises :class:`InvalidConfiguration` with the first error found.
+        Variables without a value may stay. Raises :class:`InvalidConfiguration` with the first error found.
         """
-        with _readable_errors():
-            _validate(self._instance(config, context))
+        with _readable_errors(), self._places(config, context):
+            instance = self._instance(config, context)
+            _validate(instance)
+            self._try_out(instance)
 
     def render(self, config: Config, context: Config) -> Archive:
         """Validate and render the archive of one device.
 
         Raises :class:`InvalidConfiguration`, or :class:`RenderingError` for what only rendering can find out.
         """
-        with _readable_errors():
+        with _readable_errors(), self._places(config, context):
             instance = self._instance(config, context)
             _validate(instance)
             return Archive.from_bytes(instance.generate().getvalue())
@@ -93,7 +96,7 @@ class Stack:
         ``sections`` maps a section to what is added to its first object; it is taken as it is, variables are not
         expanded. ``files`` are added to the extra files. Raises what :meth:`render` raises.
         """
-        with _readable_errors():
+        with _readable_errors(), self._places(config, context):
             instance = self._instance(config, context)
             _validate(instance)
             for section, added in sections.items():
@@ -107,7 +110,7 @@ class Stack:
 
         Raises what :meth:`render` raises.
         """
-        with _readable_errors():
+        with _readable_errors(), self._places(config, context):
             instance = self._instance(config, context)
             _validate(instance)
             return instance.render()
@@ -118,6 +121,30 @@ class Stack:
             instance = self._instance(config, context)
             errors = Draft4Validator(instance.schema, format_checker=format_checker).iter_errors(instance.config)
             return {tuple(error.absolute_path) for error in errors}
+
+    def _try_out(self, valid: FastBackend) -> None:
+        """Render a valid configuration for the errors alone, of which only those of names and values are told.
+
+        Others may come from variables that still have no value. So do names with them: they count as good.
+        """
+        config = with_names({**valid.config, "files": [_file_to_try(item) for item in valid.config.get("files", ())]})
+        trial = make_instance(self.backend, config, False, self.dsa)
+        trial.known_valid()
+        try:
+            trial.render(files=False)
+        except Unwritable:
+            raise
+        except Exception:
+            return
+
+    @contextmanager
+    def _places(self, config: Config, context: Config) -> Iterator[None]:
+        """Say where in the configuration stands what cannot be written."""
+        try:
+            yield
+        except Unwritable as error:
+            place = find(self._expanded(config, context)[0], error.found)
+            raise UnreadableConfiguration(error.message, place, error.found) from error
 
     def _empty_instance(self) -> FastBackend:
         return make_instance(self.backend, {}, True, self.dsa)
@@ -159,6 +186,11 @@ def _number_ports(config: dict[str, Any]) -> None:
         port = peer.get("endpoint_port") if isinstance(peer, dict) else None
         if isinstance(port, str) and port.isascii() and port.isdecimal():
             peer["endpoint_port"] = int(port[:6])
+
+
+def _file_to_try(item: Any) -> Any:
+    """Return an extra file to check; nothing can be said of contents as long as variables in it have no value."""
+    return {**item, "contents": ""} if has_left(item["contents"]) else item
 
 
 def _validate(instance: FastBackend) -> None:

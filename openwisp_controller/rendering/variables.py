@@ -36,6 +36,22 @@ def names(value: Any) -> set[str]:
     return found
 
 
+def has_left(text: str) -> bool:
+    """Tell whether variables are left in a text."""
+    return _REFERENCE.search(text) is not None
+
+
+def with_names(value: Any) -> Any:
+    """Return a copy in which every variable that is left stands for its own name, for trying out what depends on it."""
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda match: match[1] if match[1].isascii() and match[1] else "x", value)
+    if isinstance(value, dict):
+        return {key: with_names(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_names(item) for item in value]
+    return deepcopy(value)
+
+
 def expand(value: Any, context: Mapping[str, Any]) -> Any:
     """Return a copy of ``value`` with the variables of ``context`` put in; ``value`` stays as it is.
 

@@ -151,4 +151,5 @@ def test_first_provider_wins(organization: Any) -> None:
 @pytest.mark.parametrize("value", [r"\1", r"\g<0>", "{{ x }}", "{{ name }}", "{% if %}", "é 'quoted'", 5, True, None])
 def test_values_are_taken_literally(organization: Any, value: Any) -> None:
     config = make.config(organization, config=using("x"), context={"x": value})
-    assert f"option description '{value}'" in config.render()
+    escaped = str(value).replace("'", r"'\''")
+    assert f"option description '{escaped}'" in config.render()

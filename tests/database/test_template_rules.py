@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
+from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, Template
 
 from .. import factories as make
@@ -57,6 +58,38 @@ def test_backend_that_cannot_be_imported(organization: Any, settings: Any) -> No
 def test_invalid_configuration(organization: Any) -> None:
     (message,) = errors(organization, config={"interfaces": [{"name": "eth0"}]})[NON_FIELD_ERRORS]
     assert message.startswith('Invalid configuration triggered by "#/interfaces/0", validator says:\n\n')
+
+
+@pytest.mark.parametrize(("config", "place", "reason"), [
+    ({"interfaces": [{"name": "eth0:1", "type": "ethernet"}]}, "interfaces/0/name", "cannot be the name of a section"),
+    ({"pkg": [{"config_name": "t", "a b": "1"}]}, "pkg/0/a b", "cannot be the name of an option"),
+    ({"files": [{"path": "/etc/config/x", "mode": "0644", "contents": "hello"}]}, "files/0/path", "is not UCI"),
+])  # fmt: skip
+def test_what_the_device_would_refuse(organization: Any, config: Any, place: str, reason: str) -> None:
+    (message,) = errors(organization, config=config)[NON_FIELD_ERRORS]
+    assert message.startswith(f'Invalid configuration triggered by "#/{place}", validator says:\n\n')
+    assert reason in message
+
+
+@pytest.mark.parametrize(("template", "own", "place"), [
+    ({"pkg": [{"config_name": "t", "config_value": "{{ v }}"}]}, {}, "pkg/0/config_value"),
+    ({"files": [{"path": "/etc/config/system", "mode": "0644", "contents": "config t"}]}, {}, "files/0/path"),
+    ({"files": [{"path": "/etc/config/pkg", "mode": "0644", "contents": "config t"}]},
+        {"pkg": [{"config_name": "t"}]}, "files/0/path"),
+])  # fmt: skip
+def test_the_template_is_named_by_forms_and_compiles(organization: Any, template: Any, own: Any, place: str) -> None:
+    good, bad = make.template(organization, "good"), make.template(organization, "bad")
+    config = make.config(organization, templates=[good, bad], config=own, context={"v": "a b"})
+    Template.objects.filter(pk=bad.pk).update(config=template)
+    bad.refresh_from_db()
+    expected = f'Template "bad" makes the configuration invalid at "#/{place}": '
+    assert config.problem_with([good, bad]).startswith(expected)
+    organization.config_settings.context = {"x": "1"}
+    organization.config_settings.save()
+    maintenance.compile_stale()
+    config.refresh_from_db()
+    assert config.status == "error"
+    assert config.compile_error.startswith(expected)
 
 
 @pytest.mark.parametrize(("values", "valid"), [({"mac": "02:11:22:33:44:55"}, True), ({"mac": "bad"}, False)])

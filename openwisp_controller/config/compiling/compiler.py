@@ -124,6 +124,9 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
             config.backend, [template.config for template in templates], dsa=uses_dsa(config.device.os)
         )
         stack.validate(_own_config(config, stack), variables)
+    except rendering.UnreadableConfiguration as error:
+        explained = _explain(config, templates, variables)
+        return rendering.RenderingError(explained) if explained else error
     except rendering.RenderingError as error:
         return error
     return None
@@ -201,13 +204,13 @@ def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:
 def _explain(config: Config, templates: Sequence[Template], variables: Mapping[str, Any]) -> str:
     """Return which template, or the configuration itself, is to blame and why; empty when that cannot be told."""
     named = [(template.name, template.config) for template in templates]
+    dsa = uses_dsa(config.device.os)
     try:
-        blame = rendering.explain(
-            config.backend,
-            [*named, (config.device.name, config.config)],
-            variables,
-            dsa=uses_dsa(config.device.os),
-        )
+        own = _own_config(config, rendering.Stack(config.backend, [layer for _, layer in named], dsa=dsa))
+    except rendering.RenderingError:  # the templates alone are at fault
+        own = config.config
+    try:
+        blame = rendering.explain(config.backend, [*named, (config.device.name, own)], variables, dsa=dsa)
     except Exception:  # the error to be explained is at hand, and more important
         logger.exception("Explaining the error of configuration %s failed", config.pk)
         return ""

@@ -10,6 +10,9 @@ from typing import Any
 from netjsonconfig.backends.base.backend import BaseBackend
 from netjsonconfig.utils import merge_config
 
+from openwisp_controller.rendering import list_files
+from openwisp_controller.uci import UciPackage, UciSection, parse
+
 from .corpus import Case
 
 
@@ -46,3 +49,50 @@ def library_merge(case: Case) -> dict[str, Any]:
     for layer in [*case.templates, case.config]:
         result = merge_config(result, layer, backend._get_merge_config_identifiers(layer))
     return result
+
+
+def read(data: bytes) -> dict[str, UciPackage]:
+    """Read the packages of an archive as the router does."""
+    found = {}
+    for file in list_files(data):
+        if file.path.startswith(("etc/config/", "uci/")):
+            name = file.path.split("/")[-1].removesuffix(".conf")
+            found[name] = parse(file.contents, name)
+    return found
+
+
+def meant(case: Case) -> dict[str, UciPackage]:
+    """Return what netjsonconfig's converters make of a case, before anything is written.
+
+    Names have underscores instead of dots and hyphens, also those that netjsonconfig forgets.
+    """
+    backend = library(case)
+    backend.to_intermediate()
+    packages = {}
+    for name, blocks in backend.intermediate_data.items():
+        package = packages[name] = UciPackage(name)
+        for block in blocks:
+            name, kind = _valid(block[".name"]), block[".type"]
+            section = package.section(name)
+            if section is None:
+                section = UciSection(_valid(kind) if kind.startswith("wireguard_") else kind, name)
+                package.sections.append(section)
+            _lay(section.options, block)
+    return packages
+
+
+def _valid(name: str) -> str:
+    return name.replace(".", "_").replace("-", "_")
+
+
+def _lay(options: dict[str, Any], block: dict[str, Any]) -> None:
+    for key, value in block.items():
+        if value in ("", None, [], {}) or key.startswith("."):
+            continue
+        if isinstance(value, bool):
+            options[key] = str(int(value))
+        elif isinstance(value, (list, dict, tuple)):
+            before = options.get(key, [])
+            options[key] = [*([before] if isinstance(before, str) else before), *map(str, value)]
+        else:
+            options[key] = str(value)

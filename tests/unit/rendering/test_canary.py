@@ -12,9 +12,12 @@ import pytest
 from netjsonconfig.backends.base.backend import BaseBackend
 from netjsonconfig.backends.base.converter import BaseConverter
 from netjsonconfig.backends.base.renderer import BaseRenderer
+from netjsonconfig.backends.openvpn.renderer import OpenVpnRenderer
 from netjsonconfig.backends.openwisp.openwisp import OpenWisp
-from netjsonconfig.backends.openwrt.converters import Default, Interfaces
+from netjsonconfig.backends.openwrt.converters import Default, Interfaces, WireguardPeers, ZeroTier
+from netjsonconfig.backends.openwrt.openwrt import OpenWrt
 from netjsonconfig.backends.openwrt.renderer import OpenWrtRenderer
+from netjsonconfig.backends.wireguard.renderer import WireguardRenderer
 
 #: Versions whose private methods were read and compared with what stands in their place here.
 READ = ("1.3.1",)
@@ -26,11 +29,30 @@ NAMES = {
     ),
     BaseRenderer: ("template_env", "env_path", "get_name", "cleanup", "render"),
     BaseConverter: ("should_run_forward", "get_copy", "to_intermediate", "to_intermediate_loop", "sorted_dict"),
-    OpenWisp: ("_render_template",),
+    OpenWrt: ("_generate_contents",),
+    OpenWisp: (
+        "_render_template", "_generate_contents", "_get_install_context", "_add_install", "_add_uninstall",
+        "_add_openvpn_scripts", "_add_tc_script",
+    ),
     OpenWrtRenderer: ("cleanup",),
-    Default: ("to_intermediate",),
-    Interfaces: ("to_intermediate_loop",),
+    OpenVpnRenderer: ("cleanup",),
+    WireguardRenderer: ("cleanup",),
+    Default: ("to_intermediate", "_get_uci_name"),
+    Interfaces: (
+        "to_intermediate_loop", "_intermediate_8021_vlan", "_check_bridge_vlan", "_Interfaces__intermediate_device",
+    ),
+    WireguardPeers: ("to_intermediate_loop",),
+    ZeroTier: ("to_intermediate_loop",),
 }  # fmt: skip
+
+
+#: Templates that are written by hand here, and their digests.
+TEMPLATES = {
+    "openwrt/templates/openwrt": "6c7485a48c289f0d3c6f2c96ed29d0179ae6247bd7425b24e7a188ecf7207e46",
+    "openwisp/templates/openwrt": "6b56d250f897d464c4b911b0bb62bc3a6a52b7a1fefaa746b0854cdb81e24b6b",
+    "openvpn/templates/openvpn": "793fb9b82b99d0491160a938141bbbf5717ec26f5060f3549bdf2736dc02ab48",
+    "wireguard/templates/wireguard": "9450cfd8fff2a9ab8d7a383e451d677e779e851de8171b50afc12045b24de628",
+}
 
 
 def test_version_was_read() -> None:
@@ -47,14 +69,10 @@ def test_replaced_names_exist(owner: Any, name: str) -> None:
     assert inspect.getattr_static(owner, name, None) is not None, f"{owner.__name__}.{name} is gone"
 
 
-def test_template_of_uci_is_the_one_that_was_rewritten() -> None:
-    """``renderers.uci`` writes by hand what this template says."""
-    template = importlib.metadata.distribution("netjsonconfig").locate_file(
-        "netjsonconfig/backends/openwrt/templates/openwrt.jinja2"
-    )
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_templates_are_those_that_were_rewritten(path: str) -> None:
+    """``uci_text`` and ``vpn_text`` write by hand what these templates say."""
+    template = importlib.metadata.distribution("netjsonconfig").locate_file(f"netjsonconfig/backends/{path}.jinja2")
     with open(str(template), "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
-    assert digest == TEMPLATE, "the template of UCI was changed: compare it with renderers.package_text"
-
-
-TEMPLATE = "6c7485a48c289f0d3c6f2c96ed29d0179ae6247bd7425b24e7a188ecf7207e46"
+    assert digest == TEMPLATES[path], f"the template {path} was changed: compare it with uci_text and vpn_text"

@@ -12,7 +12,7 @@ from netjsonconfig.exceptions import ValidationError
 
 from openwisp_controller.rendering import InvalidConfiguration, Stack, list_files
 
-from .corpus import INVALID, VALID, Case
+from .corpus import INVALID, MENDED, VALID, Case
 from .reference import library, library_merge
 
 
@@ -31,6 +31,7 @@ def spoil(value: Any) -> None:
 def test_corpus_is_large_and_its_names_are_unique() -> None:
     names = [case.name for case in VALID] + [case.name for case in INVALID]
     assert len(names) == len(set(names))
+    assert len(MENDED) >= 12
     assert len(VALID) >= 160
     assert len(INVALID) >= 30
 
@@ -45,18 +46,25 @@ def test_archive(case: Case) -> None:
     assert archive.checksum == hashlib.md5(expected).hexdigest()
 
 
+@pytest.mark.parametrize("case", MENDED, ids=str)
+def test_mended_archive(case: Case) -> None:
+    """Otherwise these cases would belong to the others; what is right is in ``test_values.py``."""
+    expected = library(case).generate().getvalue()
+    assert stack(case).render(case.config, case.context).data != expected
+
+
 @pytest.mark.parametrize("case", VALID, ids=str)
 def test_text(case: Case) -> None:
     assert stack(case).text(case.config, case.context) == library(case).render()
 
 
-@pytest.mark.parametrize("case", VALID, ids=str)
+@pytest.mark.parametrize("case", [*VALID, *MENDED], ids=str)
 def test_merge_and_expand(case: Case) -> None:
     assert repr(stack(case).merge(case.config)) == repr(library_merge(case))
     assert repr(stack(case).expand(case.config, case.context)) == repr(library(case).config)
 
 
-@pytest.mark.parametrize("case", VALID, ids=str)
+@pytest.mark.parametrize("case", [*VALID, *MENDED], ids=str)
 def test_nothing_is_changed_and_the_stack_can_be_used_again(case: Case) -> None:
     before = deepcopy(case)
     used = stack(case)

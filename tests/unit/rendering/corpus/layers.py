@@ -14,7 +14,7 @@ ADDRESS_CONTEXT = {"ip": "10.2.3.4", "unused": "x"}
 
 
 def values(name: str, text: str, context: dict[str, Any]) -> Case:
-    return Case(f"variables {name}", {"pkg": [block("t", value=text)]}, context=context)
+    return Case(f"variables {name}", {"pkg": [block("t", text=text)]}, context=context)
 
 
 def layers(name: str, config: dict[str, Any], *templates: dict[str, Any], **more: Any) -> list[Case]:
@@ -36,7 +36,7 @@ CASES: list[Case] = [
     Case("variables everywhere", {"general": {"hostname": "{{ name }}"},
         "interfaces": [ethernet(addresses=[ADDRESS])], "files": [file("/etc/{{ name }}",
         "{{ name }}\n{{ ip }}\n")], "pkg": [block("t", "{{ name }}", l=["{{ip}}"])],
-        "{{ name }}": [block("t")]}, context={"name": "ab", **ADDRESS_CONTEXT}),
+        }, context={"name": "ab", **ADDRESS_CONTEXT}),
     Case("variable in a path that stays", {"files": [file("/etc/{{ unknown }}")]}, context={"a": "b"}),
     *layers("empty", {}, {}, {}),
     *layers("only templates", {}, {"general": {"hostname": "ab"}}),
