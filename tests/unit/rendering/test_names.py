@@ -130,6 +130,15 @@ def test_the_template_is_named() -> None:
     assert blame.message.startswith('Template "bad" makes the configuration invalid at "#/pkg/1/config_value": "a:b"')
 
 
+def test_a_template_whose_own_fault_is_mended_later_is_not_named() -> None:
+    """Neither error has a place, but they are two."""
+    half = ("half", {"pkg": [block("t", "s", **{"": "x"})]})
+    rest = ("rest", {"pkg": [block("t", "s", **{"": None})], "more": [block("", "s")]})
+    blame = explain(OPENWRT, [half, rest], {})
+    assert blame is not None
+    assert (blame.layer, blame.path) == ("rest", ())
+
+
 def vlan(network: str, vid: int) -> dict[str, Any]:
     return {"name": "eth0", "type": "8021q", "vid": vid, "network": network}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from openwisp_controller.rendering import RenderingError, Stack
+from openwisp_controller.uci import parse_export
 
 from .corpus import MENDED, VALID, Case
 from .mutation import slots
@@ -29,6 +30,14 @@ def rendered(case: Case) -> bytes:
 @pytest.mark.parametrize("case", UCI, ids=str)
 def test_corpus(case: Case) -> None:
     assert read(rendered(case)) == meant(case)
+
+
+@pytest.mark.parametrize("case", UCI, ids=str)
+def test_previews(case: Case) -> None:
+    """They show what is in the archive."""
+    text = Stack(case.backend, case.templates, dsa=case.dsa).text(case.config, case.context)
+    packages = parse_export(text.partition("# ---------- files ---------- #")[0])
+    assert [package for package in packages if package.sections] == [p for p in meant(case).values() if p.sections]
 
 
 def positions(config: dict[str, Any]) -> list[int]:
