@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-_request: ContextVar[HttpRequest | None] = ContextVar("authorship_request", default=None)
-_author: ContextVar[uuid.UUID | None] = ContextVar("authorship_author", default=None)
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where the code that runs came from."""
+
+    person: uuid.UUID | None = None
+    """On whose behalf it was said to act; goes before the request."""
+    request: HttpRequest | None = None
+    """Its user is asked late: the session is read only when somebody wants to know."""
+
+
+_NOWHERE = _Origin()
+_origin: ContextVar[_Origin] = ContextVar("origin", default=_NOWHERE)
 
 
 def author_id() -> uuid.UUID | None:
     """Return the key of the person on whose behalf the code runs; None = nobody is known, such as for devices."""
-    explicit = _author.get()
-    if explicit is not None:
-        return explicit
-    user = getattr(_request.get(), "user", None)
+    origin = _origin.get()
+    if origin.person is not None:
+        return origin.person
+    user = getattr(origin.request, "user", None)
     return user.pk if user is not None and user.is_authenticated else None
 
 
 @contextmanager
 def acting_as(person: uuid.UUID | str | None) -> Iterator[None]:
     """Attribute what happens inside to a person, given by key; None changes nothing."""
-    token = _author.set(uuid.UUID(str(person)) if person is not None else _author.get())
+    with _coming_from(person=uuid.UUID(str(person))) if person is not None else nullcontext():
+        yield
+
+
+@contextmanager
+def _coming_from(**changes: Any) -> Iterator[None]:
+    token = _origin.set(replace(_origin.get(), **changes))
     try:
         yield
     finally:
-        _author.reset(token)
+        _origin.reset(token)
 
 
 class AuthorMiddleware:
@@ -39,8 +58,5 @@ class AuthorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        token = _request.set(request)
-        try:
+        with _coming_from(request=request):
             return self.get_response(request)
-        finally:
-            _request.reset(token)
