@@ -6,10 +6,10 @@ Locks are taken in this order: configurations, master subnets, rules; each by pr
 
 from __future__ import annotations
 
+import inspect
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from .rule_types.base import BaseSubnetDivisionRuleType
 
 logger = logging.getLogger(__name__)
-#: Whether a receiver that raises is logged and does not stop the others.
-_robustly: ContextVar[bool] = ContextVar("subnet_provisioned_robustly", default=False)
 #: Kind of the jobs that provision what existed before a rule, or lacks something.
 JOB = "subnet_division_provision"
 Type = type["BaseSubnetDivisionRuleType"]
@@ -124,9 +122,15 @@ def lock_rules(candidates: Iterable[SubnetDivisionRule]) -> dict[uuid.UUID, Subn
     return {rule.pk: rule for rule in rules}
 
 
-def announce(instance: Any, provisioned: Provisioned | None) -> None:
-    """Send ``subnet_provisioned``."""
-    send_now(instance, "subnets provisioned", robust=_robustly.get(), provisioned=provisioned)
+def announce(instance: Any, provisioned: Provisioned | None, *, robust: bool = False) -> None:
+    """Send ``subnet_provisioned``.
+
+    Args:
+        instance: what got something.
+        provisioned: what it got, None = nothing was left.
+        robust: a receiver that raises is logged and does not stop the others.
+    """
+    send_now(instance, "subnets provisioned", robust=robust, provisioned=provisioned)
 
 
 def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
@@ -182,14 +186,10 @@ def _announce_later(rule_type: Type, instance: Any, provisioned: Provisioned) ->
     with unit_of_work() as unit:
         robust = unit.background
 
-    def emit() -> None:
-        token = _robustly.set(robust)
-        try:
-            rule_type.subnet_provisioned_signal_emitter(instance, provisioned)
-        finally:
-            _robustly.reset(token)
-
-    transaction.on_commit(emit, robust=robust)
+    emit = rule_type.subnet_provisioned_signal_emitter
+    # types written for the two arguments of the field's interface need not know the third one
+    told = {"robust": robust} if "robust" in inspect.signature(emit).parameters else {}
+    transaction.on_commit(lambda: emit(instance, provisioned, **told), robust=robust)
 
 
 def _report_exhaustion(rule: SubnetDivisionRule, config: Config) -> None:

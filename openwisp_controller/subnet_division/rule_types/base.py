@@ -187,9 +187,18 @@ class BaseSubnetDivisionRuleType:
         """Do more with what an object got, in the transaction of provisioning. A hook for custom types."""
 
     @classmethod
-    def subnet_provisioned_signal_emitter(cls, instance: Any, provisioned: provisioning.Provisioned | None) -> None:
-        """Announce what an object got; called after the commit."""
-        provisioning.announce(instance, provisioned)
+    def subnet_provisioned_signal_emitter(
+        cls, instance: Any, provisioned: provisioning.Provisioned | None, *, robust: bool = False
+    ) -> None:
+        """Announce what an object got; called after the commit.
+
+        Args:
+            instance: what got something.
+            provisioned: what it got.
+            robust: a receiver that raises is logged and does not stop the others, as in the background. Types that
+                replace this method may leave the argument out.
+        """
+        provisioning.announce(instance, provisioned, robust=robust)
 
     @classmethod
     def destroy_provisioned_subnets_ips(cls, instance: Any, **kwargs: Any) -> None:

@@ -93,6 +93,25 @@ def test_life(organization: Any, master: Subnet, committing: Any) -> None:
     assert not variables(fresh)
 
 
+def test_announcing_otherwise(organization: Any, master: Subnet, committing: Any, monkeypatch: Any) -> None:
+    """A type that announces in its own way takes two arguments, as it always did."""
+    announced = []
+
+    def announce(cls: Any, instance: Any, provisioned: Any) -> None:
+        announced.append(instance)
+        super(NamedRouter, cls).subnet_provisioned_signal_emitter(instance, provisioned)
+
+    monkeypatch.setattr(NamedRouter, "subnet_provisioned_signal_emitter", classmethod(announce))
+    existing = make.config(make.device(organization, "router-1")).device
+    with provisioned() as emitted, committing():
+        make.division_rule(master, type=PATH, number_of_subnets=1)
+    assert announced == [each["instance"] for each in emitted] == [existing], "in the background"
+    fresh = make.config(make.device(organization, "router-2")).device
+    with provisioned() as emitted, committing():
+        fresh.save()
+    assert announced == [existing, *(each["instance"] for each in emitted)] == [existing, fresh]
+
+
 def test_steps(organization: Any, master: Subnet, committing: Any) -> None:
     with committing():
         rule = make.division_rule(master, type=PATH, number_of_subnets=1)
