@@ -14,14 +14,14 @@ from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin, X509Form
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
 from ..common.versions import GuardedVersions
-from . import renewal
+from . import issuing, renewal
 from .models import Ca, Cert
 
 
 class _IssuedForm(X509Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.instance.issue_later = True
+        self.instance.signing = issuing.Signing(in_background=True)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

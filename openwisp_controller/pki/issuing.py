@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -27,6 +28,16 @@ _DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How an object that is not signed yet gets its key and certificate when it is cleaned or saved."""
+
+    key: PrivateKey | None = field(default=None, repr=False)
+    """Made ahead; None = it is made then."""
+    in_background: bool = False
+    """A key that takes long is made in the background once the object is stored."""
 
 
 def is_safe(digest: str) -> bool:

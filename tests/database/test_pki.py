@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_x509.signals import x509_renewed
 
+from openwisp_controller.pki import issuing
 from openwisp_controller.pki.models import Ca, Cert
 
 from .. import factories as make
@@ -238,7 +239,7 @@ class TestRules:
         assert any(text in message for message in errors_of(cert, **changes)[field])
         assert not Cert.objects.exists()
         later = Cert(name="c", organization=ca.organization, ca=ca, key_length="4096")
-        later.issue_later = True
+        later.signing = issuing.Signing(in_background=True)
         assert field in errors_of(later, **changes), "what is made in the background is checked at once"
 
     def test_ca_of_another_organization(self, ca: Ca) -> None:

@@ -183,7 +183,7 @@ def _new_certificate(client: VpnClient, ca: Ca, key: issuing.PrivateKey) -> Cert
         **{name: getattr(ca, name) for name in _COPIED_FROM_CA},
     )
     cert.clean_fields(exclude={"ca", "organization"})
-    cert.prepare(key)
+    cert.signing = issuing.Signing(key)
     cert.save()
     return cert
 
@@ -206,7 +206,7 @@ def server_certificate(vpn: Vpn, key: issuing.PrivateKey) -> Cert:
         digest=issuing.safe(vpn.ca.digest),
         **copied,
     )
-    cert.prepare(key)
+    cert.signing = issuing.Signing(key)
     cert.full_clean()
     cert.save()
     return cert

@@ -42,8 +42,8 @@ class Issued(SecretsNotPickled):
         max_length=64, blank=True, help_text=_("Passphrase for the private key, if present")
     )
     secret_fields = ("private_key", "passphrase")
-    issue_later = False
-    """Set by forms: a key that takes long is made in the background once the object is stored."""
+    signing = issuing.Signing()
+    """How it is signed; no field. Set before it is cleaned and saved the first time, forgotten when it is signed."""
 
     if TYPE_CHECKING:
         organization_id: uuid.UUID | None
@@ -85,7 +85,7 @@ class Issued(SecretsNotPickled):
 
     def _generate_if_needed(self) -> None:
         self._make_dates_aware()
-        if self.issue_later and self._is_unsigned() and not issuing.is_quick(self.key_length):
+        if self.signing.in_background and self._is_unsigned() and not issuing.is_quick(self.key_length):
             self.serial_number = self.serial_number or self._generate_serial_number()
             return
         try:
@@ -183,12 +183,9 @@ class Issued(SecretsNotPickled):
         if start and end and aware(start) >= aware(end):
             raise ValidationError({"validity_end": _("The end of the validity must lie after its start.")})
 
-    def prepare(self, key: issuing.PrivateKey) -> None:
-        """Use this key, instead of making one, when the certificate is signed."""
-        self.__dict__["_prepared_key"] = key
-
     def _generate(self) -> None:
-        key = self.__dict__.pop("_prepared_key", None) or issuing.new_key(self.key_length)
+        key = self.signing.key or issuing.new_key(self.key_length)
+        self.signing = issuing.Signing()
         issuing.issue(self, key)  # type: ignore[arg-type]
 
     def reissue(self, key: issuing.PrivateKey, validity_end: datetime) -> None:
