@@ -131,8 +131,11 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Until it is saved again, the instance that created the row does not announce the templates it is given.
         self.created_here = False
+        """Whether the last save of this instance created the row: it does not announce templates that it is given then.
+
+        That outlives the unit of work of the creation: templates are given to what was saved before.
+        """
 
     def __str__(self) -> str:
         if self.has_device():
@@ -173,8 +176,7 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save what people edit. What the compiler and devices' reports own is not overwritten by old values."""
-        if not self._state.adding:
-            self.created_here = False
+        self.created_here = self._state.adding
         super().save(*args, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:

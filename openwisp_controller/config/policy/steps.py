@@ -39,9 +39,7 @@ def notify_enrolment(unit: UnitOfWork, enrolled: Happened) -> None:
 
 def assign_initial_templates(unit: UnitOfWork, created: Saved) -> None:
     """Assigns the automatic templates and those of the device's group."""
-    config: Any = created.subject
-    config.created_here = True
-    lifecycle.assign_initial_templates(config)
+    lifecycle.assign_initial_templates(created.subject)  # type: ignore[arg-type]
 
 
 def follow_backend(unit: UnitOfWork, edited: Saved) -> None:
