@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
-from django.db.models import signals
-
-from ...common.sql import delete_rows
 from ..compiling.compilation import Compilation
 from ..models import Config, Template
-from ..unit_of_work import unit_of_work
+from ..models.ordered import replace_lists
+from ..unit_of_work import UnitOfWork, unit_of_work
 from ..vpn.clients import ClientsToReconcile
 from . import rules
 
 Links = Config.templates.through
 #: Takes a configuration and its templates in order, returns the templates it shall have, in order.
 Rule = Callable[[Config, list[uuid.UUID]], list[uuid.UUID]]
-
-
-class InternalEdits:
-    """Configurations whose lists of templates this module is editing, in one unit of work."""
-
-    def __init__(self) -> None:
-        self._configs: frozenset[uuid.UUID] = frozenset()
-
-    @contextmanager
-    def of_configs(self, configs: Sequence[Config]) -> Iterator[None]:
-        """While open, edits of the templates of these are accounted for already."""
-        before, self._configs = self._configs, self._configs | {config.pk for config in configs}
-        try:
-            yield
-        finally:
-            self._configs = before
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._configs
 
 
 def reassign(configs: Sequence[Config], rule: Rule, *, detail: str = "") -> None:
@@ -51,20 +29,21 @@ def reassign(configs: Sequence[Config], rule: Rule, *, detail: str = "") -> None
     """
     with unit_of_work() as unit:
         unit.lock(Config, [config.pk for config in configs])
-        for config in _apply(configs, rule):
+        for config in _apply(unit, configs, rule):
             unit.happened(config, "templates edited", detail=detail)
 
 
 def assign_initially(config: Config, templates: Sequence[Template]) -> None:
     """Give a configuration that has no templates its first ones; reporting the change is up to the caller."""
-    if templates:
-        _store([config], {config.pk: []}, {config.pk: [template.pk for template in templates]})
+    if not templates:
+        return
+    with unit_of_work() as unit:
+        _store(unit, [config], {config.pk: []}, {config.pk: [template.pk for template in templates]})
         if any(template.type == Template.Type.VPN for template in templates):
-            with unit_of_work() as unit:
-                unit.of(ClientsToReconcile).add(config.pk)
+            unit.of(ClientsToReconcile).add(config.pk)
 
 
-def _apply(configs: Sequence[Config], rule: Rule) -> list[Config]:
+def _apply(unit: UnitOfWork, configs: Sequence[Config], rule: Rule) -> list[Config]:
     links: dict[uuid.UUID, list[uuid.UUID]] = {config.pk: [] for config in configs}
     rows = Links.objects.filter(config_id__in=list(links)).order_by("config_id", "sort_value", "id")
     for config_id, template_id in rows.values_list("config_id", "template_id"):
@@ -73,7 +52,7 @@ def _apply(configs: Sequence[Config], rule: Rule) -> list[Config]:
     _drop_rivals(links, wanted)
     changed = [config for config in configs if wanted[config.pk] != links[config.pk]]
     if changed:
-        _store(changed, links, wanted)
+        _store(unit, changed, links, wanted)
     return changed
 
 
@@ -93,42 +72,10 @@ def _drop_rivals(before: Mapping[uuid.UUID, list[uuid.UUID]], wanted: dict[uuid.
 
 
 def _store(
+    unit: UnitOfWork,
     configs: Sequence[Config],
     before: Mapping[uuid.UUID, list[uuid.UUID]],
     after: Mapping[uuid.UUID, list[uuid.UUID]],
 ) -> None:
-    with unit_of_work() as unit, unit.of(InternalEdits).of_configs(configs):
-        unit.of(Compilation).forget_templates([config.pk for config in configs])
-        _send("pre", configs, before, after)
-        replaced = [config.pk for config in configs if before[config.pk]]
-        if replaced:
-            delete_rows(Links.objects.filter(config_id__in=replaced))
-        Links.objects.bulk_create(
-            Links(config_id=config.pk, template_id=template, sort_value=position)
-            for config in configs
-            for position, template in enumerate(after[config.pk], 1)
-        )
-        _send("post", configs, before, after)
-    for config in configs:
-        getattr(config, "_prefetched_objects_cache", {}).pop("templates", None)
-
-
-def _send(
-    when: str,
-    configs: Sequence[Config],
-    before: Mapping[uuid.UUID, list[uuid.UUID]],
-    after: Mapping[uuid.UUID, list[uuid.UUID]],
-) -> None:
-    for config in configs:
-        old, new = set(before[config.pk]), set(after[config.pk])
-        for action, keys in (("remove", old - new), ("add", new - old)):
-            if keys:
-                signals.m2m_changed.send(
-                    sender=Links,
-                    action=f"{when}_{action}",
-                    instance=config,
-                    reverse=False,
-                    model=Template,
-                    pk_set=keys,
-                    using=config._state.db,
-                )
+    unit.of(Compilation).forget_templates([config.pk for config in configs])
+    replace_lists(unit, Links, configs, before, after)

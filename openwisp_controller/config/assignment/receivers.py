@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..compiling.compilation import Compilation
 from ..models import Config, Device, DeviceGroup, Template
-from ..models.ordered import ListEdits
+from ..models.ordered import BulkEdits, ListEdits, forget_loaded_list
 from ..unit_of_work import UnitOfWork, unit_of_work
 from . import assigning, rules
 
@@ -31,7 +31,7 @@ class GroupListEdits:
         """Report the lists that were edited up to now; return whether there was any."""
         edits, self._groups = list(self._groups.values()), {}
         for group, before in edits:
-            getattr(group, "_prefetched_objects_cache", {}).pop("templates", None)
+            forget_loaded_list(group)
             after = list(group.templates.all())
             if [template.pk for template in after] != [template.pk for template in before]:
                 unit.happened(group, "templates edited", templates=after, old_templates=before)
@@ -43,7 +43,7 @@ def on_config_templates(
 ) -> None:
     """Receive ``m2m_changed`` of the templates of configurations: enforce the rules, report what changed."""
     with unit_of_work() as unit:
-        if instance.pk in unit.of(assigning.InternalEdits) or (pk_set is not None and not pk_set):
+        if instance.pk in unit.of(BulkEdits) or (pk_set is not None and not pk_set):
             return
         unit.of(Compilation).forget_templates(pk_set if reverse else [instance.pk])
         if action == "pre_clear" and reverse:

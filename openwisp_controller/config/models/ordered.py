@@ -1,17 +1,23 @@
-"""Ordered many-to-many relation whose edits are one change each, from either side, also ``set([])``."""
+"""Ordered many-to-many relation whose edits are one change each, from either side, also ``set([])``.
+
+Rows of the relation are written here and nowhere else: by the managers (``config.templates.add`` and the like), one
+list at a time, and by ``replace_lists``, many at once. Both send ``m2m_changed``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import models
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import Max, OuterRef, Subquery, signals
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 from django.utils.functional import cached_property
 from sortedm2m.fields import SortedManyToManyDescriptor, SortedManyToManyField
 
-from ..unit_of_work import unit_of_work
+from ...common.sql import delete_rows
+from ..unit_of_work import UnitOfWork, unit_of_work
 
 Item = TypeVar("Item", bound=models.Model)
 
@@ -43,6 +49,89 @@ class ListEdits:
         """Sort objects that are being added as the caller gave them."""
         order = {key: place for place, key in enumerate(self._added.get(owner.pk, ()))}
         return sorted(items, key=lambda item: order.get(str(item.pk), len(order)))
+
+
+class BulkEdits:
+    """The owners of lists that ``replace_lists`` is writing, in one unit of work: whoever ordered that reports it."""
+
+    def __init__(self) -> None:
+        self._owners: frozenset[Any] = frozenset()
+
+    @contextmanager
+    def of(self, owners: Iterable[models.Model]) -> Iterator[None]:
+        """While open, edits of the lists of these are accounted for already."""
+        before, self._owners = self._owners, self._owners | {owner.pk for owner in owners}
+        try:
+            yield
+        finally:
+            self._owners = before
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._owners
+
+
+def replace_lists(
+    unit: UnitOfWork,
+    through: Any,
+    owners: Sequence[models.Model],
+    before: Mapping[Any, Sequence[Any]],
+    after: Mapping[Any, Sequence[Any]],
+) -> None:
+    """Write the lists of many owners with a constant number of statements, and send ``m2m_changed`` as managers do.
+
+    Args:
+        unit: the current unit of work.
+        through: the model of the relation.
+        owners: whose lists; their rows are locked by the caller.
+        before: keys of the templates that stand in each list now, by key of the owner.
+        after: keys of those that shall stand there, in order.
+    """
+    column = _owner_column(through)
+    with unit.of(BulkEdits).of(owners):
+        _send_m2m_changed("pre", through, owners, before, after)
+        replaced = [owner.pk for owner in owners if before[owner.pk]]
+        if replaced:
+            delete_rows(through.objects.filter(**{f"{column}__in": replaced}))
+        through.objects.bulk_create(
+            through(**{column: owner.pk}, template_id=template, sort_value=position)
+            for owner in owners
+            for position, template in enumerate(after[owner.pk], 1)
+        )
+        _send_m2m_changed("post", through, owners, before, after)
+    for owner in owners:
+        forget_loaded_list(owner)
+
+
+def _send_m2m_changed(
+    when: str,
+    through: Any,
+    owners: Sequence[models.Model],
+    before: Mapping[Any, Sequence[Any]],
+    after: Mapping[Any, Sequence[Any]],
+) -> None:
+    for owner in owners:
+        old, new = set(before[owner.pk]), set(after[owner.pk])
+        for action, keys in (("remove", old - new), ("add", new - old)):
+            if keys:
+                signals.m2m_changed.send(
+                    sender=through,
+                    action=f"{when}_{action}",
+                    instance=owner,
+                    reverse=False,
+                    model=through._meta.get_field("template").related_model,
+                    pk_set=keys,
+                    using=owner._state.db,
+                )
+
+
+def forget_loaded_list(owner: models.Model) -> None:
+    """Forget the templates that were loaded ahead (``prefetch_related``) for the owner of a list that was edited."""
+    getattr(owner, "_prefetched_objects_cache", {}).pop("templates", None)
+
+
+def _owner_column(through: Any) -> str:
+    columns = (field for field in through._meta.concrete_fields if field.is_relation and field.name != "template")
+    return next(field.attname for field in columns)
 
 
 def _in_units_of_work(manager: Any) -> Any:
@@ -88,7 +177,7 @@ def _in_units_of_work(manager: Any) -> Any:
 
 def _put_last(through: Any, template: Any) -> None:
     """Give the place after all others to a template that was added from its own side, where no place is known."""
-    owner = next(f.attname for f in through._meta.concrete_fields if f.is_relation and f.name != "template")
+    owner = _owner_column(through)
     last = through.objects.filter(**{owner: OuterRef(owner)}).order_by().values(owner).annotate(last=Max("sort_value"))
     through.objects.filter(template=template, sort_value=0).update(sort_value=Subquery(last.values("last")) + 1)
 
