@@ -1,4 +1,8 @@
-"""Who works at what: rows are claimed in the database, for as long as the process that claimed them is heard of."""
+"""Who works at what: rows are claimed in the database, for as long as the process that claimed them is heard of.
+
+Not ``common.claims.Work``, which does one row after the other: a process claims as many sessions as all of them
+together may open, works at them at once, and their results come in any order.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from ..config.models import ControllerState
@@ -35,11 +39,6 @@ def room(model: type[Command] | type[Push], wanted: int) -> int:
         ControllerState.objects.select_for_update().get(pk=state.pk)
     active = model._base_manager.filter(claim__isnull=False, claimed_until__gte=timezone.now()).count()
     return max(0, min(wanted, settings.CONTROLLER_PUSH_CONCURRENCY_TOTAL - active))
-
-
-def lock(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Lock rows, passing over those that another process is just claiming."""
-    return rows.select_for_update(of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked)
 
 
 def until() -> Any:

@@ -17,6 +17,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from ..common.encryption import readable
+from ..common.claims import lock
 from ..config.models.config import storable
 from . import batches, claims, commands
 from .attempts import Attempt
@@ -88,9 +89,9 @@ def claim(owner: uuid.UUID, limit: int) -> list[CommandTask]:
         if limit < 1 or not waiting.exists():
             return []
         room = claims.room(Command, limit)
-        rows = list(claims.lock(waiting.filter(batch_command=None))[:room])
+        rows = list(lock(waiting.filter(batch_command=None))[:room])
         for batch_id, allowed in _batches(waiting):
-            rows += list(claims.lock(waiting.filter(batch_command=batch_id))[: min(allowed, room - len(rows))])
+            rows += list(lock(waiting.filter(batch_command=batch_id))[: min(allowed, room - len(rows))])
         Command.objects.filter(pk__in=[row.pk for row in rows]).update(claim=owner, claimed_until=claims.until())
     rows = list(_complete().filter(pk__in=[row.pk for row in rows]))
     unchosen = [row.device_id for row in rows if row.connection_id is None]
@@ -220,7 +221,7 @@ def fail_interrupted() -> int:
         return 0
     changed_batches = set()
     with transaction.atomic():
-        rows = list(claims.lock(lost))
+        rows = list(lock(lost))
         for command in rows:
             command.status = Command.Status.FAILED
             command.output = _with_newline(command.output) + INTERRUPTED

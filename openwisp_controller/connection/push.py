@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from ..common.claims import lock
 from ..common.sql import update_many
 from ..common.wakeup import wake
 from ..config.models import Config, Device
@@ -122,7 +123,7 @@ def claim(owner: uuid.UUID, limit: int) -> list[Task]:
         due = Push.objects.filter(claims.free(), due__lte=timezone.now())
         if limit < 1 or not due.exists():
             return []
-        rows = list(claims.lock(due.order_by("due"))[: claims.room(Push, limit)])
+        rows = list(lock(due.order_by("due"))[: claims.room(Push, limit)])
         keys = [row.pk for row in rows]
         Push.objects.filter(pk__in=keys).update(claim=owner, claimed_until=claims.until())
         needed = _needed(keys)
