@@ -20,7 +20,7 @@ from openwisp_users.multitenancy import MultitenantAdminMixin
 from openwisp_utils.admin_theme.filters import SimpleInputFilter
 
 from ..common.versions import GuardedVersions
-from ..config.admin.device import DeviceAdmin
+from ..config.admin import DevicePageExtension, extend_device_page
 from ..config.models import Device, Vpn
 from . import generated, importing, protection
 from .models import SubnetDivisionRule
@@ -201,4 +201,4 @@ class IpAddressAdmin(_GeneratedAdmin, BaseIpAddressAdmin):
     """Addresses; those that were generated cannot be edited."""
 
 
-DeviceAdmin.list_filter = (*DeviceAdmin.list_filter, SubnetOfDeviceFilter)  # type: ignore[assignment]
+extend_device_page(DevicePageExtension(list_filter=(SubnetOfDeviceFilter,)))

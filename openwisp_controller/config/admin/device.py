@@ -63,11 +63,13 @@ class TemplateFilter(ManagedFilter):
 class DevicePageExtension:
     """What another app adds to the pages of devices.
 
-    ``inlines`` are inline forms, ``tools`` and ``panel`` names of templates, shown among the object tools and below the
-    inlines; ``context`` gives variables to them. ``urls`` gives addresses below ``/admin/config/device/``.
+    ``inlines`` are inline forms, ``list_filter`` filters of the list, ``tools`` and ``panel`` names of templates, shown
+    among the object tools and below the inlines; ``context`` gives variables to them. ``urls`` gives addresses below
+    ``/admin/config/device/``.
     """
 
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = ()
+    list_filter: tuple[type[admin.ListFilter], ...] = ()
     tools: str = ""
     panel: str = ""
     context: Callable[[HttpRequest, Device], dict[str, Any]] = lambda request, device: {}
@@ -78,6 +80,7 @@ def extend_device_page(extension: DevicePageExtension) -> None:
     """Add to the pages of devices; to be called by the ``admin`` module of an app."""
     DeviceAdmin.extensions += (extension,)
     DeviceAdmin.inlines += extension.inlines
+    DeviceAdmin.list_filter += extension.list_filter
     reversion.unregister(Device)
     admin.site.unregister(Device)
     admin.site.register(Device, DeviceAdmin)
@@ -110,7 +113,7 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     list_display = (
         "name", "organization", "backend_label", "group", "status_label", "mac_address", "ip", "created", "modified",
     )  # fmt: skip
-    list_filter = (
+    list_filter: tuple[str | type[admin.ListFilter], ...] = (
         "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter, "created",
     )  # fmt: skip
     list_select_related = ("organization", "group", "config")
