@@ -11,7 +11,7 @@ from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme.filters import AutocompleteFilter
 
@@ -28,6 +28,19 @@ class TenantPages(_Page):
     the person may see, or does not exist, the filter is left out and the list is empty. Choices of forms, and the
     values of forms that an address fills in, are limited in the same way.
     """
+
+    not_found = _("There is no such object, or it belongs to an organization that you do not manage.")
+
+    def get_object_or_404(self, request: HttpRequest, key: Any) -> Any:
+        """Return the object of this page that has a key.
+
+        Raises:
+            Http404: there is none that the person may know of; says so.
+        """
+        found = self.get_object(request, str(key))
+        if found is None:
+            raise Http404(self.not_found)
+        return found
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         base = super().get_changelist(request, **kwargs)

@@ -134,7 +134,10 @@ class TestForWhom:
         assert use(administrator, name, config).status_code in (200, 302)
 
     def test_managers_of_other_organizations(self, config: Config, other: Organization, name: str) -> None:
-        assert use(make.person("stranger", other, "Administrator"), name, config).status_code == 404
+        answer = use(make.person("stranger", other, "Administrator"), name, config)
+        assert answer.status_code == 404
+        what = "revision" if name == "roll back" else "device"
+        assert f"There is no such {what}, or it belongs to an organization" in answer.content.decode()
         assert not Device.objects.get().is_deactivated()
 
     def test_people_who_may_only_look(self, config: Config, organization: Organization, name: str) -> None:

@@ -106,6 +106,7 @@ class DeviceForm(forms.ModelForm):
 @admin.register(Device)
 class DeviceAdmin(DeviceTools, ControllerAdmin):
     change_form_template = "admin/config/device/change_form.html"
+    not_found = _("There is no such device, or it belongs to an organization that you do not manage.")
     labels = {
         **ControllerAdmin.labels,
         "mac_address": _("MAC address"), "last_ip": _("Last IP"), "management_ip": _("Management IP"),

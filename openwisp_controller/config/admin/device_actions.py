@@ -24,7 +24,7 @@ class DeviceTools:
 
     model: Any
     admin_site: Any
-    get_object: Callable[..., Any]
+    get_object_or_404: Callable[..., Device]
     has_view_permission: Callable[..., bool]
     message_user: Callable[..., None]
 
@@ -61,7 +61,7 @@ class DeviceTools:
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Answer with the files that saving the posted form would give, or with the errors of the form, by field."""
         key = request.POST.get("id")
-        device = self._device(request, key) if key else None
+        device = self.get_object_or_404(request, key) if key else None
         if not self.may_manage(request) and not (device is None and self._may_add(request)):
             raise PermissionDenied
         form, config_form = self._forms(request, device)
@@ -105,14 +105,8 @@ class DeviceTools:
             history.lift_hold(device.config)
         return self._done(request, device, _("The device follows its configuration again."))
 
-    def _device(self, request: HttpRequest, pk: Any) -> Device:
-        device = self.get_object(request, str(pk))
-        if device is None:
-            raise Http404(_("There is no such device, or it belongs to an organization that you do not manage."))
-        return device
-
     def _manageable(self, request: HttpRequest, pk: Any) -> Device:
-        device = self._device(request, pk)
+        device = self.get_object_or_404(request, pk)
         if not self.may_manage(request):
             raise PermissionDenied
         return device

@@ -57,7 +57,7 @@ class RenderedAdmin(ControllerAdmin):
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Answer with the files that saving the posted form would give, or with the errors of the form, by field."""
         key = request.POST.get("id")
-        instance = self._found(request, key) if key else None
+        instance = self.get_object_or_404(request, key) if key else None
         if not (self.has_change_permission(request, instance) if instance else self.has_add_permission(request)):
             raise PermissionDenied
         form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
@@ -81,14 +81,8 @@ class RenderedAdmin(ControllerAdmin):
         """Answer with the variables."""
         return responses.variables(self.variables_of(self._downloadable(request, pk)))
 
-    def _found(self, request: HttpRequest, pk: Any) -> Any:
-        instance = self.get_object(request, str(pk))
-        if instance is None:
-            raise Http404(_("There is no such object, or it belongs to an organization that you do not manage."))
-        return instance
-
     def _downloadable(self, request: HttpRequest, pk: Any) -> Any:
-        instance = self._found(request, pk)
+        instance = self.get_object_or_404(request, pk)
         if not self.may_download(request, instance):
             raise PermissionDenied
         return instance

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import F, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html
@@ -24,6 +24,7 @@ from ..models import Revision
 class RevisionAdmin(MultitenantAdminMixin, TenantPages):
     multitenant_parent = "config__device"  # type: ignore[assignment]
     change_form_template = "admin/config/revision/change_form.html"
+    not_found = _("There is no such revision, or it belongs to an organization that you do not manage.")
     list_display = ("created", "device", "cause", "detail", "author", "state", "checksum")
     list_filter = ("cause", "created")
     search_fields = ("config__device__name", "checksum", "detail")
@@ -65,9 +66,7 @@ class RevisionAdmin(MultitenantAdminMixin, TenantPages):
 
     def roll_back(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Release a revision and hold its device there."""
-        revision = self.get_object(request, str(pk))
-        if revision is None:
-            raise Http404(_("There is no such revision, or it belongs to an organization that you do not manage."))
+        revision = self.get_object_or_404(request, pk)
         if not request.user.has_perm("config.change_device"):
             raise PermissionDenied
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -59,7 +59,7 @@ def _is_deactivated(device: Device | None) -> bool:
 def _urls(device_admin: DeviceAdmin) -> list[Any]:
     def accept_host_key(request: HttpRequest, pk: Any) -> HttpResponse:
         """Accept the host key that the device showed, and try it again at once."""
-        device = _device(device_admin, request, pk)
+        device = device_admin.get_object_or_404(request, pk)
         if not device_admin.may_manage(request):
             raise PermissionDenied
         host_key = HostKey.objects.filter(device=device).exclude(refused_key="").first()
@@ -92,13 +92,6 @@ def _urls(device_admin: DeviceAdmin) -> list[Any]:
         ),
         path("connection/command/ui/schema.json", view(schema), name="connection_command_schema"),
     ]
-
-
-def _device(device_admin: DeviceAdmin, request: HttpRequest, pk: Any) -> Device:
-    device = device_admin.get_object(request, str(pk))
-    if device is None:
-        raise Http404(_("There is no such device, or it belongs to an organization that you do not manage."))
-    return device
 
 
 def _context(request: HttpRequest, device: Device) -> dict[str, Any]:
