@@ -114,6 +114,7 @@ def config(owner: Organization | Device, *, templates: Any = (), status: str = "
 WIREGUARD = {"wireguard": [{"name": "wg0", "port": 51820}]}
 VXLAN = {"wireguard": [{"name": "wg0", "port": 51820}], "vxlan": [{"name": "vxlan0", "vni": ""}]}
 ZEROTIER = {"zerotier": [{"private": True}]}
+ZEROTIER_TOKEN = "very-secret-token"
 OPENVPN = {
     "openvpn": [
         {
@@ -153,18 +154,35 @@ def cert(of: Ca, name: str = "", **fields: Any) -> Cert:
     return result
 
 
-def vpn(owner: Organization | None, kind: str = "Wireguard", name: str = "", **fields: Any) -> Vpn:
-    """A VPN server of a kind (the name of a backend class), with what this kind needs."""
+def unsaved_vpn(owner: Organization | None, kind: str = "Wireguard", name: str = "", **fields: Any) -> Vpn:
+    """A VPN server of a kind (the name of a backend class), with what this kind needs, but not stored."""
     if kind == "OpenVpn" and "ca" not in fields:
         fields["ca"] = ca(owner)
     if kind != "OpenVpn" and "subnet" not in fields:
         fields["subnet"] = subnet(owner)
-    result = Vpn(
+    return Vpn(
         organization=owner,
         name=name or f"vpn-{next(_numbers)}",
         backend=f"openwisp_controller.vpn_backends.{kind}",
         **{"host": "vpn1.test.com", "config": _SERVERS[kind], **fields},
     )
+
+
+def vpn(owner: Organization | None, kind: str = "Wireguard", name: str = "", **fields: Any) -> Vpn:
+    """A VPN server of a kind (the name of a backend class), stored as its page would do it."""
+    result = unsaved_vpn(owner, kind, name, **fields)
+    provisioning.store(result)
+    return result
+
+
+def unsaved_zerotier(owner: Organization, address: str, name: str = "net", **fields: Any) -> Vpn:
+    """A VPN server whose network is made by the ZeroTier controller at an address, not stored."""
+    return unsaved_vpn(owner, "ZeroTier", name, **{"host": address, "auth_token": ZEROTIER_TOKEN, **fields})
+
+
+def zerotier(owner: Organization, address: str, name: str = "net", **fields: Any) -> Vpn:
+    """A VPN server whose network is made by the ZeroTier controller at an address."""
+    result = unsaved_zerotier(owner, address, name, **fields)
     provisioning.store(result)
     return result
 

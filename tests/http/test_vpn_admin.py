@@ -150,10 +150,7 @@ def test_a_zerotier_controller_that_fails_is_told_in_the_form(root: Client, orga
     with Service() as service:
         answers = {"/status": (200, {"address": "1234567890"})}
         service.answer = lambda method, path: answers.get(path, (500, {}))
-        vpn = Vpn(
-            organization=organization, name="zt", host=service.address, auth_token=TOKEN, config=make.ZEROTIER,
-            backend="openwisp_controller.vpn_backends.ZeroTier", subnet=make.subnet(organization),
-        )  # fmt: skip
+        vpn = make.unsaved_zerotier(organization, service.address)
         preview = root.post(reverse("admin:config_vpn_preview"), {**form(vpn), "id": ""})
         assert "zerotier" not in preview.json().get("errors", {}), preview.json()
         assert service.calls == [], "a preview asks nobody"
@@ -175,10 +172,7 @@ def zerotier_server(organization: Any, settings: Any) -> Iterator[tuple[Vpn, Ser
             "/controller/network/1234567890______": {"id": "1234567890abcdef"},
         }
         service.answer = lambda method, path: (200, answers.get(path, {}))
-        yield Vpn(
-            organization=organization, name="zt", host=service.address, auth_token=TOKEN, config=make.ZEROTIER,
-            backend="openwisp_controller.vpn_backends.ZeroTier", subnet=make.subnet(organization),
-        ), service  # fmt: skip
+        yield make.unsaved_zerotier(organization, service.address), service
 
 
 @pytest.mark.django_db(transaction=True)

@@ -30,7 +30,7 @@ from .helpers import client_of, files
 from .service import Service
 
 pytestmark = pytest.mark.django_db
-TOKEN = "very-secret-token"
+TOKEN = make.ZEROTIER_TOKEN
 
 
 @pytest.fixture(autouse=True)
@@ -284,7 +284,7 @@ class TestZeroTier:
     def vpn(self, organization: Any, service: Service, controller: Controller, committing: Any) -> Vpn:
         with committing():
             config = {"zerotier": [{"private": True, "client_options": {"allow_managed": True}}]}
-            return make.vpn(organization, "ZeroTier", name="net", host=service.address, auth_token=TOKEN, config=config)
+            return make.zerotier(organization, service.address, config=config)
 
     def test_creation(self, vpn: Vpn, service: Service) -> None:
         assert service.calls == [
@@ -333,10 +333,8 @@ class TestZeroTier:
         self, vpn: Vpn, service: Service, tool: Path, committing: Any, organization: Any
     ) -> None:
         with committing():
-            other = make.vpn(
-                organization, "ZeroTier", host=service.address, auth_token=TOKEN,
-                subnet=make.subnet(organization, "10.7.0.0/16"),
-            )  # fmt: skip
+            subnet = make.subnet(organization, "10.7.0.0/16")
+            other = make.zerotier(organization, service.address, "other", subnet=subnet)
             config = make.config(organization, templates=[make.vpn_template(vpn)])
         tool.write_text("#!/bin/sh\necho '" + self.SECRET.replace("abcdef", "fedcba") + "'\n")
         with committing():
@@ -379,7 +377,7 @@ class TestZeroTier:
     ) -> None:
         controller.broken["/status"] = answer
         with pytest.raises(ValidationError) as caught:
-            make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
+            make.zerotier(organization, service.address)
         assert text in caught.value.message_dict[field][0]
         assert TOKEN not in str(caught.value)
 
@@ -397,14 +395,14 @@ class TestZeroTier:
     ) -> None:
         controller.broken["/controller/network/"] = (200, answer)
         with pytest.raises(ValidationError, match="Failed to create ZeroTier network, Error: ") as caught:
-            make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
+            make.zerotier(organization, service.address)
         assert text in str(caught.value)
         assert not Vpn.objects.exists()
 
     @pytest.mark.parametrize("token", ["tökén", "to\nken", "to\x01ken"])
     def test_tokens_that_no_header_can_carry(self, organization: Any, service: Service, token: str) -> None:
         with pytest.raises(ValidationError) as caught:
-            make.vpn(organization, "ZeroTier", host=service.address, auth_token=token)
+            make.zerotier(organization, service.address, auth_token=token)
         assert list(caught.value.message_dict) == ["auth_token"]
         assert service.calls == []
 
@@ -412,7 +410,7 @@ class TestZeroTier:
         service.__exit__()
         try:
             with pytest.raises(ValidationError) as caught:
-                make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
+                make.zerotier(organization, service.address)
         finally:
             service.__enter__()
         assert "Failed to connect to the ZeroTier controller, Error:" in caught.value.message_dict["host"][0]
@@ -426,16 +424,13 @@ class TestZeroTier:
     def test_creation_fails(self, organization: Any, service: Service, controller: Controller, answer: Any) -> None:
         controller.broken["/controller/network/"] = answer
         with pytest.raises(ValidationError, match="Failed to create ZeroTier network, Error:"):
-            make.vpn(organization, "ZeroTier", host=service.address, auth_token=TOKEN)
+            make.zerotier(organization, service.address)
         assert not Vpn.objects.exists()
 
     def test_not_stored(self, vpn: Vpn, service: Service, organization: Any, committing: Any) -> None:
         """The network of a server that could not be stored is deleted again."""
         service.received.clear()
-        other = Vpn(
-            name="net", organization=organization, backend=vpn.backend, host=service.address, auth_token=TOKEN,
-            config=make.ZEROTIER, subnet=vpn.subnet,
-        )  # fmt: skip
+        other = make.unsaved_zerotier(organization, service.address, vpn.name, subnet=vpn.subnet)
         with (
             committing(),
             pytest.raises(Exception, match=r"UNIQUE|unique"),
@@ -462,10 +457,7 @@ class TestZeroTier:
     ) -> None:
         """A network that is made late knows all devices that became clients until then."""
         controller.broken["/controller/network/"] = (500, {})
-        vpn = Vpn(
-            name="net", organization=organization, backend="openwisp_controller.vpn_backends.ZeroTier",
-            host=service.address, auth_token=TOKEN, config=make.ZEROTIER, subnet=make.subnet(organization),
-        )  # fmt: skip
+        vpn = make.unsaved_zerotier(organization, service.address)
         with committing():
             vpn.save()
             make.config(organization, templates=[make.vpn_template(vpn)])
@@ -479,10 +471,7 @@ class TestZeroTier:
         self, organization: Any, service: Service, controller: Controller, committing: Any
     ) -> None:
         controller.broken["/controller/network/"] = (500, {})
-        vpn = Vpn(
-            name="net", organization=organization, backend="openwisp_controller.vpn_backends.ZeroTier",
-            host=service.address, auth_token=TOKEN, config=make.ZEROTIER, subnet=make.subnet(organization),
-        )  # fmt: skip
+        vpn = make.unsaved_zerotier(organization, service.address)
         with committing():
             vpn.save()
         controller.broken.clear()
@@ -500,10 +489,7 @@ class TestZeroTier:
     ) -> None:
         """Nothing waits for the controller inside of the transaction; the network is made after it, and tried again."""
         controller.broken["/controller/network/"] = (500, {})
-        vpn = Vpn(
-            name="net", organization=organization, backend="openwisp_controller.vpn_backends.ZeroTier",
-            host=service.address, auth_token=TOKEN, config=make.ZEROTIER, subnet=make.subnet(organization),
-        )  # fmt: skip
+        vpn = make.unsaved_zerotier(organization, service.address)
         with committing():
             vpn.full_clean()
             vpn.save()
