@@ -13,7 +13,7 @@ from .policy import AgentPolicy
 from .ssh import DeviceSshServer, SshFault
 from .ssh_fleet import SshOptions
 from .summary import Summary
-from .thread import FleetThread
+from .thread import FleetError, FleetThread
 
 __all__ = [
     "AgentPolicy",
@@ -25,6 +25,7 @@ __all__ = [
     "FaultKind",
     "Faults",
     "Fleet",
+    "FleetError",
     "FleetThread",
     "Mix",
     "SshFault",

@@ -12,10 +12,14 @@ from typing import Self
 from .fleet import Fleet
 
 
+class FleetError(RuntimeError):
+    """Something inside a fleet went wrong."""
+
+
 class FleetThread:
     """A fleet at work in the background; also a context manager that starts and stops it.
 
-    An exception inside the fleet is raised by ``wait_for`` and ``stop``.
+    An exception inside the fleet is raised by ``wait_for`` and ``stop``, as ``FleetError``.
 
     Args:
         fleet: one that is not running.
@@ -41,11 +45,12 @@ class FleetThread:
         """Whether the devices are switched on."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self) -> None:
+    def start(self, timeout: float = 30.0) -> None:
         """Switch the devices on.
 
         Raises:
             RuntimeError: they are on already.
+            TimeoutError: the thread did not begin to work within ``timeout`` seconds.
         """
         if self.running:
             raise RuntimeError("the fleet is running already")
@@ -53,7 +58,8 @@ class FleetThread:
         self._up.clear()
         self._thread = threading.Thread(target=self._work, name="fleet", daemon=True)
         self._thread.start()
-        self._up.wait()  # a stop that follows at once must find something to stop
+        if not self._up.wait(timeout):  # a stop that follows at once must find something to stop
+            raise TimeoutError(f"the fleet did not start within {timeout} seconds")
 
     def stop(self, timeout: float = 30.0) -> None:
         """Switch the devices off and wait, at most ``timeout`` seconds, until they are. Harmless when off.
@@ -103,4 +109,4 @@ class FleetThread:
     def _raise_error(self) -> None:
         error, self._error = self._error, None
         if error is not None:
-            raise RuntimeError(f"the fleet failed: {error}") from error
+            raise FleetError(f"the fleet failed: {error}") from error

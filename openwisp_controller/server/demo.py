@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -14,7 +13,8 @@ from pathlib import Path
 import django
 from django.core.management import call_command
 
-from .demo_server import Failed
+from ..fleet import FleetError
+from .demo_server import Failed, Interruption
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,29 +26,30 @@ def run(options: argparse.Namespace) -> int:
     temporary = options.data_dir is None
     directory = Path(tempfile.mkdtemp(prefix="openwisp-controller-demo-")) if temporary else options.data_dir
     os.environ["OPENWISP_DATA_DIR"] = str(directory)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped politely is like Ctrl-C
+    interruption = Interruption()
+    interruption.install()
     try:
-        _show(options)
-    except Failed as failure:
+        _show(options, interruption)
+    except (Failed, FleetError, KeyboardInterrupt) as failure:
+        if interruption.asked:  # the server may have heard of it first
+            print("\nStopped.")
+            return 0
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped.")
-        return 0
     finally:
         if temporary:
             shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 
-def _show(options: argparse.Namespace) -> None:
+def _show(options: argparse.Namespace, interruption: Interruption) -> None:
     say = _Narrator(time.monotonic()).say
     say("Preparing the database")
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     from .demo_scenario import show  # models can be imported from here on
 
-    show(options, say)
+    show(options, say, interruption)
 
 
 class _Narrator:

@@ -7,11 +7,12 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 
 from ..config.models import Config, Device
 from ..fleet import Fleet, FleetThread, SshOptions
 from . import demo_data
-from .demo_server import Failed, free_port, running_server, wait_until_ready
+from .demo_server import Failed, Interruption, claimed_port, running_server, wait_until_ready
 from .processes import url as address_for_people
 
 _POLL_INTERVAL = 8.0
@@ -20,42 +21,53 @@ _SEED = 25
 _FOLLOWED_WITHIN = 120.0
 
 
-def show(options: argparse.Namespace, say: Callable[[str], None]) -> None:
+def show(options: argparse.Namespace, say: Callable[[str], None], interruption: Interruption) -> None:
     """Show the main job of a controller, and say what happens.
 
     Args:
         options: of the command ``demo``.
         say: is told each step.
+        interruption: where it is told to stop.
 
     Raises:
         Failed: something did not go as it should.
+        KeyboardInterrupt: it was told to stop.
     """
-    ssh = SshOptions(port=free_port("127.77.0.1", 2222), password=secrets.token_urlsafe(12))
-    scene = demo_data.create(ssh)
-    port = free_port(options.host, options.port)
+    with claimed_port("127.77.0.1", 2222) as ssh_port, claimed_port(options.host, options.port) as port:
+        ssh = SshOptions(port=ssh_port, password=secrets.token_urlsafe(12))
+        scene = demo_data.create(ssh)
+        interruption.defer()
+        _show(options, port, scene, ssh, say, interruption)
+
+
+def _show(
+    options: argparse.Namespace,
+    port: int,
+    scene: demo_data.Scene,
+    ssh: SshOptions,
+    say: Callable[[str], None],
+    interruption: Interruption,
+) -> None:
     url = address_for_people(options.host, port)
     with running_server(options.host, port) as server:
-        wait_until_ready(url, server)
+        wait_until_ready(url, server, interruption)
         say(f"The controller serves at {url}/admin/ (user {scene.username}, password {scene.password})")
         fleet = Fleet(
             url, scene.secret, options.devices, interval=_POLL_INTERVAL, seed=_SEED, name_prefix="router", ssh=ssh
         )
         with FleetThread(fleet) as devices:
             say(f"{options.devices} virtual routers enrol and fetch their configuration")
-            _wait(
-                devices, server, lambda fleet: _applied(fleet) and _database_agrees(fleet), "apply their configuration"
-            )
+            wait = partial(_wait, devices, server, interruption)
+            wait(lambda fleet: _applied(fleet) and _database_agrees(fleet), "apply their configuration")
             say(f"All {options.devices} are applied")
             # as shipped, an agent tells its management address from its second poll on
-            _wait(devices, server, _can_be_reached, "tell their management addresses")
+            wait(_can_be_reached, "tell their management addresses")
             say("They told where they can be reached over SSH")
             before = fleet.checksums()
             edited = time.monotonic()
             channel = demo_data.edit_wifi()
             say(f"Edited the template “{demo_data.WIFI}”: another SSID, channel {channel}")
-            _wait(
-                devices,
-                server,
+            wait(
                 lambda fleet: (
                     _applied(fleet)
                     and _database_agrees(fleet)
@@ -86,12 +98,19 @@ def show(options: argparse.Namespace, say: Callable[[str], None]) -> None:
                 flush=True,
             )
             while server.poll() is None:
-                time.sleep(1)
+                interruption.sleep(1)
             raise Failed(f"the server ended with status {server.returncode}")
 
 
-def _wait(devices: FleetThread, server: subprocess.Popen[bytes], done: Callable[[Fleet], bool], what: str) -> None:
+def _wait(
+    devices: FleetThread,
+    server: subprocess.Popen[bytes],
+    interruption: Interruption,
+    done: Callable[[Fleet], bool],
+    what: str,
+) -> None:
     def settled(fleet: Fleet) -> bool:
+        interruption.check()
         return server.poll() is not None or bool(fleet.violations) or done(fleet)
 
     if not devices.wait_for(settled, _FOLLOWED_WITHIN):
