@@ -9,12 +9,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import django
 from django.core.management import call_command
 
 from ..fleet import FleetError
 from .demo_server import Failed, Interruption
+
+_STOPPED = "\nStopped.\n"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,19 +29,29 @@ def run(options: argparse.Namespace) -> int:
     temporary = options.data_dir is None
     directory = Path(tempfile.mkdtemp(prefix="openwisp-controller-demo-")) if temporary else options.data_dir
     os.environ["OPENWISP_DATA_DIR"] = str(directory)
-    interruption = Interruption()
+
+    def clean_up() -> None:
+        if temporary:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def leave() -> NoReturn:
+        clean_up()
+        os.write(sys.stdout.fileno(), _STOPPED.encode())  # print may be what was interrupted
+        os._exit(0)
+
+    interruption = Interruption(leave)
     interruption.install()
     try:
         _show(options, interruption)
     except (Failed, FleetError, KeyboardInterrupt) as failure:
         if interruption.asked:  # the server may have heard of it first
-            print("\nStopped.")
+            print(_STOPPED, end="")
             return 0
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
     finally:
-        if temporary:
-            shutil.rmtree(directory, ignore_errors=True)
+        interruption.ignore()
+        clean_up()
     return 0
 
 

@@ -9,10 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _READY_WITHIN = 120.0
 """Seconds."""
 _LOOK_EVERY = 0.1
@@ -31,24 +33,32 @@ class Interruption:
 
     A terminal sends SIGINT to all of its processes, and people press Ctrl-C more than once. Raised wherever Python
     happens to be, ``KeyboardInterrupt`` can leave locks of the standard library taken, such as that of ``Popen.poll``,
-    and the clean-up then waits for them forever. So once there is something to clean up, it is noted only, and raised
-    where the demo looks for it.
+    and the clean-up then waits for them forever; or it is lost, in a destructor. So it is raised only where the demo
+    looks for it. As long as nothing was started that has to be stopped, the demo just leaves.
+
+    Args:
+        leave: ends the process at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leave: Callable[[], NoReturn]) -> None:
         self.asked = False
         """Whether the demo was told to stop."""
+        self._leave = leave
         self._deferred = False
 
     def install(self) -> None:
         """Listen to the signals that stop the demo."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPPING:
             signal.signal(number, self._receive)
 
     def defer(self) -> None:
-        """From now on raise it in ``check`` alone; to be called before processes and threads are started."""
+        """From now on raise it in ``check``; to be called before processes and threads are started."""
         self._deferred = True
-        self.check()
+
+    def ignore(self) -> None:
+        """From now on do nothing: the demo is about to end, also while Python shuts down."""
+        for number in _STOPPING:
+            signal.signal(number, signal.SIG_IGN)
 
     def check(self) -> None:
         """Raise ``KeyboardInterrupt`` if the demo was told to stop."""
@@ -64,9 +74,9 @@ class Interruption:
         self.check()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        first, self.asked = not self.asked, True
-        if first and not self._deferred:
-            raise KeyboardInterrupt
+        if not self._deferred:
+            self._leave()
+        self.asked = True
 
 
 @contextmanager
