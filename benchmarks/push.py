@@ -92,7 +92,7 @@ def _prepare(devices: int) -> None:
     from openwisp_users.models import Organization
 
     from openwisp_controller.config.models import Config, Device
-    from openwisp_controller.connection import assignment
+    from openwisp_controller.connection import auto_add
     from openwisp_controller.connection.models import Credentials
 
     organization = Organization.objects.create(name="bench", slug="bench")
@@ -111,7 +111,7 @@ def _prepare(devices: int) -> None:
         params={"username": "root", "password": PASSWORD, "port": PORT},
     )  # fmt: skip
     credentials.save()
-    assignment.attach_to_devices(credentials.pk)
+    auto_add.attach_to_devices(credentials.pk)
 
 
 def _address(number: int) -> str:

@@ -34,13 +34,13 @@ class ConnectionConfig(AppConfig):
         from ..config.delivery import jobs
         from ..config.devices import lifecycle
         from ..config.models import Config
-        from . import assignment, changes, notifications, worker
+        from . import auto_add, changes, notifications, worker
         from .signals import is_working_changed
 
         changes.register()
-        lifecycle.moves.register("connection", assignment.follow_move)
-        jobs.steps.register(assignment.AUTO_ADD, assignment.step)
-        post_save.connect(assignment.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
+        lifecycle.moves.register("connection", auto_add.follow_move)
+        jobs.steps.register(auto_add.AUTO_ADD, auto_add.step)
+        post_save.connect(auto_add.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
         is_working_changed.connect(notifications.on_is_working_changed, dispatch_uid="connection_notify")
         for signal in (worker_process_shutdown, worker_shutdown):
             signal.connect(worker.stop, dispatch_uid="connection_worker_stop")

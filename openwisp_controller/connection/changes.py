@@ -9,7 +9,7 @@ from ..config.models import Config
 from ..config.policy import changes
 from ..config.policy.effects import Change, Edited, Event, Runs, Sends
 from ..config.unit_of_work import Happened, Phase, Saved, Stage, UnitOfWork, phases
-from .assignment import AUTO_ADD
+from .auto_add import AUTO_ADD
 from .models import Credentials, DeviceConnection
 from .push import PushRequests
 from .signals import is_working_changed

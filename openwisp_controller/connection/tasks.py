@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import assignment, batches, maintenance, notifications, push, worker
+from . import auto_add, batches, maintenance, notifications, push, worker
 
 
 @shared_task
@@ -36,7 +36,7 @@ def launch_batch_command(batch_id: str) -> None:
 @shared_task(soft_time_limit=3600)
 def auto_add_credentials_to_devices(credential_id: str, organization_id: str | None = None) -> int:
     """Add credentials to all devices they suit."""
-    return assignment.attach_to_devices(credential_id)
+    return auto_add.attach_to_devices(credential_id)
 
 
 @shared_task(soft_time_limit=3600)

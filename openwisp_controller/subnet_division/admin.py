@@ -113,7 +113,7 @@ class DeviceFilter(SimpleInputFilter):
     parameter_name = "device"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return generated.of_device(queryset, self.value()) if self.value() else queryset
+        return generated.subnets_of_device(queryset, self.value()) if self.value() else queryset
 
 
 class SubnetOfDeviceFilter(SimpleInputFilter):

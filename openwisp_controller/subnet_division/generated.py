@@ -33,7 +33,7 @@ def with_device(subnets: QuerySet[Subnet]) -> QuerySet[Subnet]:
     return subnets.annotate(device_name=Subquery(rows.values("config__device__name")[:1]))
 
 
-def of_device(subnets: QuerySet[Subnet], name: str) -> QuerySet[Subnet]:
+def subnets_of_device(subnets: QuerySet[Subnet], name: str) -> QuerySet[Subnet]:
     """Keep the subnets that were made for the device of that name."""
     rows = SubnetDivisionIndex.objects.filter(config__device__name=name)
     return subnets.filter(pk__in=rows.values("subnet"))

@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 #: Kind of the jobs that provision what existed before a rule, or lacks something.
 JOB = "subnet_division_provision"
 Type = type["BaseSubnetDivisionRuleType"]
-Request = tuple[Any, SubnetDivisionRule | None]
+ProvisioningRequest = tuple[Any, SubnetDivisionRule | None]
 
 
 class _Waiting:
     """What is provisioned at the end of a unit of work, by type of the rules."""
 
     def __init__(self) -> None:
-        self.requests: dict[Type, list[Request]] = {}
+        self.requests: dict[Type, list[ProvisioningRequest]] = {}
 
 
 class Provisioned(TypedDict):
@@ -64,12 +64,12 @@ def schedule(rule_type: Type, instance: Any, rule: SubnetDivisionRule | None = N
         unit.follow_up(("subnet division", rule_type), lambda: _provision_robustly(rule_type, waiting.pop(rule_type)))
 
 
-def _provision_robustly(rule_type: Type, requests: Sequence[Request]) -> None:
+def _provision_robustly(rule_type: Type, requests: Sequence[ProvisioningRequest]) -> None:
     provision(rule_type, requests, robust=True)
 
 
 def provision(
-    rule_type: Type, requests: Sequence[Request], *, robust: bool = False
+    rule_type: Type, requests: Sequence[ProvisioningRequest], *, robust: bool = False
 ) -> dict[tuple[uuid.UUID, str], Provisioned]:
     """Provision objects now, in the current unit of work; return what is new by rule and object.
 

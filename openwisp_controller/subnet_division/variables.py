@@ -18,10 +18,10 @@ _KNOWN = "has_divided_subnets"
 def register() -> None:
     """Let configurations have these variables; those without generated subnets cost nothing."""
     loading.extra_columns.register(_KNOWN, exists_referring(SubnetDivisionIndex, "config", Config))
-    context.providers.register("subnet division rule", of_configs)
+    context.providers.register("subnet division rule", variables_of_configs)
 
 
-def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, str]]:
+def variables_of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str, str]]:
     """Return the variables of each configuration that has generated subnets, with one query."""
     keys = [config.pk for config in configs if getattr(config, _KNOWN, not config._state.adding)]
     result: dict[uuid.UUID, dict[str, str]] = {}

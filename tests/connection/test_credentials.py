@@ -17,7 +17,7 @@ from reversion.models import Version
 from openwisp_controller.common.encryption import PREFIX, UnreadableSecret, readable
 from openwisp_controller.config.maintenance import reconcile
 from openwisp_controller.config.models import Config
-from openwisp_controller.connection import assignment
+from openwisp_controller.connection import auto_add
 from openwisp_controller.connection.models import Credentials, DeviceConnection
 
 from .. import factories as make
@@ -178,7 +178,7 @@ class TestAutoAdd:
             make.config(organization)
         credentials = make.credentials(organization, auto_add=True)
         with django_assert_num_queries(1):
-            assert assignment._attach("credentials.id", Credentials._meta.pk, credentials.pk) == 5
+            assert auto_add._attach("credentials.id", Credentials._meta.pk, credentials.pk) == 5
 
     def test_twice_is_once(self, organization: Any, committing: Any) -> None:
         make.config(organization)

@@ -236,6 +236,6 @@ def test_whatever_is_marked_in_the_background_can_be_looked_at_again(organizatio
     ]
     assert set(shared) <= set(rechecked)
     for model in set(shared):
-        assert dependents.of_object(model._meta.label, shared[model].pk) is not None
-        assert dependents.of_object(model._meta.label, uuid.uuid4()) is None
+        assert dependents.configs_depending_on(model._meta.label, shared[model].pk) is not None
+        assert dependents.configs_depending_on(model._meta.label, uuid.uuid4()) is None
     assert set(rechecked) == {*shared, Device, Config}

@@ -124,7 +124,7 @@ class TestKilledWorker:
 
         recorded.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(outbox, "deliver", kill)
+            patch.setattr(outbox, "send_and_delete", kill)
             with pytest.raises(Killed):
                 maintenance.compile_stale()
         assert fresh(config).checksum != config.checksum

@@ -26,7 +26,7 @@ _OUTPUTS = (
 
 
 @dataclass
-class Request:
+class CompileRequest:
     """A configuration that the unit of work concerns, and why."""
 
     config: Config | None
@@ -49,9 +49,9 @@ class Request:
         cause = min(self.causes, key=_STRENGTH.index)
         return Why(cause, self.causes[cause], self.author or author)
 
-    def about_status(self) -> Request:
+    def about_status(self) -> CompileRequest:
         """Return the same, with nothing to announce but a new status."""
-        return Request(self.config, previous_status=self.previous_status)
+        return CompileRequest(self.config, previous_status=self.previous_status)
 
     @property
     def is_silent(self) -> bool:
@@ -65,9 +65,9 @@ class Compilation:
     """The configurations that one unit of work compiles at its end (``unit.of(Compilation)``)."""
 
     def __init__(self) -> None:
-        self._requests: dict[uuid.UUID, Request] = {}
+        self._requests: dict[uuid.UUID, CompileRequest] = {}
         self._known_templates: dict[uuid.UUID, list[Template]] = {}
-        self.results: list[tuple[Request, Outcome]] = []
+        self.results: list[tuple[CompileRequest, Outcome]] = []
         """What was asked, with what came of it; filled by ``run``, without what is silent."""
 
     def request(self, config: Config, cause: Cause, detail: str = "") -> None:
@@ -82,7 +82,7 @@ class Compilation:
 
     def request_claimed(self, key: uuid.UUID, why: Why) -> None:
         """Compile a configuration that the caller has locked and knows by its key alone."""
-        request = self._requests.setdefault(key, Request(None))
+        request = self._requests.setdefault(key, CompileRequest(None))
         request.causes[why.cause] = why.detail
         request.author = why.author
 
@@ -120,8 +120,8 @@ class Compilation:
         if failed:
             wake("config.notify_compile_errors", failed)
 
-    def _of(self, config: Config) -> Request:
-        request = self._requests.setdefault(config.pk, Request(config))
+    def _of(self, config: Config) -> CompileRequest:
+        request = self._requests.setdefault(config.pk, CompileRequest(config))
         request.config = request.config or config
         return request
 
@@ -133,7 +133,7 @@ class Compilation:
         unit.lock(Config, reasons)
         return {outcome.config.pk: outcome for outcome in compiler.compile_configs(reasons, self._known_templates)}
 
-    def _results(self, outcomes: dict[uuid.UUID, Outcome]) -> list[tuple[Request, Outcome]]:
+    def _results(self, outcomes: dict[uuid.UUID, Outcome]) -> list[tuple[CompileRequest, Outcome]]:
         """Pair what was asked with what came of it, bring instances in hand up to date; leave out what is silent."""
         results = []
         for key, request in self._requests.items():

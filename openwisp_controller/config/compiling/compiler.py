@@ -72,7 +72,7 @@ def compile_configs(
     """
     assigned = assigned or {}
     configs = load(reasons, new=assigned.keys() >= reasons.keys())
-    clients = vpn_clients.of_configs(configs)
+    clients = vpn_clients.clients_of_configs(configs)
     configs, postponed = _postpone_waiting(configs, clients, reasons)
     templates = templates_of(configs, assigned)
     provided = context.provided(configs, clients)

@@ -75,7 +75,7 @@ def provided_with(config: Config, templates: Sequence[Template]) -> list[Layer]:
     Without VPN templates it is no VPN client, so nobody is asked about that.
     """
     is_client = any(template.vpn_id is not None for template in templates)
-    clients = vpn_clients.of_configs([config]) if is_client else {}
+    clients = vpn_clients.clients_of_configs([config]) if is_client else {}
     return provided([config], clients).get(config.pk, [])
 
 

@@ -52,7 +52,7 @@ class Outbox:
         self.entries = OutboxEntry.objects.bulk_create(entries)
 
 
-def deliver(emissions: Iterable[Emission], entries: Sequence[OutboxEntry]) -> None:
+def send_and_delete(emissions: Iterable[Emission], entries: Sequence[OutboxEntry]) -> None:
     """Send the signals of a background change after its commit, then delete ``entries``, which stood for them."""
     emissions = list(emissions)
     lease = _Lease(entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..compiling.compilation import Request
+from ..compiling.compilation import CompileRequest
 from ..compiling.outcome import Outcome
 from ..models import Cause, Config
 from ..unit_of_work import Happened
@@ -20,7 +20,7 @@ ACTIONS = {
 }
 
 
-def of_request(request: Request, outcome: Outcome) -> list[Happened]:
+def events_of_request(request: CompileRequest, outcome: Outcome) -> list[Happened]:
     """Return what happened to a configuration that was compiled, or got a new status; receivers get its instance."""
     return events(
         request.config or outcome.config,
@@ -31,7 +31,7 @@ def of_request(request: Request, outcome: Outcome) -> list[Happened]:
     )
 
 
-def is_modification(request: Request, outcome: Outcome) -> bool:
+def is_modification(request: CompileRequest, outcome: Outcome) -> bool:
     """Tell whether the configuration is to be announced as modified."""
     cause = request.why().cause
     if cause not in ACTIONS or outcome.config.is_deactivating_or_deactivated():

@@ -39,7 +39,7 @@ def register(request: HttpRequest) -> HttpResponse:
     throttle.check(peer)
     try:
         result = enrolment.register(
-            enrolment.Request(
+            enrolment.EnrolmentRequest(
                 secret=secret,
                 name=name,
                 mac_address=mac_address,

@@ -44,7 +44,7 @@ class UnknownSecret(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class EnrolmentRequest:
     """What a device posts to enrol; all values are texts, empty where it sent none."""
 
     secret: str
@@ -98,7 +98,7 @@ _device_by_key = Prepared[Device](
 )
 
 
-def register(request: Request) -> Registration:
+def register(request: EnrolmentRequest) -> Registration:
     """Enrol a device, or recognise it by its key; all or nothing.
 
     Two devices that enrol with the same key at the same time end as one: the later one is recognised.
@@ -119,7 +119,7 @@ class _Overtaken(Exception):
     """Somebody else created the same device since we looked."""
 
 
-def _register(request: Request) -> Registration:
+def _register(request: EnrolmentRequest) -> Registration:
     with unit_of_work() as unit:
         owner = organization_of(request.secret)
         is_new = False
@@ -164,7 +164,7 @@ def _find(key: str) -> Device | None:
     return device
 
 
-def _create(request: Request, key: str, owner: OrganizationConfigSettings) -> Device:
+def _create(request: EnrolmentRequest, key: str, owner: OrganizationConfigSettings) -> Device:
     if not settings.REGISTRATION_SELF_CREATION:
         raise Refused(404, "Device not found in the system, please create it first.")
     organization = owner.organization
@@ -206,7 +206,7 @@ def _claim_management_ip(device: Device, claimed: str) -> list[Device]:
     return holders
 
 
-def _recognise(device: Device, request: Request, owner: OrganizationConfigSettings) -> None:
+def _recognise(device: Device, request: EnrolmentRequest, owner: OrganizationConfigSettings) -> None:
     """Bring a known device up to date. Its organization never changes, whichever secret it presented."""
     if device.organization_id != owner.organization_id:
         logger.info("Device %s of another organization registered again with its former secret", device.pk)
@@ -231,7 +231,7 @@ def _recognise(device: Device, request: Request, owner: OrganizationConfigSettin
         _add_tagged(device.config, request.tags, owner.organization_id)
 
 
-def _configure(device: Device, request: Request, organization_id: object) -> None:
+def _configure(device: Device, request: EnrolmentRequest, organization_id: object) -> None:
     """Create the configuration; one that does not render is kept, with the status "error", for people to mend."""
     config = Config(device=device, backend=request.backend)
     config.save()

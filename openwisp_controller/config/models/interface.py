@@ -162,7 +162,7 @@ class VpnInterface(models.Model):
         """
         from ..vpn.reading import auto_client
 
-        return auto_client.of_server(self, auto_cert=auto_cert, device_backend=template_backend_class)
+        return auto_client.automatic_client_config(self, auto_cert=auto_cert, device_backend=template_backend_class)
 
 
 class VpnClientInterface(models.Model):

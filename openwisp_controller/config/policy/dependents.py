@@ -62,7 +62,7 @@ _OF_MODEL: dict[type[Model], Dependents] = {
 }
 
 
-def of_object(model: str, key: uuid.UUID) -> QuerySet[Config] | None:
+def configs_depending_on(model: str, key: uuid.UUID) -> QuerySet[Config] | None:
     """Return the configurations that depend on a shared object, None when it is gone.
 
     Args:

@@ -68,7 +68,7 @@ def redeliver(limit: int = 200) -> int:
         )
         for emission in emissions_of(event)
     ]  # fmt: skip
-    outbox.deliver(emissions, overdue)
+    outbox.send_and_delete(emissions, overdue)
     if overdue:
         logger.warning("Sent the signals of %d changes that an interrupted worker had left.", len(overdue))
     if len(overdue) == limit:

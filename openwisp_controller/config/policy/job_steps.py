@@ -31,7 +31,7 @@ def register() -> None:
 def recheck(job: Job) -> None:
     """Mark configurations that came to an edited object unseen."""
     arguments = job.arguments
-    came = dependents.of_object(arguments["model"], job.subject)
+    came = dependents.configs_depending_on(arguments["model"], job.subject)
     if came is not None and job.since is not None:
         came = came.filter(concurrent_edits.configs_since(job.since))
         compilation.mark_stale(came, Cause(arguments["cause"]), arguments["detail"])

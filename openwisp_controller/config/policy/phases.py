@@ -45,14 +45,14 @@ def _write_outbox(unit: UnitOfWork) -> None:
 
 def _report_outcomes(unit: UnitOfWork) -> None:
     for request, outcome in unit.of(Compilation).results:
-        for event in outcomes.of_request(request, outcome):
+        for event in outcomes.events_of_request(request, outcome):
             unit.happened(event.subject, event.event, **event.facts)
 
 
 def _send_signals(unit: UnitOfWork) -> None:
     emissions = unit.of(Emissions).in_order()
     if unit.background:
-        outbox.deliver(emissions, unit.of(Outbox).entries)
+        outbox.send_and_delete(emissions, unit.of(Outbox).entries)
         return
     for emission in emissions:
         if unit.robust:

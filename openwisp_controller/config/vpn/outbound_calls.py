@@ -38,7 +38,7 @@ ACTIONS = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class CallKind:
     """How calls of one kind are made, and what follows."""
 
     make: Callable[[ServerCall, Vpn | None], httpx.Response | None]
@@ -48,7 +48,7 @@ class Kind:
 
 
 #: The kinds of calls by the value that is stored in ``ServerCall.kind``.
-kinds: Registry[Kind] = Registry("kind of calls to VPN servers")
+kinds: Registry[CallKind] = Registry("kind of calls to VPN servers")
 
 
 def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) -> None:

@@ -35,4 +35,4 @@ def _call(call: ServerCall, vpn: Vpn | None) -> httpx.Response | None:
     return outbound_http.request("POST", str(url), timeout=TIMEOUT)
 
 
-outbound_calls.kinds.register("webhook", outbound_calls.Kind(_call))
+outbound_calls.kinds.register("webhook", outbound_calls.CallKind(_call))

@@ -262,10 +262,10 @@ def _then_leave(call: ServerCall, vpn: Vpn | None) -> None:
     outbound_calls.schedule("leave", call.vpn_id, call.subject, **call.arguments)
 
 
-outbound_calls.kinds.register("create", outbound_calls.Kind(_create))
-outbound_calls.kinds.register("update", outbound_calls.Kind(_update, _authorize_controller))
-outbound_calls.kinds.register("network_join", outbound_calls.Kind(_join, _authorize_controller))
-outbound_calls.kinds.register("update_member", outbound_calls.Kind(_update_member))
-outbound_calls.kinds.register("remove_member", outbound_calls.Kind(_remove_member))
-outbound_calls.kinds.register("delete", outbound_calls.Kind(_delete_network, _then_leave))
-outbound_calls.kinds.register("leave", outbound_calls.Kind(_leave))
+outbound_calls.kinds.register("create", outbound_calls.CallKind(_create))
+outbound_calls.kinds.register("update", outbound_calls.CallKind(_update, _authorize_controller))
+outbound_calls.kinds.register("network_join", outbound_calls.CallKind(_join, _authorize_controller))
+outbound_calls.kinds.register("update_member", outbound_calls.CallKind(_update_member))
+outbound_calls.kinds.register("remove_member", outbound_calls.CallKind(_remove_member))
+outbound_calls.kinds.register("delete", outbound_calls.CallKind(_delete_network, _then_leave))
+outbound_calls.kinds.register("leave", outbound_calls.CallKind(_leave))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DEFAULT_BACKEND = "netjsonconfig.OpenWrt"
 
 
-def of_server(vpn: Vpn, *, auto_cert: bool, device_backend: Any = None) -> dict[str, Any]:
+def automatic_client_config(vpn: Vpn, *, auto_cert: bool, device_backend: Any = None) -> dict[str, Any]:
     """Return the NetJSON of a device that connects to ``vpn``; empty for a custom kind of server.
 
     Args:

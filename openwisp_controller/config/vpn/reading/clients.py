@@ -22,7 +22,7 @@ WAITING = Q(auto_cert=True) & (
 )
 
 
-def of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, list[VpnClient]]:
+def clients_of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, list[VpnClient]]:
     """Return the clients of each configuration, with all that variables need; those of one server share its instance.
 
     Args:

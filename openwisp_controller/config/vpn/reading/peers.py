@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ...models import Vpn
 
 
-def of_server(vpn: Vpn) -> list[dict[str, Any]]:
+def peers_of_server(vpn: Vpn) -> list[dict[str, Any]]:
     """Return the WireGuard peers of a server, in the order in which they came."""
     return [
         {"public_key": public_key, "allowed_ips": host_network(str(address))}

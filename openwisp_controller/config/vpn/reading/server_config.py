@@ -35,7 +35,7 @@ def complete(vpn: Vpn) -> dict[str, Any]:
     _check_readable(vpn)
     config = _with_own_values(vpn, secret=vpn.private_key)
     if vpn.kind.wireguard:
-        vpn.kind.tunnel(config)["peers"] = peers.of_server(vpn)
+        vpn.kind.tunnel(config)["peers"] = peers.peers_of_server(vpn)
     if vpn.kind.vxlan:
         config.setdefault("files", []).append(_vxlan_file(vpn))
     return config
@@ -52,7 +52,7 @@ def render(vpn: Vpn) -> rendering.Archive:
     _check_readable(vpn)
     config, added = _with_own_values(vpn, secret=vpn.private_key), {}
     if vpn.kind.wireguard:
-        added["wireguard"] = {"peers": peers.of_server(vpn)}
+        added["wireguard"] = {"peers": peers.peers_of_server(vpn)}
     files = [_vxlan_file(vpn)] if vpn.kind.vxlan else []
     stack = rendering.Stack(vpn.backend)
     return stack.render_with(config, variables.of_own_configuration(vpn), added, files)

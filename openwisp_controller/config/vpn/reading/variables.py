@@ -101,7 +101,7 @@ def of_clients(clients: Mapping[uuid.UUID, Sequence[VpnClient]]) -> dict[uuid.UU
     """Return the variables of configurations that are clients of VPN servers, by primary key of the configuration.
 
     Args:
-        clients: as ``clients.of_configs`` returns them.
+        clients: as ``clients.clients_of_configs`` returns them.
     """
     result: dict[uuid.UUID, dict[str, Any]] = {}
     servers: dict[uuid.UUID, dict[str, Any]] = {}
