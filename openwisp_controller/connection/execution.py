@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from ..common.encryption import readable
 from ..common.claims import lock
+from ..common.encryption import readable
 from ..config.models.config import storable
 from . import batches, claims, commands
 from .attempts import Attempt
