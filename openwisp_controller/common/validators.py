@@ -22,6 +22,8 @@ key_validator = RegexValidator(
     library_key_validator.message,
     code="invalid",
 )
+#: Characters of keys that devices and people choose. The agent's have 32.
+MIN_KEY_LENGTH = 8
 device_name_validator = RegexValidator(
     # a single character is no hostname for the configuration generators
     rf"\A(?=.{{2,}})(?:{_LABEL}(?:\.{_LABEL})*|{_MAC})\Z",
@@ -58,3 +60,9 @@ def validate_no_nul(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             validate_no_nul(item)
+
+
+def check_key_length(key: str) -> None:
+    """Refuse keys that can be guessed; raise ``ValidationError`` keyed by ``key``."""
+    if key and len(key) < MIN_KEY_LENGTH:
+        raise ValidationError({"key": _("A key must have at least %d characters.") % MIN_KEY_LENGTH})

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
+from ...common.validators import check_key_length
 from ..devices import management_ip as management_ips
 from ..models import Config, Device
 from ..settings import settings
@@ -89,6 +90,15 @@ def extend_device_page(extension: DevicePageExtension) -> None:
 class DeviceForm(forms.ModelForm):
     user: Any
     """Who fills it in."""
+
+    def _post_clean(self) -> None:
+        """Refuse keys that can be guessed; one that is there already stays."""
+        super()._post_clean()  # type: ignore[misc]
+        if "key" in self.changed_data and "key" not in self.errors:
+            try:
+                check_key_length(self.cleaned_data["key"] or "")
+            except ValidationError as error:
+                self.add_error(None, error)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a management address that another device has: only the devices themselves move one."""

@@ -1,6 +1,7 @@
-"""Limits how often one address may guess the shared secret of an organization.
+"""Limits how often one address may try shared secrets that are not the right ones.
 
-Only refused attempts count, for a whole city may enrol from behind one address. Nothing else devices do is limited.
+Whoever presents the right secret of their device gets in, whatever others behind the same address tried: a whole city
+may enrol from behind one. Nothing else devices do is limited.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from .responses import Answer
 _failures = FailedAttempts("registrations", window=60)
 
 
-def check(address: str | None) -> None:
-    """Refuse further attempts from an address that failed too often.
+def count_failure(address: str | None) -> None:
+    """Remember an attempt with a secret that is not the right one; refuse it, right or wrong, after too many of them.
 
     Raises:
         Answer: 429, with the seconds to wait.
@@ -21,8 +22,4 @@ def check(address: str | None) -> None:
     limit = settings.REGISTRATION_FAILURES_PER_MINUTE
     if limit and _failures.number(str(address)) >= limit:
         raise Answer("error: too many failed attempts, please try again later\n", 429, retry_after=_failures.window)
-
-
-def count_failure(address: str | None) -> None:
-    """Remember that an attempt from an address was refused."""
     _failures.count(str(address))

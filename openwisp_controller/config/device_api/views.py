@@ -36,7 +36,6 @@ def register(request: HttpRequest) -> HttpResponse:
     secret, name, mac_address = (required(posted, field) for field in ("secret", "name", "mac_address"))
     backend = required_one_of(posted, "backend", {path for path, _ in settings.BACKENDS})
     peer = addresses.peer(request)
-    throttle.check(peer)
     try:
         result = enrolment.register(
             enrolment.EnrolmentRequest(
@@ -50,7 +49,8 @@ def register(request: HttpRequest) -> HttpResponse:
                 last_ip=peer,
                 tags=posted.get("tags", "").split(),
                 inventory={field: posted[field] for field in enrolment.INVENTORY if field in posted},
-            )
+            ),
+            before_foreign=lambda: throttle.count_failure(peer),
         )
     except enrolment.Refused as refusal:
         if isinstance(refusal, enrolment.UnknownSecret):

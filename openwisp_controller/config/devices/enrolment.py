@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import IntegrityError
 
 from ...common.prepared import Parameter, Prepared
 from ...common.sql import forget_outdated_relations
-from ...common.validators import plain_mac, validate_no_nul
+from ...common.validators import check_key_length, plain_mac, validate_no_nul
 from ..assignment import assigning, rules
 from ..models import Config, Device, OrganizationConfigSettings, OrganizationLimits, Template
 from ..models.base import check_json
@@ -98,17 +98,22 @@ _device_by_key = Prepared[Device](
 )
 
 
-def register(request: EnrolmentRequest) -> Registration:
+def register(request: EnrolmentRequest, before_foreign: Callable[[], None] = lambda: None) -> Registration:
     """Enrol a device, or recognise it by its key; all or nothing.
 
     Two devices that enrol with the same key at the same time end as one: the later one is recognised.
+
+    Args:
+        request: what the device posted.
+        before_foreign: called before a device is recognised that presents the secret of another organization; what it
+            raises refuses the device.
 
     Raises:
         Refused: with the status and the text to answer.
     """
     for _attempt in range(2):
         try:
-            return _register(request)
+            return _register(request, before_foreign)
         except (IntegrityError, _Overtaken):
             logger.info("Concurrent registration of %s", request.mac_address)
     logger.warning("Registration of %s failed: its key belongs to another device", request.mac_address)
@@ -119,7 +124,7 @@ class _Overtaken(Exception):
     """Somebody else created the same device since we looked."""
 
 
-def _register(request: EnrolmentRequest) -> Registration:
+def _register(request: EnrolmentRequest, before_foreign: Callable[[], None]) -> Registration:
     with unit_of_work() as unit:
         owner = organization_of(request.secret)
         is_new = False
@@ -131,6 +136,8 @@ def _register(request: EnrolmentRequest) -> Registration:
             if device is None:
                 device = _create(request, key, owner)
             else:
+                if device.organization_id != owner.organization_id:
+                    before_foreign()
                 _recognise(device, request, owner)
         except ValidationError as error:
             if is_new and key and Device.objects.filter(key=key).exists():
@@ -183,6 +190,7 @@ def _create(request: EnrolmentRequest, key: str, owner: OrganizationConfigSettin
     is_limited = limits is not None and limits.device_limit != 0
     holders = _claim_management_ip(device, request.management_ip)
     device.full_clean(exclude={"organization", "group"}, validate_constraints=is_limited)
+    check_key_length(device.key)
     device.save()
     management_ips.take(device, holders)
     _configure(device, request, organization_id=owner.organization_id)
