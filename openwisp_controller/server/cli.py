@@ -163,7 +163,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _web(options: argparse.Namespace) -> int:
     _require_production()
     processes.serve_http(
-        "openwisp_controller.server.wsgi:application",
+        "openwisp_controller.server.rsgi:application",
         options.host,
         options.port,
         workers=options.workers,

@@ -12,14 +12,14 @@ from typing import Any
 from celery.beat import Scheduler, Service
 
 from .asgi import websockets
-from .bridge import WsgiBridge
+from .bridge import AsgiBridge
 from .celery import app
 from .processes import THREADS
 from .wsgi import application as wsgi_application
 
 logger = logging.getLogger(__name__)
 _RESTART_AFTER = 2.0
-_http = WsgiBridge(wsgi_application, int(os.environ.get(THREADS, "4")))
+_http = AsgiBridge(wsgi_application, int(os.environ.get(THREADS, "4")))
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

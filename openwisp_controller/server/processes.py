@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 from typing import NoReturn
@@ -18,7 +19,7 @@ from granian.log import LogLevels
 
 from . import environment
 
-#: Names the environment variable by which the embedded server hears how many requests to answer at once.
+#: Names the environment variable by which the processes that serve HTTP hear how many requests to answer at once.
 THREADS = "OPENWISP_HTTP_THREADS"
 
 
@@ -34,6 +35,7 @@ def serve_websockets(target: str, host: str, port: int, *, workers: int, threads
     """
     address = address_of(host, port)
     os.environ[THREADS] = str(threads)
+    allow_many_connections()
     server = Granian(
         target,
         address=address,
@@ -50,7 +52,7 @@ def serve_websockets(target: str, host: str, port: int, *, workers: int, threads
 
 
 def serve_http(target: str, host: str, port: int, *, workers: int, threads: int) -> None:
-    """Serve a WSGI application until the process is told to stop.
+    """Serve an RSGI application until the process is told to stop.
 
     Args:
         target: ``module:name`` of the application.
@@ -60,14 +62,14 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
         threads: requests that each process handles at once; every thread has a database connection.
     """
     address = address_of(host, port)
+    os.environ[THREADS] = str(threads)
+    allow_many_connections()
     server = Granian(
         target,
         address=address,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=workers,
-        blocking_threads=threads,
-        blocking_threads_idle_timeout=600,
         backlog=2048,
         websockets=False,
         respawn_failed_workers=True,
@@ -76,6 +78,13 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
         process_name=None,
     )
     server.serve()
+
+
+def allow_many_connections() -> None:
+    """Let this process and its children hold as many connections as the system allows: slow clients keep theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def address_of(host: str, port: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from . import environment
+from . import bodies, environment
 
 PRODUCTION = environment.is_production()
 DEBUG = environment.flag("DEBUG")
@@ -21,7 +21,7 @@ CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 SECURE_COOKIES = environment.flag("SECURE_COOKIES", PRODUCTION)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("MAX_BODY_SIZE", 10 * 1024 * 1024, minimum=1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = bodies.max_body_size()
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = environment.redis_url()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
+import pytest
 from asgiref.testing import ApplicationCommunicator
 
-from openwisp_controller.server.bridge import WsgiBridge
+from openwisp_controller.server.bodies import BodyLimits
+from openwisp_controller.server.bridge import AsgiBridge
 
 from ..services import PATIENCE
 
@@ -22,9 +24,15 @@ def scope(**fields: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def ask(application: Any, body: list[bytes], **fields: Any) -> list[dict[str, Any]]:
+def ask(
+    application: Any, body: list[bytes], limits: BodyLimits | None = None, headers: Any = (), **fields: Any
+) -> list[dict[str, Any]]:
+    length = str(sum(len(part) for part in body)).encode()
+    usual = [*scope()["headers"], (b"content-length", length)]
+
     async def run() -> list[dict[str, Any]]:
-        communicator = ApplicationCommunicator(WsgiBridge(application, 2), scope(**fields))
+        bridge = AsgiBridge(application, 2, limits)
+        communicator = ApplicationCommunicator(bridge, scope(headers=[*(headers or usual)], **fields))
         for number, part in enumerate(body):
             more = number < len(body) - 1
             await communicator.send_input({"type": "http.request", "body": part, "more_body": more})
@@ -61,7 +69,7 @@ def test_large_bodies_arrive_whole() -> None:
         start_response("200 OK", [])
         return [hashlib.sha256(body).hexdigest().encode()]
 
-    messages = ask(application, parts, headers=[(b"content-length", b"7")])
+    messages = ask(application, parts)
     assert messages[1]["body"].decode() == hashlib.sha256(b"".join(parts)).hexdigest()
 
 
@@ -84,9 +92,60 @@ def test_answers_are_streamed_and_closed() -> None:
     assert closed == [True]
 
 
+def never(*arguments: Any) -> Iterable[bytes]:
+    raise AssertionError("the application was asked")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "text"),
+    [
+        ([(b"content-length", b"101")], 413, b"error: the request carries more than 100 bytes\n"),
+        ([(b"content-length", b"-1")], 400, b"error: Content-Length is no number\n"),
+        ([(b"content-length", "²".encode())], 400, b"error: Content-Length is no number\n"),
+        ([(b"transfer-encoding", b"chunked")], 411, b"error: send the length of the request with it, not in chunks\n"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/controller/register/", "/admin/"])
+def test_refused_before_they_are_read(headers: Any, status: int, text: bytes, path: str) -> None:
+    start, end = ask(never, [b""], BodyLimits(100), headers, path=path, raw_path=None)
+    assert (start["status"], end["body"]) == (status, text)
+    named = dict(start["headers"])
+    assert named[b"connection"] == b"close"
+    assert named.get(b"x-openwisp-controller") == (b"true" if path.startswith("/controller/") else None)
+
+
+def test_bodies_that_do_not_come() -> None:
+    async def run() -> list[dict[str, Any]]:
+        bridge = AsgiBridge(never, 1, BodyLimits(100, patience=0.01))
+        communicator = ApplicationCommunicator(bridge, scope(headers=[(b"content-length", b"9")]))
+        await communicator.send_input({"type": "http.request", "body": b"half", "more_body": True})
+        return [await communicator.receive_output(PATIENCE) for _ in range(2)]
+
+    start, end = asyncio.run(run())
+    assert (start["status"], end["body"]) == (408, b"error: the request did not arrive in time\n")
+
+
+def test_what_comes_buys_time() -> None:
+    """A large upload over a slow line arrives, as long as it goes on."""
+
+    async def run() -> bytes:
+        limits = BodyLimits(10_000_000, patience=0.05, rate=10.0)
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield b"x" * 100_000
+                await asyncio.sleep(0.06)
+
+        with await limits.read(slowly(), 300_000) as body:
+            return body.read()
+
+    assert len(asyncio.run(run())) == 300_000
+
+
 def test_clients_that_go_before_their_request_is_complete() -> None:
     async def run() -> None:
-        communicator = ApplicationCommunicator(WsgiBridge(lambda *_: 1 / 0, 1), scope())  # type: ignore[arg-type,return-value]
+        announced = scope(headers=[(b"content-length", b"9")])
+        communicator = ApplicationCommunicator(AsgiBridge(never, 1), announced)
         await communicator.send_input({"type": "http.request", "body": b"half", "more_body": True})
         await communicator.send_input({"type": "http.disconnect"})
         await communicator.wait(PATIENCE)
