@@ -22,13 +22,21 @@ class Recently:
         self.what = what
         self.seconds = seconds
 
-    def note(self, which: str) -> None:
-        """Remember something."""
-        self._try("set", which, True, self.seconds)
+    def note(self, which: str, value: Any = True) -> None:
+        """Remember something, or a value of it."""
+        self._try("set", which, value, self.seconds)
+
+    def noted(self, which: str) -> Any:
+        """Return the value that is remembered of something, None when it is not."""
+        return self._try("get", which)
 
     def was_noted(self, which: str) -> bool:
         """Tell whether something is remembered."""
-        return bool(self._try("get", which))
+        return self.noted(which) is not None
+
+    def forget(self, which: str) -> None:
+        """Forget something."""
+        self._try("delete", which)
 
     def is_new(self, which: str) -> bool:
         """Tell whether something is not remembered yet, and remember it from now on."""

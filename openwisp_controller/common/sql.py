@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, models
+from django.db import InterfaceError, InternalError, OperationalError, connection, models, transaction
 from django.db.models.expressions import RawSQL
 
 
@@ -84,6 +85,67 @@ def advisory_lock(about: str) -> None:
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [about])
+
+
+#: What a database raises that is full, locked, read-only or away, through no fault of what was asked.
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+
+
+@contextmanager
+def impatient(seconds: float) -> Iterator[None]:
+    """A transaction, or part of one, that gives up instead of waiting long for others who write.
+
+    For what can be written some other time: whoever catches one of ``UNAVAILABLE`` around it goes on without.
+
+    Args:
+        seconds: to wait for a lock.
+    """
+    if connection.vendor != "postgresql":
+        with _busy_timeout(seconds), transaction.atomic():
+            yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+        yield
+
+
+def update_now(rows: models.QuerySet[Any], seconds: float, **values: Any) -> bool:
+    """Update rows with one statement that does not wait for others who write; return whether any was updated.
+
+    Args:
+        rows: what to update; those that somebody else has locked are left out.
+        seconds: to wait where a whole database is locked at a time.
+        values: by the name of the column.
+
+    Raises:
+        one of ``UNAVAILABLE``: the database cannot be written.
+    """
+    if connection.vendor == "postgresql":
+        # written out, because the ORM locks rows in explicit transactions only, which cost two more round trips
+        found, parameters = rows.order_by().values("pk").query.sql_with_params()
+        quote = connection.ops.quote_name
+        columns = ", ".join(f"{quote(name)} = %s" for name in values)
+        table, key = quote(rows.model._meta.db_table), quote(str(rows.model._meta.pk.column))
+        statement = f"UPDATE {table} SET {columns} WHERE {key} IN ({found} FOR NO KEY UPDATE SKIP LOCKED)"
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*values.values(), *parameters])
+            return bool(cursor.rowcount)
+    with _busy_timeout(seconds):
+        return bool(rows.update(**values))
+
+
+@contextmanager
+def _busy_timeout(seconds: float) -> Iterator[None]:
+    """While open, SQLite waits no longer than this for others who write."""
+    connection.ensure_connection()
+    database: Any = connection.connection
+    usual = float(connection.settings_dict["OPTIONS"].get("timeout", 5))
+    database.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {int(usual * 1000)}")
 
 
 def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 
+from ..common.sql import impatient
 from .celery import app
 
 logger = logging.getLogger(__name__)
+_PATIENCE = 2.0
+"""Seconds that readiness waits for others who write."""
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -40,8 +46,10 @@ def failing_checks() -> dict[str, str]:
 
 
 def _database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    """Write a row: a database that can only be read, for it is full or locked, lets no device in."""
+    with impatient(_PATIENCE):
+        state: Any = apps.get_model("config", "ControllerState")
+        state.objects.update_or_create(name="checked", defaults={"value": timezone.now().isoformat()})
 
 
 def _broker() -> None:

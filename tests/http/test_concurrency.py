@@ -49,6 +49,9 @@ class Server:
     def get(self, action: str, device: Device, **query: str) -> Answer:
         return self._open(f"{path(action, device.pk)}?{urlencode({'key': device.key, **query})}")
 
+    def post(self, action: str, device: Device, **form: str) -> Answer:
+        return self._open(path(action, device.pk), urlencode({"key": device.key, **form}).encode())
+
     def _open(self, url: str, body: bytes | None = None) -> Answer:
         try:
             with urlopen(self.url + url, body, timeout=PATIENCE) as response:
@@ -96,6 +99,38 @@ def test_same_device_registers(server: Server, organization: Any, count: int, at
     assert device.config.templates.count() == 1
 
 
+def test_fetching_does_not_wait_for_those_who_write(server: Server, organization: Any) -> None:
+    """Somebody keeps the rows locked: polls and downloads are answered, and noted when the device reports."""
+    config = make.config(make.device(organization, last_ip="198.51.100.1"))
+    device = config.device
+    let_go, locked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Device.objects.select_for_update().get(pk=device.pk)
+            Config.objects.filter(pk=config.pk).update(stale_detail="")  # SQLite locks by writing
+            locked.set()
+            assert let_go.wait(PATIENCE)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(hold)
+        assert locked.wait(PATIENCE)
+        try:
+            assert server.get("checksum", device, management_ip="10.0.0.1")[0] == 200
+            assert server.get("download-config", device)[0] == 200
+        finally:
+            let_go.set()
+        holding.result()
+    config.refresh_from_db()
+    assert (config.downloaded, config.device.management_ip) == (None, None)
+    assert server.post("report-status", device, status="applied")[0] == 200
+    config = Config.objects.get()
+    assert (config.downloaded_id, config.applied_id, config.status) == (config.released_id,) * 2 + ("applied",)
+    assert server.get("checksum", device, management_ip="10.0.0.1")[0] == 200
+    assert Device.objects.get().management_ip == "10.0.0.1"
+
+
 def test_devices_claim_one_management_address(server: Server, organization: Any, other: Any) -> None:
     """Those of one organization, polling and enrolling at once: one has it in the end, and nobody waits for ever."""
     devices = [make.config(make.device(organization)).device for _ in range(6)]
@@ -106,7 +141,10 @@ def test_devices_claim_one_management_address(server: Server, organization: Any,
             return server.get("checksum", devices[number], management_ip="10.0.0.1")
         name = f"new-{number}"
         return server.register(
-            name=name, mac_address=f"02:00:00:00:00:{number:02x}", key=name, management_ip="10.0.0.1"
+            name=name,
+            mac_address=f"02:00:00:00:00:{number:02x}",
+            key=f"key of {name}".replace(" ", "-"),
+            management_ip="10.0.0.1",
         )
 
     assert {status for status, _ in together(8, claim)} == {200, 201}
@@ -165,7 +203,7 @@ def test_same_device_registers_without_key(server: Server, organization: Any) ->
 
 
 def test_different_devices_register(server: Server, organization: Any) -> None:
-    answers = together(8, lambda n: server.register(name=f"router-{n}", mac_address=f"{MAC[:-1]}{n}", key=f"key-{n}"))
+    answers = together(8, lambda n: server.register(name=f"router-{n}", mac_address=f"{MAC[:-1]}{n}", key=f"{n}" * 32))
     assert {status for status, _ in answers} == {201}
     assert Device.objects.count() == Config.objects.count() == 8
 

@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from ..devices import management_ip as management_ips
 from ..models import Device
 from ..models.device import is_reachable
-from ..policy.evaluation import send_now
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 
@@ -72,23 +71,22 @@ def claimed_management_ip(request: HttpRequest) -> Any:
     return address
 
 
-def update(device_id: uuid.UUID, request: HttpRequest, event: str) -> bool:
-    """Store the addresses of a device, take them from others that had them, and announce what it asked for.
+def update(device_id: uuid.UUID, request: HttpRequest) -> Device | None:
+    """Store the addresses of a device and take them from others that had them.
 
     Args:
         device_id: primary key of the device.
         request: where the addresses come from.
-        event: what the device asked for; it is announced last.
 
     Returns:
-        False when the device does not exist any more.
+        the device; None when it does not exist any more.
     """
     last_ip, management_ip = peer(request), claimed_management_ip(request)
     claim = management_ip if isinstance(management_ip, str) else None
     with unit_of_work():
         device, holders = management_ips.lock(device_id, claim)
         if device is None:
-            return False
+            return None
         fields = []
         moved_from = device.last_ip
         if last_ip is not None and not same(device.last_ip, last_ip):
@@ -102,8 +100,7 @@ def update(device_id: uuid.UUID, request: HttpRequest, event: str) -> bool:
             management_ips.take(device, holders)
         if "last_ip" in fields and moved_from is not None:
             _forget_elsewhere(device)
-    send_now(device, event, request=request)
-    return True
+    return device
 
 
 def _claim(device: Device, claim: str | None, holders: list[Device]) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from ...common.prepared import Parameter, Prepared
-from ...common.sql import forget_outdated_relations
+from ...common.sql import UNAVAILABLE, forget_outdated_relations, impatient
 from ..compiling.compilation import Compilation
 from ..compiling.outcome import Why
-from ..devices import enrolment, lifecycle
+from ..devices import downloads, enrolment, lifecycle
 from ..devices import management_ip as management_ips
 from ..models import Cause, Config, Device, Vpn
 from ..policy.evaluation import has_receivers, send_now
@@ -22,7 +23,10 @@ from ..vpn import servers
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
 
+logger = logging.getLogger(__name__)
 _NO_KEY = "0" * 32
+#: Seconds that a poll or download waits for others who write, before it is answered without being noted.
+BOOKKEEPING_PATIENCE = 0.5
 #: What a device may report.
 REPORTED = (Config.Status.APPLIED, Config.Status.ERROR)
 
@@ -82,7 +86,7 @@ def download_config(request: HttpRequest, pk: str) -> HttpResponse:
     device_id = uuid.UUID(pk)
     served = _authenticated(request, device_id, archive=True)
     if served.downloaded_id != served.released_id and request.method == "GET":
-        Config.objects.filter(device_id=device_id).update(downloaded_id=served.released_id)
+        downloads.note(device_id, served.released_id)
     _account(request, device_id, served, addresses.DOWNLOAD)
     assert served.archive is not None
     return archive(served.archive, served.name)
@@ -115,6 +119,7 @@ def report_status(request: HttpRequest, pk: str) -> HttpResponse:
     """Take in whether the device could apply what it downloaded."""
     with unit_of_work():
         device = _locked(request, uuid.UUID(pk))
+        downloads.settle(device.config)
         status = required_one_of(request.POST, "status", REPORTED)
         lifecycle.report(device.config, status, request.POST.get("error_reason"))
     return text(f"report-result: success\ncurrent-status: {device.config.status}\n")
@@ -205,13 +210,24 @@ def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, 
         or addresses.same(served.management_ip, management_ip)
         or management_ips.was_refused(device_id, management_ip)
     )
-    if known and (last_ip is None or addresses.same(served.last_ip, last_ip)):
-        if has_receivers(Device, event):
-            device = Device.objects.select_related("organization", "config").filter(pk=device_id).first()
-            if device is None:
-                raise NotServed  # deleted since it was looked up
-            send_now(device, event, request=request)
-    elif not addresses.update(device_id, request, event):
+    if not known or not (last_ip is None or addresses.same(served.last_ip, last_ip)):
+        _store_addresses(device_id, request)
+    if has_receivers(Device, event):
+        device = Device.objects.select_related("organization", "config").filter(pk=device_id).first()
+        if device is None:
+            raise NotServed  # deleted since it was looked up
+        send_now(device, event, request=request)
+
+
+def _store_addresses(device_id: uuid.UUID, request: HttpRequest) -> None:
+    """Store where a device is; a database that cannot write now is told so by the next request."""
+    try:
+        with impatient(BOOKKEEPING_PATIENCE):
+            device = addresses.update(device_id, request)
+    except UNAVAILABLE as error:
+        logger.warning("The addresses of device %s are stored at a later request: %s", device_id, error)
+        return
+    if device is None:
         raise NotServed
 
 

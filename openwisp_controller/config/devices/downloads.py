@@ -1,0 +1,45 @@
+"""Which revision a device fetched last. Fetching never depends on a write: what cannot be noted now is noted later."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from ...common.recently import Recently
+from ...common.sql import UNAVAILABLE, update_now
+from ..models import Config, Revision
+
+logger = logging.getLogger(__name__)
+#: What is to be noted, by device; a device reports within minutes of its download.
+_owed = Recently("downloads-to-note", seconds=1800)
+PATIENCE = 0.5
+"""Seconds that a download waits for others who write."""
+
+
+def note(device_id: uuid.UUID, revision_id: int | None) -> None:
+    """Remember that a device fetched a revision, in the database, or in the cache until it reports."""
+    try:
+        if update_now(Config.objects.filter(device_id=device_id), PATIENCE, downloaded_id=revision_id):
+            return
+        reason: object = "somebody else is writing"
+    except UNAVAILABLE as error:
+        reason = error
+    logger.info("The download of device %s is noted when it reports: %s", device_id, reason)
+    _owed.note(str(device_id), revision_id)
+
+
+def settle(config: Config) -> None:
+    """Store what could not be noted of a device that reports now.
+
+    Args:
+        config: locked by the caller.
+    """
+    if config.downloaded_id == config.released_id:
+        return
+    revision_id = _owed.noted(str(config.device_id))
+    revision = Revision.objects.defer("archive").filter(config=config, pk=revision_id).first() if revision_id else None
+    if revision is None:
+        return
+    _owed.forget(str(config.device_id))
+    config.downloaded = revision
+    Config.objects.filter(pk=config.pk).update(downloaded=revision)
