@@ -142,12 +142,13 @@ def test_devices_claim_one_management_address(server: Server, organization: Any,
         name = f"new-{number}"
         return server.register(
             name=name,
-            mac_address=f"02:00:00:00:00:{number:02x}",
-            key=f"key of {name}".replace(" ", "-"),
+            mac_address=f"0a:00:00:00:00:{number:02x}",
+            key=f"key-of-{name}",
             management_ip="10.0.0.1",
         )
 
-    assert {status for status, _ in together(8, claim)} == {200, 201}
+    answers = together(8, claim)
+    assert {status for status, _ in answers} == {200, 201}, answers
     holder = Device.objects.get(management_ip="10.0.0.1")
     assert server.get("checksum", theirs, management_ip="10.0.0.1")[0] == 200
     assert Device.objects.get(management_ip="10.0.0.1") == holder
