@@ -21,6 +21,7 @@ class ConfigConfig(AppConfig):
 
         checks.register()
         self._install_policy()
+        self._limit_archives()
         self._connect()
         self._register_menu()
         dashboard.register()
@@ -35,6 +36,12 @@ class ConfigConfig(AppConfig):
         job_steps.register()
         phases.register()
         unit_of_work.install(evaluation.evaluate)
+
+    def _limit_archives(self) -> None:
+        from .. import rendering
+        from .settings import settings
+
+        rendering.limit_archives(lambda: settings.MAX_ARCHIVE_SIZE)
 
     def _connect(self) -> None:
         """Connect the receivers that observe what models do not report themselves."""

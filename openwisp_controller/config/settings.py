@@ -213,6 +213,20 @@ class ConfigSettings(SettingsGroup):
         "How many refused enrolments an address may have in a minute before it gets 429; 0 = no limit.",
         whole,
     )
+    MAX_NETJSON_SIZE = Setting(
+        512 * 1024,
+        "How large the configuration of a device, template or server may be, in characters of JSON.",
+        positive,
+    )
+    MAX_VARIABLES_SIZE = Setting(
+        128 * 1024,
+        "How large the variables of a device, template, group or organization may be, in characters of JSON.",
+        positive,
+    )
+    MAX_ARCHIVE_SIZE = Setting(
+        8 * 1024 * 1024, "How large all files of an archive may be together, in bytes, before they are compressed.",
+        positive,
+    )  # fmt: skip
     REVISIONS_KEPT = Setting(20, "How many revisions of a configuration are kept, besides those in use.", positive)
 
     def verify(self) -> None:

@@ -5,7 +5,7 @@ same, byte for byte, as those of netjsonconfig wherever these say what was writt
 two sections never become one, and what the device would refuse is an error.
 """
 
-from .archive import Archive, ArchiveFile, list_files
+from .archive import Archive, ArchiveFile, limit_archives, list_files
 from .backends import load_backend
 from .blame import Blame, explain
 from .errors import InvalidConfiguration, RenderingError, UnknownBackend, UnreadableConfiguration
@@ -21,6 +21,7 @@ __all__ = [
     "UnknownBackend",
     "UnreadableConfiguration",
     "explain",
+    "limit_archives",
     "list_files",
     "load_backend",
 ]

@@ -11,14 +11,14 @@ import re
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from .errors import RenderingError
 
-#: Bytes that the contents of all files of one archive may have together.
+#: Bytes that the contents of all files of one archive may have together, unless ``limit_archives`` says less.
 MAX_ARCHIVE_SIZE = 32 * 1024 * 1024
 #: Files that one archive may have.
 MAX_FILES = 10_000
@@ -52,19 +52,30 @@ class Archive:
         return cls(data, hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
+_limit: Callable[[], int] = lambda: MAX_ARCHIVE_SIZE  # noqa: E731
+
+
+def limit_archives(limit: Callable[[], int]) -> None:
+    """Ask ``limit`` from now on how many bytes the files of one archive may have together."""
+    global _limit
+    _limit = limit
+
+
 class _Limit:
     """Counts files and bytes of one archive."""
 
     def __init__(self) -> None:
         self._size = self._files = 0
+        self._allowed = min(_limit(), MAX_ARCHIVE_SIZE)
 
     def count(self, name: str, size: int) -> None:
         self._size += size
         self._files += 1
-        if self._size > MAX_ARCHIVE_SIZE or self._files > MAX_FILES:
+        if self._size > self._allowed or self._files > MAX_FILES:
+            allowed = self._allowed / 1024 / 1024
             raise RenderingError(
                 f'The archive becomes too large with "{name}": at most {MAX_FILES} files and '
-                f"{MAX_ARCHIVE_SIZE // 1024 // 1024} MiB in all are possible."
+                f"{allowed:.4g} MiB in all are possible."
             )
 
 

@@ -109,10 +109,8 @@ def test_every_environment_variable_is_documented() -> None:
     page = (ROOT / "docs/reference/environment.md").read_text()
     first_cells = re.findall(r"^\|([^|]+)\|", page, re.MULTILINE)
     documented = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
-    source = "".join(
-        (ROOT / f"openwisp_controller/server/{name}.py").read_text() for name in ("settings", "environment")
-    )
-    readers = r"environ\.get|(?:environment\.)?\b(?:flag|number|words|choice|origins|directory)"
+    source = "".join(path.read_text() for path in sorted((ROOT / "openwisp_controller/server").glob("*.py")))
+    readers = r"os\.environ\.get|(?:environment\.)?\b(?:flag|number|words|choice|origins|directory)"
     read = set(re.findall(rf"(?:{readers})\(\s*\"([A-Z_]+)\"", source))
     assert read == documented
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +80,21 @@ _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must h
 
 
 def check_json(field: str, value: Any, *, is_object: bool = True) -> None:
-    """Raise ``ValidationError`` keyed by ``field`` when a JSON value cannot be stored or is not an object."""
+    """Raise ``ValidationError`` keyed by ``field`` when a JSON value cannot be stored, is too large or no object."""
     try:
+        _check_size(value, "MAX_NETJSON_SIZE" if field == "config" else "MAX_VARIABLES_SIZE")
         if is_object:
             validate_json_object(value)
         validate_no_nul(value)
     except ValidationError as error:
         raise ValidationError({field: error.messages}) from None
+
+
+def _check_size(value: Any, setting: str) -> None:
+    limit: int = getattr(settings, setting)
+    size = len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False, default=str))
+    if size > limit:
+        raise ValidationError(
+            _("It is too large: %(size)s KiB of JSON, at most %(limit)s KiB are allowed (setting %(setting)s)."),
+            params={"size": -(-size // 1024), "limit": limit // 1024, "setting": f"{settings.prefix}{setting}"},
+        )
