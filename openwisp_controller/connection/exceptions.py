@@ -30,6 +30,10 @@ class ConnectionFailed(OSError):
     """A device could not be reached or refused the login; the text says why."""
 
 
+class DeviceBusy(Exception):
+    """A device cannot be told anything right now; it is to be told again later."""
+
+
 class HostKeyChanged(ConnectionFailed):
     """A device did not identify itself with the key that it is known by."""
 

@@ -50,6 +50,13 @@ class Task:
     requested: int
     attempts: int
     connections: Sequence[DeviceConnection] = ()
+    is_report_missing: bool = False
+    """Whether the device fetched something and never told whether it could apply it."""
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whether the device is not told again after this time."""
+        return self.attempts + 1 >= settings.CONTROLLER_PUSH_ATTEMPTS
 
 
 @dataclass
@@ -59,6 +66,8 @@ class PushOutcome:
     task: Task
     reason: str = ""
     attempts: list[Attempt] = field(default_factory=list)
+    is_busy: bool = False
+    """Whether the device is to be told again, though nothing is wrong with it."""
 
 
 class PushRequests:
@@ -129,14 +138,21 @@ def claim(owner: uuid.UUID, limit: int) -> list[Task]:
         needed = _needed(keys)
         Push.objects.filter(pk__in=[key for key in keys if key not in needed]).delete()
     candidates = DeviceConnection.candidates(needed)
-    return [Task(row.pk, row.requested, row.attempts, candidates.get(row.pk, ())) for row in rows if row.pk in needed]
+    return [
+        Task(row.pk, row.requested, row.attempts, candidates.get(row.pk, ()), needed[row.pk])
+        for row in rows
+        if row.pk in needed
+    ]
 
 
-def _needed(keys: Collection[Any]) -> set[Any]:
-    """Return those of the devices that have something to fetch; log why the others have not."""
+def _needed(keys: Collection[Any]) -> dict[Any, bool]:
+    """Return those of the devices that have something to fetch, and whether a report of each is missing.
+
+    It is logged why the others have nothing to fetch.
+    """
     model: Any = apps.get_model(settings.UPDATE_CONFIG_MODEL)
     devices = model.objects.select_related("config").in_bulk(list(keys))
-    needed = set()
+    needed = {}
     for key in keys:
         device = devices.get(key)
         if device is None or not device.has_config():
@@ -147,7 +163,8 @@ def _needed(keys: Collection[Any]) -> set[Any]:
         elif not device.can_be_updated():
             logger.info("%s (pk: %s) is not going to be updated", device, key)
         else:
-            needed.add(key)
+            config = device.config
+            needed[key] = config.downloaded_id is not None and config.downloaded_id != config.applied_id
     return needed
 
 
@@ -164,7 +181,9 @@ def store(owner: uuid.UUID, outcomes: Sequence[PushOutcome]) -> None:
                 continue  # another process has taken over the claim
             if row.requested != outcome.task.requested:
                 again.append(row.pk)
-            elif (outcome.reason or row.pk in busy) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
+            elif (
+                outcome.reason or outcome.is_busy or row.pk in busy
+            ) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
                 wait = backoff(row.attempts) if outcome.reason else BUSY_PAUSE
                 due = timezone.now() + timedelta(seconds=wait)
                 failed.append((row.pk, due, row.attempts + 1, outcome.reason, None, None))

@@ -9,7 +9,7 @@ from typing import Any
 
 from .attempts import Attempt
 from .connectors import dispatch
-from .exceptions import NO_CONNECTION, CommandTimeoutException, reason_of
+from .exceptions import NO_CONNECTION, CommandTimeoutException, DeviceBusy, reason_of
 from .execution import CommandOutcome, CommandTask, Withdrawn, completed_outcome, log_failure
 from .models import DeviceConnection
 from .push import PushOutcome, Task
@@ -62,12 +62,17 @@ async def push(task: Task) -> PushOutcome:
             if connection is not None:
                 device = connection.device
                 logger.info("Updating %s (pk: %s)", device, device.pk)
-                await dispatch.call(connection.connector_instance, "update_config")
+                connector = connection.connector_instance
+                again = task.is_last_try and task.is_report_missing and hasattr(connector, "refetch_config")
+                await dispatch.call(connector, "refetch_config" if again else "update_config")
     except TimeoutError:
         outcome.reason = f"The device did not answer within {settings.CONTROLLER_PUSH_DEADLINE} seconds."
         if connection is None and task.connections and not outcome.attempts:
             first = task.connections[0]
             outcome.attempts.append(Attempt(first.pk, first.device_id, outcome.reason))
+    except DeviceBusy as error:
+        outcome.is_busy = True
+        logger.info("%s is told again later: %s", task.device_id, error)
     except Exception as error:
         outcome.reason = reason_of(error)
         logger.warning("Could not tell %s to fetch its configuration: %s", task.device_id, outcome.reason)

@@ -158,6 +158,12 @@ class DeviceSshServer:
         return 0
 
     async def _wake_agent(self, process: Any) -> int:
+        if self.applying:
+            return 75
+        self._on_wake()
+        return 0
+
+    async def _restart_agent(self, process: Any) -> int:
         self._on_wake()
         return 0
 
@@ -206,8 +212,8 @@ class DeviceSshServer:
 
 _COMMANDS: tuple[tuple[str, Callable[..., Awaitable[int]]], ...] = (
     (r"\(openwisp-config --version .*", DeviceSshServer._tell_version),
-    (r".*kill -SIGUSR1 .*", DeviceSshServer._wake_agent),
-    (r"/etc/init\.d/openwisp_config restart", DeviceSshServer._wake_agent),
+    (r".*kill -SIGUSR[12] .*", DeviceSshServer._wake_agent),
+    (r"/etc/init\.d/openwisp_config restart", DeviceSshServer._restart_agent),
     (r"test -f /tmp/openwisp/applying_conf", DeviceSshServer._tell_applying),
     (r"reboot", DeviceSshServer._reboot),
     (r"passwd (\w+)", DeviceSshServer._passwd),
