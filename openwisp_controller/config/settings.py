@@ -215,7 +215,7 @@ class ConfigSettings(SettingsGroup):
     )
     MAX_NETJSON_SIZE = Setting(
         512 * 1024,
-        "How large the configuration of a device, template or server may be, in characters of JSON.",
+        "How large a configuration may be, in characters of JSON, besides the contents of its files.",
         positive,
     )
     MAX_VARIABLES_SIZE = Setting(

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
@@ -65,7 +65,10 @@ class PeerAddress:
 
 
 class BadInputMiddleware:
-    """Answers 400 to what no form of ours sends, such as a key that is none, or JSON nested too deeply to be read."""
+    """Answers what no form of ours sends: 400 to a key that is none, 404 to what is not there.
+
+    Views of libraries leave such exceptions to whoever is above them.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -75,6 +78,9 @@ class BadInputMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The transaction was rolled back, so nothing is half-saved."""
+        if isinstance(exception, ObjectDoesNotExist):
+            logger.warning("%s: asks for what is not there: %s", request.path, exception, exc_info=exception)
+            return defaults.page_not_found(request, exception)
         if isinstance(exception, ValidationError):
             reason = " ".join(exception.messages)
         elif isinstance(exception, RecursionError) and "JSON" in str(exception):

@@ -19,6 +19,7 @@ from .test_admin import device_form, errors, url
 pytestmark = pytest.mark.django_db
 FILE = {"path": "/etc/large", "mode": "0644"}
 LARGE = {"files": [{**FILE, "contents": "x" * 9_000_000}]}
+DEEP = {"general": {"description": "x" * 600 * 1024}}
 
 
 @pytest.fixture
@@ -44,9 +45,12 @@ def unsaved(field: str, organization: Any, value: Any) -> Any:
     return [config, template, *([server] if field == "config" else [group, organization.config_settings])]
 
 
-@pytest.mark.parametrize(("field", "limit"), [("config", "MAX_NETJSON_SIZE"), ("context", "MAX_VARIABLES_SIZE")])
+@pytest.mark.parametrize(
+    ("field", "limit"),
+    [("config", "MAX_ARCHIVE_SIZE"), ("config", "MAX_NETJSON_SIZE"), ("context", "MAX_VARIABLES_SIZE")],
+)
 def test_every_model(field: str, limit: str, organization: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    value = LARGE if field == "config" else {"name": "x" * 200_000}
+    value = {"MAX_ARCHIVE_SIZE": LARGE, "MAX_NETJSON_SIZE": DEEP}.get(limit, {"name": "x" * 200_000})
     instances = unsaved(field, organization, value)
     monkeypatch.setattr(Stack, "validate", lambda *_: 1 / 0)
     for instance in instances:
@@ -59,7 +63,7 @@ def test_every_model(field: str, limit: str, organization: Any, monkeypatch: pyt
 
 @pytest.mark.usefixtures("nothing_is_rendered")
 def test_forms(administrator: Client, organization: Any) -> None:
-    text = "It is too large: 8790 KiB of JSON, at most 512 KiB are allowed"
+    text = "It is too large: 8790 KiB in files, at most 8192 KiB are allowed"
     data = {"name": "t", "organization": organization.pk, "backend": make.BACKEND, "type": "generic",
             "default_values": "{}", "config": json.dumps(LARGE)}  # fmt: skip
     assert text in errors(administrator.post(url("template_add"), data))
@@ -80,7 +84,7 @@ def test_device_form(administrator: Client, organization: Any) -> None:
 
 def test_the_limit_is_a_setting(organization: Any, settings: Any) -> None:
     config = make.config(organization)
-    config.config = {"files": [{**FILE, "contents": "x" * 600 * 1024}]}
+    config.config = DEEP
     with pytest.raises(ValidationError, match="It is too large: 601 KiB of JSON"):
         config.full_clean()
     settings.OPENWISP_CONTROLLER_MAX_NETJSON_SIZE = 1024 * 1024

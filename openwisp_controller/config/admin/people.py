@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from openwisp_users.admin import GroupAdmin as BaseGroupAdmin
 from openwisp_users.admin import OrganizationOwnerAdmin as BaseOrganizationOwnerAdmin
@@ -27,8 +28,15 @@ class OrganizationUserAdmin(GuardedVersions, BaseOrganizationUserAdmin):
     autocomplete_fields = ("user", "organization")
 
 
+class OrganizationOwnerForm(forms.ModelForm):
+    def _post_clean(self) -> None:
+        """Leave the rules of the model out where a field is missing, for they take both for granted."""
+        if not self.errors:
+            super()._post_clean()  # type: ignore[misc]
+
+
 class OrganizationOwnerAdmin(GuardedVersions, BaseOrganizationOwnerAdmin):
-    pass
+    form = OrganizationOwnerForm
 
 
 for _model, _page in (

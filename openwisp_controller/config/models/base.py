@@ -82,7 +82,7 @@ _AVOID_CONFUSION = _("Shared objects are visible to all organizations and must h
 def check_json(field: str, value: Any, *, is_object: bool = True) -> None:
     """Raise ``ValidationError`` keyed by ``field`` when a JSON value cannot be stored, is too large or no object."""
     try:
-        _check_size(value, "MAX_NETJSON_SIZE" if field == "config" else "MAX_VARIABLES_SIZE")
+        _check_size(field, value)
         if is_object:
             validate_json_object(value)
         validate_no_nul(value)
@@ -90,11 +90,30 @@ def check_json(field: str, value: Any, *, is_object: bool = True) -> None:
         raise ValidationError({field: error.messages}) from None
 
 
-def _check_size(value: Any, setting: str) -> None:
+def _check_size(field: str, value: Any) -> None:
+    if field != "config":
+        _refuse_above("MAX_VARIABLES_SIZE", _json_size(value))
+        return
+    files = value.get("files") if isinstance(value, dict) else None
+    contents = [each.get("contents") for each in files if isinstance(each, dict)] if isinstance(files, list) else []
+    in_files = sum(len(each) for each in contents if isinstance(each, str))
+    _refuse_above("MAX_ARCHIVE_SIZE", in_files)
+    _refuse_above("MAX_NETJSON_SIZE", _json_size(value) - in_files)
+
+
+def _json_size(value: Any) -> int:
+    return len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _refuse_above(setting: str, size: int) -> None:
     limit: int = getattr(settings, setting)
-    size = len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False, default=str))
     if size > limit:
         raise ValidationError(
-            _("It is too large: %(size)s KiB of JSON, at most %(limit)s KiB are allowed (setting %(setting)s)."),
-            params={"size": -(-size // 1024), "limit": limit // 1024, "setting": f"{settings.prefix}{setting}"},
+            _("It is too large: %(size)s KiB %(what)s, at most %(limit)s KiB are allowed (setting %(setting)s)."),
+            params={
+                "size": -(-size // 1024),
+                "limit": limit // 1024,
+                "setting": f"{settings.prefix}{setting}",
+                "what": _("in files") if setting == "MAX_ARCHIVE_SIZE" else _("of JSON"),
+            },
         )
