@@ -21,7 +21,10 @@ class SecretsNotPickled(models.Model):
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in self.secret_fields and _is_data(self, name)}
+        kept = {name: value for name, value in state.items() if name not in self.secret_fields and _is_data(self, name)}
+        if "_unsettled" in state:
+            kept["_unsettled"] = []  # transactions of this process are nothing to another
+        return kept
 
     def __copy__(self) -> Self:
         return self._with(super().__getstate__())

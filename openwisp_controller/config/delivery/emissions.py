@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.dispatch import Signal
 
+from ...common.fate import Fate, current_fate
 from .. import signals
 from ..models import Config
 
@@ -86,15 +87,15 @@ class Emissions:
     """The signals that a unit of work sends when it is done (``unit.of(Emissions)``)."""
 
     def __init__(self) -> None:
-        self._emissions: list[Emission] = []
+        self._emissions: list[tuple[Fate, Emission]] = []
 
     def add(self, emission: Emission) -> None:
-        """Send a signal at the end, among those about the same subject in the order of ``ORDER``."""
-        self._emissions.append(emission)
+        """Send a signal at the end, unless what it tells of is undone, in the order of ``ORDER``."""
+        self._emissions.append((current_fate(), emission))
 
     def in_order(self) -> list[Emission]:
         """Return the signals by subject (in order of first mention), then in the order of ``ORDER``."""
-        return in_order(self._emissions)
+        return in_order(emission for fate, emission in self._emissions if not fate.is_undone)
 
 
 def in_order(emissions: Iterable[Emission]) -> list[Emission]:

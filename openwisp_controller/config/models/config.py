@@ -116,6 +116,7 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
 
     observed_fields = ("backend", "config", "context", "release_policy", "status")
     shared_fields = ("status", "error_reason", "release_policy")
+    coupled_fields = ("status", "error_reason")
     secret_fields = ("config", "context")
     system_fields = (
         "compile_error", "compiled", "released", "downloaded", "applied", "stale_since", "stale_cause", "stale_detail",
@@ -176,7 +177,7 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save what people edit. What the compiler and devices' reports own is not overwritten by old values."""
-        self.created_here = self._state.adding
+        self.created_here = self.is_new()
         super().save(*args, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:
@@ -194,10 +195,11 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         is_stored = not self._state.adding and self._stored.get("device_id") == self.device_id
         return {*(exclude or ()), *(("device",) if is_stored else ())}
 
-    def remember_stored(self, only: Iterable[str] | None = None) -> None:
-        super().remember_stored(only)
+    def _of_shared(self, only: Iterable[str] | None) -> dict[str, Any]:
+        known = super()._of_shared(only)
         if "device_id" in self.__dict__ and (only is None or "device" in only):
-            self._stored["device_id"] = self.device_id
+            known["device_id"] = self.device_id
+        return known
 
     def clean(self) -> None:
         """Check types and backend; raise ``ValidationError``."""

@@ -204,6 +204,7 @@ class Vpn(VpnInterface, Observed, SharedName, ShareableOrgMixin, NetJsonModel, T
         Raises:
             ValidationError: an address or a network cannot be had.
         """
+        self.is_new()
         if kwargs.get("update_fields") is not None:
             super().save(*args, **kwargs)
             return

@@ -88,7 +88,7 @@ class VpnClient(VpnClientInterface, Observed):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the client; a new one, and one with automatic provisioning, gets what it lacks first."""
-        if self._state.adding:
+        if self.is_new():
             self.create()
             return
         with unit_of_work():

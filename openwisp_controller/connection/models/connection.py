@@ -57,6 +57,7 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
     observed_fields = ("is_working", "failure_reason")
     secret_fields = ("params",)
     shared_fields = unversioned_fields = ("is_working", "failure_reason", "last_attempt")
+    coupled_fields = ("is_working", "failure_reason")
 
     class Meta:
         verbose_name = _("Device connection")
