@@ -105,6 +105,7 @@ class UnitOfWork:
         """Primary key of the person to whom the changes are attributed."""
         self._states: dict[type[Any], Any] = {}
         self._locked: dict[type[models.Model], set[Any]] = {}
+        self._created: set[tuple[type[models.Model], Any]] = set()
 
     def saved(self, instance: models.Model, *, created: bool, before: dict[str, Any]) -> None:
         """Report that a model was saved; its row is locked by that.
@@ -115,7 +116,13 @@ class UnitOfWork:
             before: the values that were replaced, by attribute name.
         """
         self._locked.setdefault(type(instance), set()).add(instance.pk)
+        if created:
+            self._created.add((type(instance), instance.pk))
         _evaluate(self, Saved(instance, created, before))
+
+    def created(self, instance: models.Model) -> bool:
+        """Tell whether the row of an instance was created in this unit of work, so that nobody else knows it."""
+        return (type(instance), instance.pk) in self._created
 
     def happened(self, subject: models.Model, event: str, /, **facts: Any) -> None:
         """Report an event of the table of changes.

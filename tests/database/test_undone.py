@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -27,37 +27,38 @@ class Undo(Exception):
     """Rolls a transaction back."""
 
 
-def saved_and_undone_outside(instance: Any) -> None:
-    with pytest.raises(Undo), transaction.atomic():
-        instance.save()
+@contextmanager
+def rolled_back(block: Any = transaction.atomic) -> Iterator[None]:
+    with suppress(Undo), block():
+        yield
         raise Undo
+
+
+def saved_and_undone_outside(instance: Any) -> None:
+    with rolled_back():
+        instance.save()
 
 
 def saved_and_undone_in_a_savepoint(instance: Any) -> None:
-    with transaction.atomic(), pytest.raises(Undo), transaction.atomic():
+    with transaction.atomic(), rolled_back():
         instance.save()
-        raise Undo
 
 
 def saved_in_a_released_savepoint_and_undone(instance: Any) -> None:
-    with pytest.raises(Undo), transaction.atomic():
-        with transaction.atomic():
-            instance.save()
-        raise Undo
+    with rolled_back(), transaction.atomic():
+        instance.save()
 
 
 def saved_twice_and_undone(instance: Any) -> None:
-    with pytest.raises(Undo), transaction.atomic():
+    with rolled_back():
         instance.save()
         with transaction.atomic():
             instance.save()
-        raise Undo
 
 
 def saved_and_undone_in_a_unit_of_work(instance: Any) -> None:
-    with pytest.raises(Undo), unit_of_work():
+    with rolled_back(unit_of_work):
         instance.save()
-        raise Undo
 
 
 def saved_and_refused_by_a_receiver(instance: Any) -> None:
@@ -173,10 +174,9 @@ def test_two_instances_of_a_connection(things: dict[type[Any], Any]) -> None:
 def test_two_instances_in_one_transaction(things: dict[type[Any], Any]) -> None:
     first, second = (loaded(things[Device]) for _ in range(2))
     first.management_ip, second.management_ip = "10.0.0.1", "10.0.0.2"
-    with pytest.raises(Undo), transaction.atomic():
+    with rolled_back():
         first.save()
         second.save()
-        raise Undo
     first.save()
     assert loaded(first).management_ip == "10.0.0.1"
     second.save()
@@ -242,9 +242,8 @@ def test_what_was_undone_inside_of_a_unit_of_work_is_not_announced(
     device, config = loaded(things[Device]), loaded(things[Config])
     recorded.clear()
     with unit_of_work():
-        with pytest.raises(Undo), transaction.atomic():
+        with rolled_back():
             save(device, name="other", management_ip="10.0.0.1")
-            raise Undo
         save(config, config=interface("eth7"))
     assert recorded.names == [MODIFIED, STATUS]
     check_consistency()

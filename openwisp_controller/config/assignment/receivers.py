@@ -81,10 +81,17 @@ def _before_adding(unit: UnitOfWork, config: Config, templates: Iterable[Templat
 
 
 def _before_removing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
-    if config.is_deactivating_or_deactivated():
+    if _is_being_removed(config):
         return
     if any(template.required and template.backend == config.backend for template in templates):
         raise PermissionDenied(_("Required templates cannot be removed from the configuration"))
+
+
+def _is_being_removed(config: Config) -> bool:
+    """Tell whether the device was deactivated, whatever the instance in hand knows of it."""
+    return Config.objects.filter(
+        pk=config.pk, status__in=(Config.Status.DEACTIVATING, Config.Status.DEACTIVATED)
+    ).exists()
 
 
 def _after_editing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
@@ -93,7 +100,7 @@ def _after_editing(unit: UnitOfWork, config: Config, templates: Iterable[Templat
 
 def _after_clearing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
     """Put required templates back; ``clear()`` alone announces nothing and is compiled in the background."""
-    if not config.is_deactivating_or_deactivated():
+    if not _is_being_removed(config):
         usable = Template.objects.usable_by(config.device.organization_id, config.backend)
         assigning.assign_initially(config, rules.one_per_server(usable.filter(required=True).order_by("name")))
     event = "templates edited" if unit.of(ListEdits).is_replaced(config) else "templates cleared"

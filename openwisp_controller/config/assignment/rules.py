@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ...common.prepared import Parameter, Prepared
 from ..compiling import compiler
-from ..models import Config, DeviceGroup, Template
+from ..models import Config, Device, DeviceGroup, Template
 from ..vpn.reading import clients
 
 
@@ -33,12 +33,11 @@ def group_templates(group: DeviceGroup | None, backend: str) -> list[Template]:
     return [template for template in group.templates.all() if template.backend == backend]
 
 
-def initial_templates(config: Config) -> list[Template]:
+def initial_templates(device: Device, backend: str) -> list[Template]:
     """Return what a new (or re-activated) configuration gets: automatic templates, then those of its group."""
-    device = config.device
-    templates = automatic_templates(device.organization_id, config.backend)
+    templates = automatic_templates(device.organization_id, backend)
     present = {template.pk for template in templates}
-    templates += [t for t in group_templates(device.group, config.backend) if t.pk not in present]
+    templates += [t for t in group_templates(device.group, backend) if t.pk not in present]
     return one_per_server(templates)
 
 

@@ -121,7 +121,7 @@ def report_status(request: HttpRequest, pk: str) -> HttpResponse:
         device = _locked(request, uuid.UUID(pk))
         downloads.settle(device.config)
         status = required_one_of(request.POST, "status", REPORTED)
-        lifecycle.report(device.config, status, request.POST.get("error_reason"))
+        lifecycle.take_in(device.config, status, request.POST.get("error_reason"))
     return text(f"report-result: success\ncurrent-status: {device.config.status}\n")
 
 

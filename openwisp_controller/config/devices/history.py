@@ -14,6 +14,7 @@ from ..compiling.compilation import Compilation
 from ..compiling.release import release_held
 from ..models import Cause, Config, Revision
 from ..unit_of_work import unit_of_work
+from .stored import locked
 
 
 def revisions(config: Config) -> QuerySet[Revision]:
@@ -55,19 +56,18 @@ def roll_back(config: Config, revision: Revision) -> None:
     """
     if revision.config_id != config.pk:
         raise ValidationError(_("This revision belongs to another device."))
-    if config.device.is_deactivated():
-        raise ValidationError(_("The device is deactivated: there is nothing to roll back."))
     with unit_of_work() as unit:
-        unit.lock(Config, [config.pk])
+        device = locked(unit, config.device_id)
+        if device is None or device.is_deactivated():
+            raise ValidationError(_("The device is deactivated: there is nothing to roll back."))
         outcome = release_held(config.pk, revision)
         unit.of(Compilation).released(config, outcome, Cause.ROLLED_BACK)
 
 
 def lift_hold(config: Config) -> None:
     """Let a device follow again: what its configuration compiles to now is released."""
-    if config.release_policy == Config.Release.HELD:
-        config.release_policy = Config.Release.AUTOMATIC
-        config.save(update_fields=["release_policy", "modified"])
+    config.release_policy = Config.Release.AUTOMATIC
+    config.save(update_fields=["release_policy", "modified"])
 
 
 def _file_diff(path: str, old: rendering.ArchiveFile | None, new: rendering.ArchiveFile | None) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""What happens to a device as a whole: activation, deactivation, moves, groups, and what it reports."""
+"""What happens to a device as a whole: activation, deactivation, moves, groups, and what it reports.
+
+Every call decides by the rows, which it locks, not by the instance in hand: somebody else may have changed the device
+since that was loaded.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from ..models.config import shorten_reason
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 from ..vpn.clients import ClientsToReconcile
+from .stored import config_in_hand, locked, locked_alone
 
 Status = Config.Status
 UNKNOWN_REASON = "Reason not reported by the device."
@@ -30,13 +35,16 @@ def deactivate(device: Device) -> None:
     Does nothing when it is deactivated already. Variables, group and organization are kept, templates are not. Where
     the device has nothing to remove, the configuration is "deactivated" at once.
     """
-    if device.is_deactivated():
-        return
     with unit_of_work() as unit:
+        stored = locked(unit, device.pk)
+        if stored is None or stored.is_deactivated():
+            device._is_deactivated = True
+            return
         device._is_deactivated = True
         device.save(update_fields=["_is_deactivated", "modified"])
-        if device.has_config():
-            _empty(device.config)
+        config = config_in_hand(device, stored)
+        if config is not None:
+            _empty(config)
         else:
             forget_management_ip(device)
         unit.happened(device, "deactivated")
@@ -48,17 +56,21 @@ def activate(device: Device) -> None:
     Does nothing when it is active. The former configuration is not restored. The status is "applied" only when the
     device has wiped itself and has nothing new to fetch.
     """
-    if not device.is_deactivated():
-        return
     with unit_of_work() as unit:
+        stored = locked(unit, device.pk)
+        if stored is None or not stored.is_deactivated():
+            device._is_deactivated = False
+            return
         device._is_deactivated = False
         device.save(update_fields=["_is_deactivated", "modified"])
-        if device.has_config():
-            config: Config = device.config
-            wiped = config.status == Status.DEACTIVATED and _has_released(config)
+        config = config_in_hand(device, stored)
+        if config is not None:
+            wiped = stored.config.status == Status.DEACTIVATED and _has_released(stored.config)
+            config.adopt(stored.config, "status", "release_policy")
             config.status = Status.APPLIED if wiped else Status.MODIFIED
-            config.save(update_fields=["status", "modified"])
-            initial = [template.pk for template in rules.initial_templates(config)]
+            config.release_policy = Config.Release.AUTOMATIC
+            config.save(update_fields=["status", "release_policy", "modified"])
+            initial = [template.pk for template in rules.initial_templates(stored, stored.config.backend)]
             assigning.reassign([config], lambda _, present: present + initial)
         unit.happened(device, "activated")
 
@@ -72,24 +84,34 @@ def _has_released(config: Config) -> bool:
 
 def forget_management_ip(device: Device) -> None:
     """Clear the management address of a device and announce it, if it has one."""
-    old = device.management_ip
-    if old is None:
-        return
     with unit_of_work() as unit:
-        Device.objects.filter(pk=device.pk).update(management_ip=None)
-        device.management_ip = None
-        device.remember_stored(["management_ip"])
-        unit.saved(device, created=False, before={"management_ip": old})
+        stored = locked_alone(unit, device.pk)
+        if stored is None:
+            return
+        old, stored.management_ip = stored.management_ip, None
+        device.adopt(stored, "management_ip")
+        if old is not None:
+            Device.objects.filter(pk=device.pk).update(management_ip=None)
+            unit.saved(device, created=False, before={"management_ip": old})
 
 
 def report(config: Config, status: str, reason: str | None = None) -> None:
-    """Take in what a device reports about the configuration it fetched last.
+    """Take in what a device reports about the configuration it fetched last; see ``take_in``."""
+    with unit_of_work() as unit:
+        device = locked(unit, config.device_id)
+        if device is not None and device.has_config():
+            take_in(device.config, status, reason)
+            config.adopt(device.config, "status", "error_reason", "applied_id")
+
+
+def take_in(config: Config, status: str, reason: str | None = None) -> None:
+    """Take in a report about a configuration whose row the caller has locked and loaded just now.
 
     The report proves something about the revision that the device downloaded. When that is not the released one any
     more, the status stays "modified". A device that never downloaded from here is believed.
 
     Args:
-        config: locked by the caller, with device and pointers at hand.
+        config: with device and pointers at hand.
         status: "applied" or "error".
         reason: why it failed, in the words of the device; None = it did not say, empty = as before.
     """
@@ -126,7 +148,7 @@ def _store_report(config: Config, previous: str) -> None:
     Config.objects.filter(pk=config.pk).update(
         status=config.status, error_reason=config.error_reason, applied=config.applied
     )
-    config.remember_stored(["status"])
+    config.remember_stored(["status", "error_reason"])
     if config.status != previous:
         with unit_of_work() as unit:
             unit.of(Compilation).status_replaced(config, previous)
@@ -144,33 +166,40 @@ def _empty(config: Config) -> None:
 
 def assign_initial_templates(config: Config) -> None:
     """Give a configuration that was just created its automatic templates and those of the device's group."""
-    if config.device.is_deactivated():
-        return
-    templates = rules.initial_templates(config)
     with unit_of_work() as unit:
+        device = config.device if unit.created(config.device) else locked_alone(unit, config.device_id)
+        if device is None or device.is_deactivated():
+            return
+        templates = rules.initial_templates(device, config.backend)
         assigning.assign_initially(config, templates)
         unit.of(Compilation).know_templates(config, templates)
 
 
 def configure_for_group(device: Device) -> None:
     """Create the configuration of a device in a group that has templates, unless it has one."""
-    if device.is_deactivated() or device.has_config() or settings.DEFAULT_BACKEND is None:
-        return
-    if rules.group_templates(device.group, settings.DEFAULT_BACKEND):
-        Config(device=device, backend=settings.DEFAULT_BACKEND).save()
+    with unit_of_work() as unit:
+        stored = device if unit.created(device) else locked_alone(unit, device.pk)
+        if stored is None or stored.is_deactivated() or settings.DEFAULT_BACKEND is None:
+            return
+        if Config.objects.filter(device=device.pk).exists():
+            return
+        if rules.group_templates(stored.group, settings.DEFAULT_BACKEND):
+            Config(device=device, backend=settings.DEFAULT_BACKEND).save()
 
 
 def change_group(device: Device, old_group: uuid.UUID | None) -> None:
     """Replace the templates of the old group by those of the new one; required templates stay."""
-    if device.is_deactivated():
-        return
-    if not device.has_config():
-        configure_for_group(device)
-        return
-    config: Config = device.config
-    new = [template.pk for template in rules.group_templates(device.group, config.backend)]
-    old = _given_by_group(old_group) if old_group else set()
-    swap([config], remove=old - set(new), add=new)
+    with unit_of_work() as unit:
+        stored = locked(unit, device.pk)
+        if stored is None or stored.is_deactivated():
+            return
+        config = config_in_hand(device, stored)
+        if config is None:
+            configure_for_group(device)
+            return
+        new = [template.pk for template in rules.group_templates(stored.group, stored.config.backend)]
+        old = _given_by_group(old_group) if old_group else set()
+        swap([config], remove=old - set(new), add=new)
 
 
 def _given_by_group(group: uuid.UUID) -> set[uuid.UUID]:
@@ -183,38 +212,44 @@ def _given_by_group(group: uuid.UUID) -> set[uuid.UUID]:
 
 def change_backend(config: Config) -> None:
     """Replace group templates of the old backend by those of the new one and add its required templates."""
-    device = config.device
-    if device.is_deactivated():
-        return
-    usable = Template.objects.usable_by(device.organization_id, config.backend)
-    add = list(usable.filter(required=True).order_by("name").values_list("pk", flat=True))
-    remove: set[uuid.UUID] = set()
-    if device.group is not None:
-        group = list(device.group.templates.all())
-        remove = {template.pk for template in group if template.backend != config.backend}
-        add += [template.pk for template in group if template.backend == config.backend]
-    swap([config], remove=remove, add=add)
-    with unit_of_work() as unit:  # templates of the former backend make it no client any more
-        unit.of(ClientsToReconcile).add(config.pk)
+    with unit_of_work() as unit:
+        device = locked(unit, config.device_id)
+        if device is None or device.is_deactivated() or not device.has_config():
+            return
+        backend = device.config.backend
+        usable = Template.objects.usable_by(device.organization_id, backend)
+        add = list(usable.filter(required=True).order_by("name").values_list("pk", flat=True))
+        remove: set[uuid.UUID] = set()
+        if device.group is not None:
+            group = list(device.group.templates.all())
+            remove = {template.pk for template in group if template.backend != backend}
+            add += [template.pk for template in group if template.backend == backend]
+        swap([config], remove=remove, add=add)
+        unit.of(ClientsToReconcile).add(config.pk)  # templates of the former backend make it no client any more
 
 
 def change_organization(device: Device) -> None:
     """Take a device out of the group and templates of the organization that it left, add automatic templates."""
-    for action in moves:
-        action(device)
-    if device.group is not None and device.group.organization_id != device.organization_id:
-        device.group = None
-        device.save(update_fields=["group"])
-    if device.is_deactivated() or not device.has_config():
-        return
-    config: Config = device.config
-    usable = set(Template.objects.usable_by(device.organization_id, config.backend).values_list("pk", flat=True))
-    automatic = rules.automatic_templates(device.organization_id, config.backend)
-    assigning.reassign(
-        [config],
-        lambda _, present: rules.with_automatic([key for key in present if key in usable], automatic),
-        detail="device moved to another organization",
-    )
+    with unit_of_work() as unit:
+        for action in moves:
+            action(device)
+        stored = locked(unit, device.pk)
+        if stored is None:
+            return
+        if stored.group is not None and stored.group.organization_id != stored.organization_id:
+            device.group = None
+            device.save(update_fields=["group"])
+        config = config_in_hand(device, stored)
+        if stored.is_deactivated() or config is None:
+            return
+        backend = stored.config.backend
+        usable = set(Template.objects.usable_by(stored.organization_id, backend).values_list("pk", flat=True))
+        automatic = rules.automatic_templates(stored.organization_id, backend)
+        assigning.reassign(
+            [config],
+            lambda _, present: rules.with_automatic([key for key in present if key in usable], automatic),
+            detail="device moved to another organization",
+        )
 
 
 def swap(configs: list[Config], *, remove: set[uuid.UUID], add: list[uuid.UUID], detail: str = "") -> None:

@@ -267,6 +267,14 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         if save:
             self.save(update_fields=["status", "error_reason", "modified"])
 
+    def _replaced(self, update_fields: Iterable[str] | None) -> dict[str, Any]:
+        """Do not set a device back to work that was deactivated since this instance was loaded."""
+        known = self._stored.get("status")
+        before = super()._replaced(update_fields)
+        if "status" in before and _is_in_use(known) and _is_in_use(self.status) and not _is_in_use(before["status"]):
+            self.status = before.pop("status")
+        return before
+
     @classmethod
     def mark_stale(cls, configs: models.QuerySet[Config], cause: Cause, detail: str = "") -> int:
         """Mark ``configs`` for compiling in the background with one UPDATE, and return how many there are.
@@ -286,6 +294,10 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         }
         with transaction.atomic():
             return cls._base_manager.filter(one_of_rows(locked)).update(stale_since=Now(), **kept_or_new)
+
+
+def _is_in_use(status: str | None) -> bool:
+    return status not in (None, Config.Status.DEACTIVATING, Config.Status.DEACTIVATED)
 
 
 _templates_in_order = Prepared[Template](

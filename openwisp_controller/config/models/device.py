@@ -22,6 +22,7 @@ from ...common.prepared import OneOf, Parameter, Prepared
 from ...common.sql import advisory_lock
 from ...common.validators import device_name_validator, key_validator, mac_address_validator
 from ..settings import settings
+from ..unit_of_work import unit_of_work
 from .group import DeviceGroup
 from .interface import DeviceInterface
 from .observed import Observed
@@ -172,9 +173,13 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         Raises:
             PermissionDenied: when the device is not fully deactivated.
         """
-        if check_deactivated and not self.is_fully_deactivated():
-            raise PermissionDenied(_("The device must be deactivated prior to deletion"))
-        return super().delete(using=using, keep_parents=keep_parents)
+        with unit_of_work() as unit:
+            if check_deactivated:
+                unit.lock(type(self), [self.pk])  # somebody may have activated it since this instance was loaded
+                stored = type(self).objects.select_related("config").filter(pk=self.pk).first()
+                if stored is not None and not stored.is_fully_deactivated():
+                    raise PermissionDenied(_("The device must be deactivated prior to deletion"))
+            return super().delete(using=using, keep_parents=keep_parents)
 
     def normalise(self) -> None:
         """Addresses are canonical, empty ones and serial numbers NULL, MAC addresses upper-case, keys never empty."""

@@ -149,6 +149,17 @@ class Observed(SecretsNotPickled):
         """
         self._learn(self._of_shared(only), adopted=True)
 
+    def adopt(self, stored: Self, *names: str) -> None:
+        """Take over values of a row that stand in another instance of it.
+
+        Args:
+            stored: has them as they are stored.
+            names: attribute names.
+        """
+        for name in names:
+            setattr(self, name, getattr(stored, name))
+        self.remember_stored(names)
+
     def _begin(self) -> dict[str, Any]:
         """Note that a row is about to be created; return what that replaces: nothing."""
         self._unsettled.append(_Learnt(current_fate(), True, {}, {}))
