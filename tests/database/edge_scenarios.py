@@ -353,9 +353,6 @@ COMPOUND_SCENARIOS = [
         lambda w: w.template.config_relations.remove(w.config), [modified("m2m_templates_changed"), Expected(STATUS)],
     ),
     Scenario(
-        "M5 clear from the template's side", with_template(), lambda w: w.template.config_relations.clear(), [],
-    ),
-    Scenario(
         "M5 clear while the group's variables wait to be compiled",
         lambda w: {"config": group_variable(w)["config"]},
         lambda w: (save(fresh(w.config).device.group, context={"p": "eth3"}), fresh(w.config).templates.clear()),

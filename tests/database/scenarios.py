@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openwisp_controller.config.models import Config, Device
+from openwisp_controller.config.unit_of_work import unit_of_work
 
 from .. import factories as make
 
@@ -118,6 +119,14 @@ def default_template(world: World) -> dict[str, Any]:
     return {"template": make.template(world.organization, default=True, config=interface("eth3"))}
 
 
+def edit_and_set_again(world: World) -> None:
+    """As the page of a device does."""
+    with unit_of_work():
+        config = fresh(world.config)
+        save(config.device, name="renamed")
+        config.templates.set([world.template])
+
+
 CONFIG_SCENARIOS = [
     Scenario("C1 create", default_template, lambda w: make.config(w.organization), []),
     Scenario(
@@ -165,7 +174,32 @@ CONFIG_SCENARIOS = [
         [modified("m2m_templates_changed"), Expected(STATUS)],
     ),
     Scenario("M4 remove one that is not there", extra, lambda w: fresh(w.config).templates.remove(w.template), []),
-    Scenario("M5 clear", with_template(), lambda w: fresh(w.config).templates.clear(), []),
+    Scenario(
+        "M5 clear, then the same again", with_template(),
+        lambda w: (fresh(w.config).templates.clear(), fresh(w.config).templates.add(w.template)), [],
+    ),
+    Scenario(
+        "M5 clear, then another", lambda w: {**with_template()(w), "other": make.template(w.organization)},
+        lambda w: (fresh(w.config).templates.clear(), fresh(w.config).templates.add(w.other)),
+        [modified("m2m_templates_changed"), Expected(STATUS)],
+    ),
+    Scenario(
+        "M5 clear, then nothing", with_template(),
+        lambda w: (fresh(w.config).templates.clear(), fresh(w.config).templates.set([])),
+        [modified("m2m_templates_changed"), Expected(STATUS)],
+    ),
+    Scenario(
+        "M5 clear from the template's side, then the same again", with_template(),
+        lambda w: (w.template.config_relations.clear(), w.template.config_relations.add(w.config)), [],
+    ),
+    Scenario(
+        "M5 set from the template's side", with_template(), lambda w: w.template.config_relations.set([], clear=True),
+        [modified("m2m_templates_changed"), Expected(STATUS)],
+    ),
+    Scenario(
+        "M7 set the same list, renamed at once", with_template(), edit_and_set_again,
+        [Expected("device_name_changed"), modified("config_changed"), Expected(STATUS)],
+    ),
     Scenario(
         "M6 set another list", extra, lambda w: fresh(w.config).templates.set([w.template]),
         [modified("m2m_templates_changed"), Expected(STATUS)],

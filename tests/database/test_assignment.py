@@ -8,10 +8,12 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models.signals import m2m_changed
 
+from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Config, Device, Template
 from openwisp_controller.config.unit_of_work import unit_of_work
 
 from .. import factories as make
+from ..recorder import SignalRecorder
 from .scenarios import OTHER_BACKEND, fresh, interface, save
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +120,58 @@ class TestRefused:
         assert names(config) == ["mine"]
 
 
+class TestClear:
+    """Packages clear lists to write them again: nothing happens before they did."""
+
+    @pytest.fixture
+    def config(self, organization: Any, committing: Any) -> Config:
+        with committing():
+            templates = [make.template(organization), make.vpn_template(make.vpn(organization))]
+            config = make.config(organization, templates=templates)
+        Config.objects.update(status="applied")
+        return fresh(config)
+
+    def test_nothing_follows(self, config: Config, committing: Any, recorded: SignalRecorder) -> None:
+        before, client = config.checksum, config.vpnclient_set.get()
+        recorded.clear()
+        with committing():
+            config.templates.clear()
+        maintenance.reconcile()
+        assert recorded.names == []
+        assert (fresh(config).status, fresh(config).checksum) == ("applied", before)
+        assert config.vpnclient_set.get() == client
+        with committing():
+            config.templates.set([])
+        assert recorded.only("config_modified").previous_status == "applied"
+        assert fresh(config).checksum != before
+        assert not config.vpnclient_set.exists()
+
+    def test_the_same_again(self, config: Config, committing: Any, recorded: SignalRecorder) -> None:
+        templates, client, before = list(config.templates.all()), config.vpnclient_set.get(), config.checksum
+        recorded.clear()
+        with committing():
+            config.templates.clear()
+        with committing():
+            config.templates.add(*templates)
+        assert recorded.names == []
+        assert (fresh(config).status, fresh(config).checksum) == ("applied", before)
+        again = config.vpnclient_set.get()
+        assert (again, again.public_key, again.ip) == (client, client.public_key, client.ip)
+
+    def test_from_the_side_of_a_template(self, config: Config, committing: Any, recorded: SignalRecorder) -> None:
+        template, before = config.templates.get(type="generic"), config.checksum
+        recorded.clear()
+        with committing():
+            template.config_relations.clear()
+        maintenance.reconcile()
+        assert (fresh(config).status, fresh(config).checksum) == ("applied", before)
+        with committing():
+            template.config_relations.set([])
+            fresh(config).templates.remove(template)
+        assert recorded.only("config_modified").previous_status == "applied"
+        assert fresh(config).checksum != before
+
+
 class TestRequired:
     def test_cannot_be_removed(self, organization: Any) -> None:
         required = make.template(organization, "r", required=True)
@@ -151,6 +205,8 @@ class TestRequired:
         with committing():
             config.templates.clear()
         assert names(config) == ["r"]
+        assert fresh(config).checksum == before, "until the next edit"
+        config.templates.set(config.templates.all())
         assert fresh(config).checksum != before
 
     def test_deactivated_device_loses_it(self, organization: Any) -> None:

@@ -66,7 +66,7 @@ CHANGES: dict[str, Callable[[Fleet], Any]] = {
     "backend": lambda f: save(f.config, backend=OTHER_BACKEND),
     "templates added": lambda f: f.config.templates.add(make.template(f.organization)),
     "templates removed": lambda f: f.config.templates.remove(f.template),
-    "templates cleared": lambda f: f.config.templates.clear(),
+    "templates cleared": lambda f: (f.config.templates.clear(), f.config.templates.add(make.template(f.organization))),
     "templates set": lambda f: f.config.templates.set([]),
     "template edited": lambda f: save(f.template, config=interface("eth0")),
     "template's default values": lambda f: save(f.template, default_values={"x": "1"}),

@@ -43,6 +43,13 @@ def assign_initially(config: Config, templates: Sequence[Template]) -> None:
             unit.of(ClientsToReconcile).add(config.pk)
 
 
+def put_back(config: Config, templates: Sequence[Template]) -> None:
+    """Give a configuration whose list was cleared templates that it must have, and let nothing follow from that."""
+    if templates:
+        with unit_of_work() as unit:
+            _store(unit, [config], {config.pk: []}, {config.pk: [template.pk for template in templates]})
+
+
 def _apply(unit: UnitOfWork, configs: Sequence[Config], rule: Rule) -> list[Config]:
     links: dict[uuid.UUID, list[uuid.UUID]] = {config.pk: [] for config in configs}
     rows = Links.objects.filter(config_id__in=list(links)).order_by("config_id", "sort_value", "id")

@@ -95,24 +95,27 @@ def _is_being_removed(config: Config) -> bool:
 
 
 def _after_editing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
-    unit.happened(config, "templates edited", detail="")
-
-
-def _after_clearing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
-    """Put required templates back; ``clear()`` alone announces nothing and is compiled in the background."""
-    if not _is_being_removed(config):
-        usable = Template.objects.usable_by(config.device.organization_id, config.backend)
-        assigning.assign_initially(config, rules.one_per_server(usable.filter(required=True).order_by("name")))
-    event = "templates edited" if unit.of(ListEdits).is_replaced(config) else "templates cleared"
+    event = "same templates given" if unit.of(ListEdits).is_the_same_again(config) else "templates edited"
     unit.happened(config, event, detail="")
 
 
+def _after_clearing(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:
+    """Put required templates back; what ``clear()`` alone did is looked at with the next edit of the list."""
+    if not _is_being_removed(config):
+        usable = Template.objects.usable_by(config.device.organization_id, config.backend)
+        assigning.put_back(config, rules.one_per_server(usable.filter(required=True).order_by("name")))
+    if unit.of(ListEdits).is_replaced(config):
+        _after_editing(unit, config, templates)
+
+
 def _before_clearing_users(unit: UnitOfWork, template: Template) -> None:
-    """Refuse to take a required template from those that have it; else they are compiled in the background."""
+    """Refuse to take a required template from those that have it; other lists are looked at with their next edit."""
     users = template.config_relations.all()
     for config in users.filter(backend=template.backend) if template.required else ():
         _before_removing(unit, config, [template])
-    unit.happened(template, "devices cleared", detail="")
+    if unit.of(ListEdits).is_replaced(template):
+        for config in users.select_related("device"):
+            _after_editing(unit, config, [template])
 
 
 def _ignore(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:

@@ -33,6 +33,8 @@ class CompileRequest:
     """None = known by its key alone, until it is loaded for compiling."""
     causes: dict[Cause, str] = field(default_factory=dict)
     """Cause → what changed, in words."""
+    possible: dict[Cause, str] = field(default_factory=dict)
+    """The same of causes that count only where there is no other one."""
     forced: bool = False
     """It is announced as modified even if it compiles to the same."""
     previous_status: str | None = None
@@ -44,10 +46,16 @@ class CompileRequest:
 
     def why(self, author: uuid.UUID | None = None) -> Why:
         """Return the strongest cause, attributed to ``author`` unless somebody else is known."""
-        if not self.causes:
+        causes = self.causes or self.possible
+        if not causes:
             return Why(Cause.DEACTIVATED)
-        cause = min(self.causes, key=_STRENGTH.index)
-        return Why(cause, self.causes[cause], self.author or author)
+        cause = min(causes, key=_STRENGTH.index)
+        return Why(cause, causes[cause], self.author or author)
+
+    @property
+    def has_cause(self) -> bool:
+        """Whether the configuration is to be compiled."""
+        return bool(self.causes or self.possible)
 
     def about_status(self) -> CompileRequest:
         """Return the same, with nothing to announce but a new status."""
@@ -58,7 +66,8 @@ class CompileRequest:
         """Whether nothing about it is announced: it was created just now, or got templates from what created it."""
         if Cause.CREATED in self.causes:
             return True
-        return self.config is not None and self.config.created_here and set(self.causes) == {Cause.TEMPLATES}
+        causes = set(self.causes or self.possible)
+        return self.config is not None and self.config.created_here and causes == {Cause.TEMPLATES}
 
 
 class Compilation:
@@ -70,15 +79,17 @@ class Compilation:
         self.results: list[tuple[CompileRequest, Outcome]] = []
         """What was asked, with what came of it; filled by ``run``, without what is silent."""
 
-    def request(self, config: Config, cause: Cause, detail: str = "") -> None:
+    def request(self, config: Config, cause: Cause, detail: str = "", *, alone: bool = False) -> None:
         """Compile a configuration at the end of the unit of work.
 
         Args:
             config: its instance is brought up to date then.
             cause: why.
             detail: what changed, in words.
+            alone: it is the cause only where there is no other one.
         """
-        self._of(config).causes[cause] = detail
+        request = self._of(config)
+        (request.possible if alone else request.causes)[cause] = detail
 
     def request_claimed(self, key: uuid.UUID, why: Why) -> None:
         """Compile a configuration that the caller has locked and knows by its key alone."""
@@ -126,7 +137,7 @@ class Compilation:
         return request
 
     def _compile(self, unit: UnitOfWork) -> dict[uuid.UUID, Outcome]:
-        requested = {key: each for key, each in self._requests.items() if each.causes and not each.outcome}
+        requested = {key: each for key, each in self._requests.items() if each.has_cause and not each.outcome}
         reasons = {key: each.why(unit.author) for key, each in requested.items()}
         if not reasons:
             return {}
@@ -139,7 +150,7 @@ class Compilation:
         for key, request in self._requests.items():
             outcome = outcomes.get(key) or request.outcome
             if outcome is None:
-                if request.causes or request.config is None or request.previous_status is None:
+                if request.has_cause or request.config is None or request.previous_status is None:
                     continue  # deleted meanwhile
                 outcome = Outcome(request.config, previous_status=request.previous_status)
             if request.previous_status is not None:

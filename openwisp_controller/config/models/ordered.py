@@ -26,24 +26,39 @@ class ListEdits:
     """What a unit of work knows of lists that are being edited through their managers, by key of the list's owner."""
 
     def __init__(self) -> None:
-        self._replaced: set[Any] = set()
+        self._replaced: dict[Any, bool] = {}
         self._added: dict[Any, list[str]] = {}
 
-    def begin(self, owner: models.Model, *, replaced: bool = False, added: Iterable[Any] = ()) -> None:
+    def begin(self, owner: models.Model, *, added: Iterable[Any] = ()) -> None:
         """Note that a list is about to be edited.
 
         Args:
             owner: whose list it is.
-            replaced: the list is replaced as a whole, rather than cleared.
             added: objects (or their keys) about to be added, in order.
         """
-        if replaced:
-            self._replaced.add(owner.pk)
         self._added[owner.pk] = [str(getattr(item, "pk", item)) for item in added]
 
+    @contextmanager
+    def replacing(self, owner: models.Model, *, by_the_same: bool) -> Iterator[None]:
+        """While open, a list is replaced as a whole, which clears it first.
+
+        Args:
+            owner: whose list it is.
+            by_the_same: it is the same list again.
+        """
+        self._replaced[owner.pk] = by_the_same
+        try:
+            yield
+        finally:
+            del self._replaced[owner.pk]
+
     def is_replaced(self, owner: models.Model) -> bool:
-        """Tell whether the list is being replaced as a whole."""
+        """Tell whether the list is being replaced as a whole, rather than cleared."""
         return owner.pk in self._replaced
+
+    def is_the_same_again(self, owner: models.Model) -> bool:
+        """Tell whether the list is being replaced by the same one."""
+        return self._replaced.get(owner.pk, False)
 
     def in_order_of_addition(self, owner: models.Model, items: Iterable[Item]) -> list[Item]:
         """Sort objects that are being added as the caller gave them."""
@@ -161,8 +176,18 @@ def _in_units_of_work(manager: Any) -> Any:
         def set(self, objs: Any, **kwargs: Any) -> None:
             with unit_of_work() as unit:
                 self._lock_owner(unit)
-                unit.of(ListEdits).begin(self.instance, replaced=True)
-                super().set(objs, **kwargs)
+                objs = tuple(objs)
+                with unit.of(ListEdits).replacing(self.instance, by_the_same=self._is(objs)):
+                    super().set(objs, **kwargs)
+
+        def _is(self, objs: Sequence[Any]) -> bool:
+            """Tell whether a list stands there now, in this order; from the other side there is none."""
+            if self.reverse or not self.locks_owner:
+                return False
+            rows = self.through._default_manager.filter(**{self.source_field_name: self.instance.pk})
+            column = self.through._meta.get_field(self.target_field_name).attname
+            present = rows.order_by(self.through._sort_field_name, "pk").values_list(column, flat=True)
+            return [str(key) for key in present] == [str(getattr(obj, "pk", obj)) for obj in objs]
 
         def _lock_owner(self, unit: Any) -> None:
             """Lock the row that is compiled with the list, before the list is read."""

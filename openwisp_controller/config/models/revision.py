@@ -20,6 +20,7 @@ class Cause(models.TextChoices):
     TEMPLATES = "m2m_templates_changed", _("templates assigned, unassigned or reordered")
     TEMPLATE = "related_template_changed", _("template edited")
     TEMPLATE_DEFAULTS = "template_defaults_changed", _("default values of a template edited")
+    #: Of what was marked and compiled when lists that were cleared were not looked at with their next edit.
     CLEARED = "templates_cleared", _("templates cleared")
     DEACTIVATED = "deactivated", _("device deactivated")
     ROLLED_BACK = "rolled_back", _("rolled back")

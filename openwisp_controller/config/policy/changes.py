@@ -88,8 +88,8 @@ register(
         (Compiles(Cause.TEMPLATES), Runs(steps.reconcile_vpn_clients)),
     ),
     Change(
-        "templates of a configuration cleared", Event(Config, "templates cleared"),
-        (Marks(ITSELF, Cause.CLEARED, recheck=False), Runs(steps.reconcile_vpn_clients)),
+        "same templates given to a configuration again", Event(Config, "same templates given"),
+        (Compiles(Cause.TEMPLATES, alone=True), Runs(steps.reconcile_vpn_clients)),
     ),
     Change("status set", Edited(Config, "status"), (Runs(steps.announce_status),)),
     Change(
@@ -131,10 +131,6 @@ register(
         (Marks(OF_TEMPLATE, conditions.cause_of_template_deletion, recheck=False),),
     ),
     Change("template restored", Event(Template, "restored"), (Marks(OF_TEMPLATE, Cause.TEMPLATE),)),
-    Change(
-        "template about to be taken from its devices", Event(Template, "devices cleared"),
-        (Marks(OF_TEMPLATE, Cause.CLEARED, recheck=False),),
-    ),
     # groups and organizations
     Change("variables of a group edited", Edited(DeviceGroup, "context"), (Marks(OF_GROUP, Cause.INPUTS),)),
     Change(

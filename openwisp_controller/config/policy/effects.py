@@ -127,14 +127,18 @@ class Compiles:
     """The configuration of the device that was changed is compiled at the end of the unit of work."""
 
     cause: Cause
+    alone: bool = False
+    """It is the cause only where there is no other one."""
 
     def apply(self, unit: UnitOfWork, observation: Any, what: str) -> None:
         config = _own_config(observation.subject)
         if config is not None:
-            unit.of(compilation.Compilation).request(config, self.cause, _detail(observation, what))
+            detail = _detail(observation, what)
+            unit.of(compilation.Compilation).request(config, self.cause, detail, alone=self.alone)
 
     def __str__(self) -> str:
-        return f"compiles the device's own configuration (cause `{self.cause.name}`)"
+        where = ", where there is no other one" if self.alone else ""
+        return f"compiles the device's own configuration (cause `{self.cause.name}`{where})"
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,8 @@ class TestLosing:
 
     def test_cleared(self, config: Config) -> None:
         config.templates.clear()
+        assert not self.lost(), "the list may be about to be written again"
+        config.templates.set([])
         assert self.lost()
 
     def test_certificates_are_revoked(self, organization: Any) -> None:

@@ -150,6 +150,6 @@ class TestSubnetThatComesLater:
             jobs.enqueue(Job.Kind.VPN_TEMPLATE, template.pk)
         assert client_of(other, vpn).ip is None
         with committing():
-            config.templates.clear()
+            config.templates.set([])
             jobs.enqueue(Job.Kind.VPN_TEMPLATE, template.pk)
         assert str(client_of(other, vpn).ip.ip_address) == "10.7.0.2"
