@@ -18,12 +18,16 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
 from django.urls import ResolverMatch, get_resolver
 
+from .device_request import DeviceRequest
+
 DEVICE_PREFIX = "/controller/"
 DEVICE_ADDRESSES = "openwisp_controller.config.device_api.urls"
 
 
 class DeviceHandler(WSGIHandler):
     """Django's handler without any middleware, for the addresses of the device protocol only."""
+
+    request_class = DeviceRequest
 
     def load_middleware(self, is_async: bool = False) -> None:
         self._view_middleware: list[Any] = []

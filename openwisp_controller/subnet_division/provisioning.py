@@ -127,10 +127,15 @@ def announce(instance: Any, provisioned: Provisioned | None, *, robust: bool = F
 
     Args:
         instance: what got something.
-        provisioned: what it got, None = nothing was left.
+        provisioned: what it got, None = nothing.
         robust: a receiver that raises is logged and does not stop the others.
     """
-    send_now(instance, "subnets provisioned", robust=robust, provisioned=provisioned)
+    send_now(instance, "subnets provisioned", robust=robust, provisioned=_or_none(provisioned))
+
+
+def _or_none(provisioned: Provisioned | None) -> Provisioned | None:
+    """Return what was provisioned, None where that is nothing."""
+    return provisioned if provisioned and any(provisioned.values()) else None
 
 
 def _stored(rule_type: Type, instances: Sequence[Any]) -> dict[str, Config]:
@@ -189,7 +194,7 @@ def _announce_later(rule_type: Type, instance: Any, provisioned: Provisioned) ->
     emit = rule_type.subnet_provisioned_signal_emitter
     # types written for the two arguments of the field's interface need not know the third one
     told = {"robust": robust} if "robust" in inspect.signature(emit).parameters else {}
-    transaction.on_commit(lambda: emit(instance, provisioned, **told), robust=robust)
+    transaction.on_commit(lambda: emit(instance, _or_none(provisioned), **told), robust=robust)
 
 
 def _report_exhaustion(rule: SubnetDivisionRule, config: Config) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib import messages
 from django.urls import reverse
 from django.utils import translation
 
@@ -147,6 +151,86 @@ def test_language_of_an_earlier_request_in_the_thread(short_path: ShortPath, dev
         response = register(short_path, name="router", mac_address=MAC)
         assert translation.get_language() == "it"
     assert_text(response, 400, "Device with this Name and Organization already exists.")
+
+
+def looked_at(request: Any) -> list[Any]:
+    """What receivers may ask of a request."""
+    request.session["seen"] = True
+    messages.info(request, "hello")
+    return [
+        request.user.is_authenticated, request.user.is_anonymous, str(request.user), request.user.pk,
+        request.user.has_perm("config.view_device"), dict(request.session.items()), "other" in request.session,
+        [str(message) for message in messages.get_messages(request)], request.META["REMOTE_ADDR"], request.get_host(),
+        request.build_absolute_uri("/x"), request.headers.get("X-Nothing"), request.method, request.path, request.is_secure(),
+        async_to_sync(request.auser)().is_anonymous, request.LANGUAGE_CODE,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["checksum_requested", "config_download_requested"])
+@pytest.mark.parametrize("of", ["device", "vpn"])
+def test_receivers_look_at_the_request_as_through_the_middleware(
+    client: Any, short_path: ShortPath, device: Device, organization: Any, name: str, of: str
+) -> None:
+    action = "checksum" if name == "checksum_requested" else "download-config"
+    served = device if of == "device" else make.vpn(organization)
+    url = f"/controller/{action if of == 'device' else f'vpn/{action}'}/{served.pk.hex}/"
+    seen: list[Any] = []
+
+    def receive(request: Any, **arguments: Any) -> None:
+        seen.append(looked_at(request))
+
+    with connected(getattr(signals, name), receive):
+        answers = [way.get(url, {"key": served.key}) for way in (client, short_path)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+
+
+def test_receivers_know_who_looks_with_a_browser(
+    root: Any, short_path: ShortPath, device: Device, settings: Any
+) -> None:
+    cookie = f"{settings.SESSION_COOKIE_NAME}={root.cookies[settings.SESSION_COOKIE_NAME].value}"
+    seen: list[str] = []
+
+    def receive(request: Any, **arguments: Any) -> None:
+        seen.append(str(request.user))
+
+    with connected(signals.checksum_requested, receive):
+        for value in (cookie, "sessionid=nonsense", ""):
+            short_path.get(path("checksum", device.pk), {"key": device.key}, HTTP_COOKIE=value)
+    assert seen == ["root", "AnonymousUser", "AnonymousUser"]
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("10.0.0.1", "testserver"), ("a b", "testserver"), ("good.org", "good.org")]
+)
+def test_receivers_ask_for_the_host(short_path: ShortPath, device: Device, settings: Any, host: str, told: str) -> None:
+    settings.ALLOWED_HOSTS = ["good.org"]
+    seen: list[str] = []
+
+    def receive(request: Any, **arguments: Any) -> None:
+        seen.append(request.get_host())
+
+    with connected(signals.checksum_requested, receive):
+        assert short_path.get(path("checksum", device.pk), {"key": device.key}, HTTP_HOST=host).status_code == 200
+    assert seen == [told]
+
+
+def test_what_nobody_asks_for_costs_nothing(
+    short_path: ShortPath, device: Device, django_assert_num_queries: Any
+) -> None:
+    for queries in (None, 1):  # the first one stores the address
+        with django_assert_num_queries(queries) if queries else nullcontext():
+            short_path.get(path("checksum", device.pk), {"key": device.key}, HTTP_COOKIE="sessionid=nonsense")
+
+
+@contextmanager
+def connected(signal: Any, receiver: Any) -> Iterator[None]:
+    signal.connect(receiver)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
 
 
 def test_receivers_find_the_addresses_of_the_whole_server(short_path: ShortPath, device: Device) -> None:
