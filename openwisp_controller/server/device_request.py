@@ -21,13 +21,13 @@ class DeviceRequest(WSGIRequest):
     """
 
     @cached_property
-    def session(self) -> Any:
+    def session(self) -> Any:  # type: ignore[override]
         """The session that a cookie names, for browsers; else an empty one."""
         engine = import_module(settings.SESSION_ENGINE)
         return engine.SessionStore(self.COOKIES.get(settings.SESSION_COOKIE_NAME))
 
     @cached_property
-    def user(self) -> Any:
+    def user(self) -> Any:  # type: ignore[override]
         """Nobody, unless a browser sends the session of somebody."""
         return auth.get_user(self)
 
@@ -40,7 +40,7 @@ class DeviceRequest(WSGIRequest):
         return default_storage(self)
 
     @cached_property
-    def LANGUAGE_CODE(self) -> str:  # noqa: N802
+    def LANGUAGE_CODE(self) -> str:  # type: ignore[override]  # noqa: N802
         return translation.get_language() or settings.LANGUAGE_CODE
 
     def get_host(self) -> str:

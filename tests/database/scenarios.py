@@ -403,7 +403,8 @@ DEVICE_SCENARIOS = [
     Scenario("G9 metadata and name of the group", group_variable,
         lambda w: save(w.group, name="x", meta_data={"a": 1}), []),
     Scenario(
-        "G9 group deleted", group_variable, lambda w: w.group.delete(), [modified("config_changed"), Expected(STATUS)],
+        "G9 group deleted", group_variable, lambda w: w.group.delete(),
+        [Expected("device_group_changed", {"group_id": None}), modified("config_changed"), Expected(STATUS)],
     ),
     Scenario(
         "G9 group set by UPDATE", two_groups, lambda w: Device.objects.filter(pk=w.device.pk).update(group=w.b), [],

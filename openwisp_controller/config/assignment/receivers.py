@@ -68,7 +68,8 @@ def on_group_templates(action: str, instance: Any, reverse: bool, pk_set: set[uu
         for group in groups:
             if action == "pre_add":
                 rules.check_group(group, [instance] if reverse else Template.objects.filter(pk__in=pk_set or ()))
-            unit.of(GroupListEdits).remember(group)
+            if not unit.created(group):  # its first list is part of its creation
+                unit.of(GroupListEdits).remember(group)
 
 
 def _before_adding(unit: UnitOfWork, config: Config, templates: Iterable[Template]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jsonschema
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -10,10 +12,18 @@ from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 
 from ..settings import settings
+from ..unit_of_work import unit_of_work
 from .base import check_json
 from .observed import Observed
 from .ordered import OrderedTemplatesField
 from .template import Template
+
+
+class DeviceGroupQuerySet(models.QuerySet["DeviceGroup"]):
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete groups; what follows for their devices is told when they are gone."""
+        with unit_of_work():
+            return super().delete()
 
 
 class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
@@ -40,6 +50,7 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
 
     secret_fields = ("context", "meta_data")
     observed_fields = ("context",)
+    objects = DeviceGroupQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("Device Group")
@@ -52,6 +63,11 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
 
     def normalise(self) -> None:
         self._replace_empty(dict, "context", "meta_data")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the group; what follows for its devices is told when it is gone."""
+        with unit_of_work():
+            return super().delete(*args, **kwargs)
 
     def clean(self) -> None:
         super().clean()

@@ -12,6 +12,10 @@ def of_group(saved: Saved) -> dict[str, Any]:
     return {"group_id": device.group_id, "old_group_id": saved.before["group_id"]}
 
 
+def of_lost_group(lost: Happened) -> dict[str, Any]:
+    return {"group_id": None, "old_group_id": lost.facts["former"]}
+
+
 def of_management_ip(saved: Saved) -> dict[str, Any]:
     device: Any = saved.subject
     return {"management_ip": device.management_ip, "old_management_ip": saved.before["management_ip"]}

@@ -45,6 +45,10 @@ register(
         (Sends(signals.device_group_changed, arguments.of_group), Compiles(Cause.INPUTS), Runs(steps.follow_group)),
     ),
     Change(
+        "group of a device deleted", Event(Device, "lost its group"),
+        (Sends(signals.device_group_changed, arguments.of_lost_group),),
+    ),
+    Change(
         "management address changed", Edited(Device, "management_ip"),
         (Sends(signals.management_ip_changed, arguments.of_management_ip),),
     ),
@@ -128,7 +132,7 @@ register(
     ),
     Change(
         "template deleted", Event(Template, "deleted"),
-        (Marks(OF_TEMPLATE, conditions.cause_of_template_deletion, recheck=False),),
+        (Runs(steps.take_from_groups), Marks(OF_TEMPLATE, conditions.cause_of_template_deletion, recheck=False)),
     ),
     Change("template restored", Event(Template, "restored"), (Marks(OF_TEMPLATE, Cause.TEMPLATE),)),
     # groups and organizations
@@ -137,7 +141,10 @@ register(
         "templates of a group edited", Event(DeviceGroup, "templates edited"),
         (Sends(signals.group_templates_changed, arguments.of_group_templates), Runs(steps.assign_group_templates)),
     ),
-    Change("group deleted", Event(DeviceGroup, "deleted"), (Marks(OF_GROUP, Cause.INPUTS, recheck=False),)),
+    Change(
+        "group deleted", Event(DeviceGroup, "deleted"),
+        (Runs(steps.report_loss_of_group), Marks(OF_GROUP, Cause.INPUTS, recheck=False)),
+    ),
     Change("group restored", Event(DeviceGroup, "restored"), (Marks(OF_GROUP, Cause.INPUTS),)),
     Change(
         "variables of an organization edited", Edited(OrganizationConfigSettings, "context"),

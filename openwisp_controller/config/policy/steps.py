@@ -8,7 +8,8 @@ from ...common.wakeup import wake
 from ..compiling.compilation import Compilation
 from ..delivery import jobs
 from ..devices import lifecycle
-from ..models import Job
+from ..models import Device, DeviceGroup, Job
+from ..signals import device_group_changed
 from ..unit_of_work import Happened, Saved, UnitOfWork
 from ..vpn import clients
 
@@ -75,6 +76,22 @@ def assign_automatic_template(unit: UnitOfWork, saved: Saved) -> None:
     template: Any = saved.subject
     if template.default or template.required:
         jobs.enqueue_for_fleet(Job.Kind.AUTOMATIC_TEMPLATE, template.pk)
+
+
+def take_from_groups(unit: UnitOfWork, deleted: Happened) -> None:
+    """Takes the template out of the lists of groups, which is reported of each."""
+    for group in DeviceGroup.objects.filter(templates=deleted.subject.pk).order_by("pk"):
+        group.templates.remove(deleted.subject)
+
+
+def report_loss_of_group(unit: UnitOfWork, deleted: Happened) -> None:
+    """Reports each device of the group as one that lost it."""
+    if not device_group_changed.has_listeners(Device):
+        return
+    group = deleted.subject.pk
+    for device in Device.objects.filter(group=group).order_by("pk").select_for_update(of=("self",), no_key=True):
+        device.group = None
+        unit.happened(device, "lost its group", former=group)
 
 
 def assign_group_templates(unit: UnitOfWork, edited: Happened) -> None:
