@@ -69,6 +69,7 @@ def mark_after_system_change() -> bool:
     """Mark every configuration when the system's variables, syntax rules or generator changed since the last time."""
     inputs = [
         settings.CONTEXT, settings.DSA_OS_MAPPING, settings.DSA_DEFAULT_FALLBACK, settings.HARDWARE_ID_ENABLED,
+        settings.CERT_PATH,
         importlib.metadata.version("netjsonconfig"),
     ]  # fmt: skip
     value = hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()

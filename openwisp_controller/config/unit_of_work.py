@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from django.db import connection, models, transaction
 
 from ..common.authorship import author_id
+from ..common.fate import Fate, current_fate
 from ..common.registry import Registry
 
 State = TypeVar("State")
@@ -165,8 +166,10 @@ class UnitOfWork:
         self._locked.setdefault(model, set()).update(keys)
 
     def follow_up(self, key: Hashable, action: Callable[[], None]) -> None:
-        """Run ``action`` before anything is compiled, once per ``key``."""
-        self.of(FollowUps).actions.setdefault(key, action)
+        """Run ``action`` before anything is compiled, once per ``key``, unless what it follows from is undone."""
+        actions = self.of(FollowUps).actions
+        if key not in actions or actions[key][0].is_undone:
+            actions[key] = current_fate(), action
 
     def end(self) -> None:
         """Run all phases that belong into the transaction."""
@@ -188,13 +191,15 @@ class FollowUps:
     """What is still to be done before anything is compiled."""
 
     def __init__(self) -> None:
-        self.actions: dict[Hashable, Callable[[], None]] = {}
+        self.actions: dict[Hashable, tuple[Fate, Callable[[], None]]] = {}
 
     def run(self) -> bool:
         """Do what was noted up to now; return whether there was anything."""
         keys = list(self.actions)
         for key in keys:
-            self.actions.pop(key)()
+            fate, action = self.actions.pop(key)
+            if not fate.is_undone:
+                action()
         return bool(keys)
 
 

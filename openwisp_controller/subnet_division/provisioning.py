@@ -81,7 +81,7 @@ def provision(
     wanted: dict[uuid.UUID, dict[str, Any]] = {}
     matching: dict[uuid.UUID, SubnetDivisionRule] = {}
     for instance, only in requests:
-        for rule in [only] if only is not None else rule_type.get_subnet_division_rules(instance):
+        for rule in [only] if only is not None else _rules_of(rule_type, instance, robust):
             matching[rule.pk] = rule
             wanted.setdefault(rule.pk, {})[str(instance.pk)] = instance
     result: dict[tuple[uuid.UUID, str], Provisioned] = {}
@@ -105,6 +105,18 @@ def provision(
                 continue
             result.update({(key, origin): provisioned for origin, provisioned in found.items()})
     return result
+
+
+def _rules_of(rule_type: Type, instance: Any, robust: bool) -> Iterable[SubnetDivisionRule]:
+    """Return the rules that apply to an object; one that is restored before its device is looked at after it."""
+    try:
+        return rule_type.get_subnet_division_rules(instance)
+    except ObjectDoesNotExist:
+        if not robust:
+            raise
+        for key in SubnetDivisionRule.objects.values_list("pk", flat=True):
+            jobs.enqueue(JOB, key)
+        return ()
 
 
 def lock_rules(candidates: Iterable[SubnetDivisionRule]) -> dict[uuid.UUID, SubnetDivisionRule]:

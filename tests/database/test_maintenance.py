@@ -206,6 +206,7 @@ class TestSystemChange:
     @pytest.mark.parametrize(("name", "value"), [
         ("CONTEXT", {"x": "1"}), ("DSA_DEFAULT_FALLBACK", False),
         ("DSA_OS_MAPPING", {"netjsonconfig.OpenWrt": {}}), ("HARDWARE_ID_ENABLED", True),
+        ("CERT_PATH", "/etc/elsewhere"),
     ])  # fmt: skip
     def test_settings(self, config: Config, settings: Any, name: str, value: Any) -> None:
         setattr(settings, f"OPENWISP_CONTROLLER_{name}", value)

@@ -103,3 +103,8 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
         """Restoring a version is one change, too."""
         with unit_of_work():
             return super().revision_view(*args, **kwargs)
+
+    def recover_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Bringing a deleted object back is one, too."""
+        with unit_of_work():
+            return super().recover_view(*args, **kwargs)

@@ -45,6 +45,8 @@ def on_config_templates(
     with unit_of_work() as unit:
         if instance.pk in unit.of(BulkEdits) or (pk_set is not None and not pk_set):
             return
+        if not reverse and _is_restored_before_its_device(instance):
+            return
         unit.of(Compilation).forget_templates(pk_set if reverse else [instance.pk])
         if action == "pre_clear" and reverse:
             _before_clearing_users(unit, instance)
@@ -53,6 +55,13 @@ def on_config_templates(
         for config in configs:
             templates = [instance] if reverse else Template.objects.filter(pk__in=pk_set or ())
             _RECEIVERS.get(action, _ignore)(unit, config, templates)
+
+
+def _is_restored_before_its_device(config: Config) -> bool:
+    """Tell whether a deleted configuration came back, and its device did not yet: that looks at the list then."""
+    if not config.created_here or Config.device.is_cached(config):
+        return False
+    return not Device.objects.filter(pk=config.device_id).exists()
 
 
 def on_group_templates(action: str, instance: Any, reverse: bool, pk_set: set[uuid.UUID] | None, **kwargs: Any) -> None:

@@ -80,11 +80,14 @@ class Observed(SecretsNotPickled):
     _unsettled: list[_Learnt]
     """What of that it learnt in transactions which had not ended when it looked last, the oldest first."""
 
+    _restored_over: dict[str, Any]
+    """The values that an earlier version replaces which is being restored, by attribute name."""
+
     class Meta:
         abstract = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._stored, self._unsettled = {}, []
+        self._stored, self._unsettled, self._restored_over = {}, [], {}
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -112,6 +115,25 @@ class Observed(SecretsNotPickled):
             super().save(*args, **kwargs)
             self._learn(self._of_shared(kwargs.get("update_fields")))
             unit.saved(self, created=created, before=before)
+
+    def begin_restoring(self) -> None:
+        """Note what is about to be replaced by the earlier version that this instance is; see ``end_restoring``.
+
+        Versions and fixtures are stored past ``save()``. What workers and devices own is no part of them: this instance
+        gets it from the row.
+        """
+        owned = (*self.system_fields, *self.shared_fields)
+        if owned:
+            names = [field.attname for field in self._meta.concrete_fields if field.name in owned]
+            row = type(self)._base_manager.filter(pk=self.pk).values(*names).first() or {}
+            for name, value in row.items():
+                setattr(self, name, value)
+        self._restored_over = self._replaced(None)
+
+    def end_restoring(self) -> None:
+        """Report what the earlier version replaced."""
+        with unit_of_work() as unit:
+            unit.saved(self, created=False, before=self._restored_over)
 
     def is_new(self) -> bool:
         """Tell whether no row is stored; what this instance took for stored, and was rolled back, is forgotten."""

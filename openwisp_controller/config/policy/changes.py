@@ -72,7 +72,10 @@ register(
         "device downloads its configuration", Event(Device, "download requested"),
         (Sends(signals.config_download_requested, arguments.of_request),),
     ),
-    Change("device restored", Event(Device, "restored"), (Marks(OF_DEVICE, Cause.CREATED),)),
+    Change(
+        "device restored", Event(Device, "restored"),
+        (Marks(OF_DEVICE, Cause.CREATED), Runs(steps.reconcile_vpn_clients_of_device)),
+    ),
     # configurations
     Change(
         "configuration created", Created(Config),
@@ -100,7 +103,9 @@ register(
         "configuration failed", Edited(Config, "status"), (Runs(steps.notify_config_error),),
         only=conditions.became_error,
     ),
-    Change("configuration restored", Event(Config, "restored"), (Marks(ITSELF, Cause.CREATED),)),
+    Change(
+        "configuration restored", Event(Config, "restored"), (Marks(ITSELF, Cause.CREATED), Compiles(Cause.CREATED)),
+    ),
     # what compiling leads to
     Change(
         "configuration modified", Event(Config, "modified"), (Sends(signals.config_modified, arguments.of_modified),)

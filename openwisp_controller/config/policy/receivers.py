@@ -34,23 +34,25 @@ def before_deletion(sender: type[Model], instance: Any, origin: Any = None, **kw
 
 
 def before_restoring(sender: type[Observed], instance: Any, raw: bool = False, **kwargs: Any) -> None:
-    """Receive ``pre_save``: what workers and devices own is no part of an earlier version that is restored."""
-    owned = (*sender.system_fields, *sender.shared_fields)
-    if raw and owned:
-        names = [field.attname for field in sender._meta.concrete_fields if field.name in owned]
-        row = sender._base_manager.filter(pk=instance.pk).values(*names).first() or {}
-        for name, value in row.items():
-            setattr(instance, name, value)
-
-
-def after_restoring(sender: type[Model], instance: Any, raw: bool = False, **kwargs: Any) -> None:
-    """Receive ``post_save``: rows stored as they were once (a fixture, an earlier version) are compiled again.
-
-    Restored devices and configurations are not announced, edited templates are.
-    """
+    """Receive ``pre_save``: look at what an earlier version, or a fixture, is about to replace."""
     if raw:
-        with unit_of_work() as unit:
-            unit.happened(instance, "restored", detail=_detail(instance, "restored"))
+        instance.begin_restoring()
+
+
+def after_restoring(sender: type[Model], instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    """Receive ``post_save``: an earlier version that was stored over a row is an edit as any other.
+
+    What did not exist (any more) is compiled; nothing is announced of it.
+    """
+    if not raw:
+        return
+    if not created:
+        instance.end_restoring()
+        return
+    if isinstance(instance, Config):
+        instance.created_here = True
+    with unit_of_work() as unit:
+        unit.happened(instance, "restored", detail=_detail(instance, "restored"))
 
 
 def after_deleting_vpn(sender: type[Vpn], instance: Vpn, **kwargs: Any) -> None:
@@ -76,4 +78,6 @@ def after_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:
 
 
 def _detail(instance: Any, verb: str) -> str:
+    if isinstance(instance, Config):  # its device may not be restored yet
+        return f"{_NAMES[Config]} {verb}"
     return f'{_NAMES[type(instance)]} "{getattr(instance, "name", instance)}" {verb}'

@@ -8,7 +8,7 @@ from ...common.wakeup import wake
 from ..compiling.compilation import Compilation
 from ..delivery import jobs
 from ..devices import lifecycle
-from ..models import Device, DeviceGroup, Job
+from ..models import Config, Device, DeviceGroup, Job
 from ..signals import device_group_changed
 from ..unit_of_work import Happened, Saved, UnitOfWork
 from ..vpn import clients
@@ -52,6 +52,12 @@ def follow_backend(unit: UnitOfWork, edited: Saved) -> None:
 def reconcile_vpn_clients(unit: UnitOfWork, edited: Happened) -> None:
     """Lets the VPN clients of the configuration follow its templates."""
     unit.of(clients.ClientsToReconcile).add(edited.subject.pk)
+
+
+def reconcile_vpn_clients_of_device(unit: UnitOfWork, restored: Happened) -> None:
+    """Lets the VPN clients of its configuration follow the templates."""
+    for config in Config.objects.filter(device=restored.subject.pk).values_list("pk", flat=True):
+        unit.of(clients.ClientsToReconcile).add(config)
 
 
 def announce_status(unit: UnitOfWork, edited: Saved) -> None:
