@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models.signals import m2m_changed
 
 from openwisp_controller.config import maintenance
-from openwisp_controller.config.models import Config, Device, Template
+from openwisp_controller.config.models import Config, Device, Job, Template
 from openwisp_controller.config.unit_of_work import unit_of_work
 
 from .. import factories as make
@@ -129,6 +129,7 @@ class TestClear:
             templates = [make.template(organization), make.vpn_template(make.vpn(organization))]
             config = make.config(organization, templates=templates)
         Config.objects.update(status="applied")
+        Job.objects.all().delete()  # second looks wait for the end of the test's own transaction
         return fresh(config)
 
     def test_nothing_follows(self, config: Config, committing: Any, recorded: SignalRecorder) -> None:
