@@ -30,6 +30,7 @@ from .errors import RenderingError, UnknownBackend, Unwritable
 from .merge import merge_config
 from .renderers import FastUci, environment, fast_renderer
 from .schema import CompiledSchema, NotCompilable
+from .typed import PathsOfNumbers
 from .uci_text import check_apart, check_file
 from .values import NotPlain, copy_plain
 from .variables import expand
@@ -232,6 +233,12 @@ def compiled_schema(backend: type) -> CompiledSchema | None:
         return CompiledSchema(cast(type[FastBackend], backend).schema, format_checker)
     except NotCompilable:
         return None
+
+
+@per_class
+def paths_of_numbers(backend: type) -> PathsOfNumbers:
+    """Return where the schema of a backend class may want numbers or booleans."""
+    return PathsOfNumbers(cast(type[FastBackend], backend).schema)
 
 
 def make_instance(backend: type[FastBackend], config: dict[str, Any], plain: bool, dsa: bool | None) -> FastBackend:

@@ -2,6 +2,44 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+#: Names whose values are not told: whoever sees an error need not have the right to see them.
+_SECRET = re.compile(r"(?i)key|pass|secret|token|psk|pvt|private")
+_LONGEST_SHOWN = 60
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong: where, and in words what."""
+
+    path: Path
+    text: str
+
+
+def is_secret(name: object) -> bool:
+    """Tell whether what has this name is better not shown."""
+    return isinstance(name, str) and _SECRET.search(name) is not None
+
+
+def shown_value(value: Any, *names: object) -> str:
+    """Return a value for people; not what is secret, nor what is too long.
+
+    Args:
+        value: what is at fault.
+        names: of the fields that it stands in, of its variable.
+    """
+    if any(map(is_secret, names)):
+        return "(not shown)"
+    text = _CONSTANTS[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
 
 class RenderingError(Exception):
     """The configuration cannot be rendered; ``message`` says what is wrong and where."""
@@ -22,15 +60,21 @@ class UnknownBackend(RenderingError):
 class InvalidConfiguration(RenderingError):
     """The configuration breaks its schema.
 
-    ``path`` leads to the offending value (keys and list indexes, empty for the whole configuration),
-    ``detail`` is the validator's own text, ``message`` joins both.
+    ``path`` leads to the first offending value (keys and list indexes, empty for the whole configuration),
+    ``detail`` says what is wrong with it, ``mistakes`` are all that were found, the first included; ``message`` tells
+    all of them.
     """
 
-    def __init__(self, detail: str, path: tuple[str | int, ...] = ()) -> None:
-        pointer = "/".join(str(step) for step in path)
-        super().__init__(f'Invalid configuration triggered by "#/{pointer}", validator says:\n\n{detail}')
+    def __init__(self, detail: str, path: Path = (), more: Sequence[Mistake] = ()) -> None:
+        self.mistakes = (Mistake(path, detail), *more)
+        super().__init__("\n\n".join(map(_told, self.mistakes)))
         self.path = path
         self.detail = detail
+
+
+def _told(mistake: Mistake) -> str:
+    pointer = "/".join(str(step) for step in mistake.path)
+    return f'Invalid configuration triggered by "#/{pointer}", validator says:\n\n{mistake.text}'
 
 
 class UnreadableConfiguration(InvalidConfiguration):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError as SchemaError
@@ -13,13 +13,14 @@ from netjsonconfig.backends.base.backend import format_checker
 from netjsonconfig.exceptions import NetJsonConfigException, ValidationError
 
 from .archive import Archive
-from .backends import FastBackend, describe, load_backend, make_instance, uses_own
+from .backends import FastBackend, describe, load_backend, make_instance, paths_of_numbers, uses_own
 from .converters import copy_value
-from .errors import InvalidConfiguration, RenderingError, UnreadableConfiguration, Unwritable
+from .errors import InvalidConfiguration, Mistake, RenderingError, UnreadableConfiguration, Unwritable
 from .merge import merge_config
 from .places import find
-from .values import NotPlain, copy_plain
-from .variables import expand, expand_plain, has_left, substitution, with_names
+from .typed import fill, find_places, put_in, without_value
+from .values import NotPlain
+from .variables import Substitution, copy_expanded, expand_plain, has_left, names, with_names
 
 Config = Mapping[str, Any]
 
@@ -64,26 +65,31 @@ class Stack:
         Raises :class:`RenderingError` when that makes it too large.
         """
         with _readable_errors():
-            return self._expanded(config, context)[0]
+            return self._expanded(config, context).config
 
-    def validate(self, config: Config, context: Config) -> None:
+    def validate(self, config: Config, context: Config, *, open_ended: bool = False) -> None:
         """Check the merged and expanded configuration, and whether the device can read what becomes of it.
 
-        Variables without a value may stay. Raises :class:`InvalidConfiguration` with the first error found.
+        Args:
+            config: laid over the templates.
+            context: variables; where a text may be anything, they need no value.
+            open_ended: they need none anywhere: examples stand for those which are to come.
+
+        Raises:
+            InvalidConfiguration: it is not valid.
         """
         with _readable_errors(), self._places(config, context):
-            instance = self._instance(config, context)
-            _validate(instance)
+            instance, _ = self._valid(config, context, trying=open_ended)
             self._try_out(instance)
 
-    def render(self, config: Config, context: Config) -> Archive:
+    def render(self, config: Config, context: Config, *, open_ended: bool = False) -> Archive:
         """Validate and render the archive of one device.
 
-        Raises :class:`InvalidConfiguration`, or :class:`RenderingError` for what only rendering can find out.
+        ``open_ended``: see :meth:`validate`. Raises :class:`InvalidConfiguration`, or :class:`RenderingError` for what
+        only rendering can find out.
         """
         with _readable_errors(), self._places(config, context):
-            instance = self._instance(config, context)
-            _validate(instance)
+            instance, _ = self._valid(config, context, trying=open_ended)
             return Archive.from_bytes(instance.generate().getvalue())
 
     def render_with(
@@ -97,30 +103,30 @@ class Stack:
         expanded. ``files`` are added to the extra files. Raises what :meth:`render` raises.
         """
         with _readable_errors(), self._places(config, context):
-            instance = self._instance(config, context)
-            _validate(instance)
+            instance, _ = self._valid(config, context)
             for section, added in sections.items():
                 instance.config[section][0].update(added)
             if files:
                 instance.config["files"] = [*instance.config.get("files", ()), *files]
             return Archive.from_bytes(instance.generate().getvalue())
 
-    def text(self, config: Config, context: Config) -> str:
+    def text(self, config: Config, context: Config, *, open_ended: bool = False) -> str:
         """Return the configuration as one text for people, extra files included.
 
-        Raises what :meth:`render` raises.
+        Takes and raises what :meth:`render` does.
         """
         with _readable_errors(), self._places(config, context):
-            instance = self._instance(config, context)
-            _validate(instance)
+            instance, _ = self._valid(config, context, trying=open_ended)
             return instance.render()
 
     def broken_paths(self, config: Config, context: Config) -> set[tuple[str | int, ...]]:
         """Return the paths of all errors that the schema alone sees, not just the first."""
         with _readable_errors():
-            instance = self._instance(config, context)
+            parts = self._expanded(config, context)
+            mistakes = self._put_in_numbers(parts, context, trying=False)
+            instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)
             errors = Draft4Validator(instance.schema, format_checker=format_checker).iter_errors(instance.config)
-            return {tuple(error.absolute_path) for error in errors}
+            return {mistake.path for mistake in mistakes} | {tuple(error.absolute_path) for error in errors}
 
     def _try_out(self, valid: FastBackend) -> None:
         """Render a valid configuration for the errors alone, of which only those of names and values are told.
@@ -143,7 +149,7 @@ class Stack:
         try:
             yield
         except Unwritable as error:
-            place = find(self._expanded(config, context)[0], error.found)
+            place = find(self._expanded(config, context).config, error.found)
             raise UnreadableConfiguration(error.message, place, error.found) from error
 
     def _empty_instance(self) -> FastBackend:
@@ -159,33 +165,88 @@ class Stack:
             return cast(dict[str, Any], instance._merge_config(deepcopy(dict(config)), deepcopy(self._templates)))
         return self._layer(self.base, config)
 
-    def _expanded(self, config: Config, context: Config) -> tuple[dict[str, Any], bool]:
-        """Return merged and expanded configuration, all its own, and whether it is plain JSON."""
+    def _expanded(self, config: Config, context: Config) -> _Expanded:
         merged = self._merged(config)
         if self._own_expand:
-            return self._empty_instance()._evaluate_vars(deepcopy(merged), context), False
+            expanded = self._empty_instance()._evaluate_vars(deepcopy(merged), context)
+            return _Expanded(merged, expanded, False, names(merged) - set(context), names(merged))
+        substitution = Substitution(context)
         try:
-            if context:
-                return expand_plain(merged, substitution(context)), True
-            return copy_plain(merged), True
+            expanded, plain = expand_plain(merged, substitution.put_in), True
         except NotPlain:
-            return expand(merged, context), False
+            expanded, plain = copy_expanded(merged, substitution.put_in), False
+        return _Expanded(merged, expanded, plain, substitution.undefined, substitution.alone)
 
-    def _instance(self, config: Config, context: Config) -> FastBackend:
-        expanded, plain = self._expanded(config, context)
-        _number_ports(expanded)
-        return make_instance(self.backend, expanded, plain, self.dsa)
+    def _valid(self, config: Config, context: Config, *, trying: bool = False) -> tuple[FastBackend, _Expanded]:
+        """Return a backend with a configuration that is valid, and what that was made of.
+
+        ``trying``: examples stand for numbers and booleans whose variables have no value.
+        """
+        parts = self._expanded(config, context)
+        mistakes = self._put_in_numbers(parts, context, trying=trying) if parts.alone else []
+        try:
+            instance = self._validated(parts)
+        except (ValidationError, SchemaError) as error:
+            found = error
+        else:
+            if mistakes:
+                raise _invalid(None, mistakes)
+            return instance, parts
+        parts = self._expanded(config, context)
+        # a value that does not look like a number may be meant for one all the same
+        mistakes = self._put_in_numbers(parts, context, trying=trying, texts=trying)
+        if trying:
+            try:
+                instance = self._validated(parts)
+            except (ValidationError, SchemaError) as error:
+                found = error
+            else:
+                if not mistakes:
+                    return instance, parts
+        raise _invalid(found, mistakes) from found
+
+    def _validated(self, parts: _Expanded) -> FastBackend:
+        instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)
+        _validate(instance)
+        return instance
+
+    def _is_valid(self, parts: _Expanded) -> bool:
+        try:
+            self._validated(parts)
+        except (NetJsonConfigException, SchemaError, RenderingError):
+            return False
+        return True
+
+    def _put_in_numbers(self, parts: _Expanded, context: Config, *, trying: bool, texts: bool = False) -> list[Mistake]:
+        """Make numbers and booleans of variables where the schema wants some; return what is wrong with them.
+
+        Where there is none, an example shows what else is wrong; with ``texts`` also in place of a text.
+        """
+        usual = self._probe.schema is self.backend.schema
+        known = paths_of_numbers(self.backend) if usual and not texts else None
+        places = find_places(self._probe.schema, parts.merged, known, texts=texts)
+        if not places:
+            return []
+        left, mistakes = put_in(parts.config, places, context.__contains__)
+        if not trying:
+            mistakes += [without_value(place) for place in left if place.variable not in context]
+        fill(parts.config, left, lambda: self._is_valid(parts))
+        return mistakes
 
 
-def _number_ports(config: dict[str, Any]) -> None:
-    """Make numbers of the ports of WireGuard peers that were given as variables, whose values are put in as text.
+class _Expanded(NamedTuple):
+    """A configuration with its variables put in as texts."""
 
-    The schema allows nothing but a number there, so nothing that was valid before means something else now.
-    """
-    for peer in config.get("wireguard_peers") or ():
-        port = peer.get("endpoint_port") if isinstance(peer, dict) else None
-        if isinstance(port, str) and port.isascii() and port.isdecimal():
-            peer["endpoint_port"] = int(port[:6])
+    merged: dict[str, Any]
+    """Before that; it shares parts with templates."""
+    config: dict[str, Any]
+    """After that, all its own."""
+    plain: bool
+    """Whether it is plain JSON."""
+    undefined: set[str]
+    """Names of variables that have no value."""
+    alone: set[str]
+    """Names of variables that may stand for a number or a boolean."""
 
 
 def _file_to_try(item: Any) -> Any:
@@ -211,9 +272,7 @@ def _readable_errors() -> Iterator[None]:
         yield
     except RenderingError:
         raise
-    except ValidationError as error:
-        raise _invalid(error.details) from error
-    except SchemaError as error:
+    except (ValidationError, SchemaError) as error:
         raise _invalid(error) from error
     except RecursionError as error:
         raise RenderingError("The configuration is nested too deeply.") from error
@@ -221,5 +280,12 @@ def _readable_errors() -> Iterator[None]:
         raise RenderingError(f"The configuration cannot be rendered: {describe(error)}.") from error
 
 
-def _invalid(error: SchemaError) -> InvalidConfiguration:
-    return InvalidConfiguration(error.message, tuple(error.absolute_path))
+def _invalid(error: ValidationError | SchemaError | None, mistakes: Sequence[Mistake] = ()) -> InvalidConfiguration:
+    """Return an error of the schema, if any, and other mistakes as one error."""
+    found = list(mistakes)
+    if error is not None:
+        told = error.details if isinstance(error, ValidationError) else error
+        if tuple(told.absolute_path) not in {mistake.path for mistake in mistakes}:
+            found.append(Mistake(tuple(told.absolute_path), told.message))
+    first, *more = found
+    return InvalidConfiguration(first.text, first.path, more)

@@ -14,6 +14,11 @@ from .values import check_number, reject_key
 MAX_EXPANDED_SIZE = 4 * 1024 * 1024
 
 _REFERENCE = re.compile(r"\{\{\s*(\w*)\s*\}\}")
+#: A text that is one variable and nothing else.
+ALONE = re.compile(r"\s*\{\{\s*(\w+)\s*\}\}\s*")
+_LONGEST_NUMBER = 40
+#: A value that may be meant for a number or a boolean.
+_LIKE_NUMBER = re.compile(r"\s*(?:[+-]?[0-9]+(?:\.[0-9]+)?|(?i:true|false|yes|no|on|off))\s*")
 
 
 def names(value: Any) -> set[str]:
@@ -60,23 +65,24 @@ def expand(value: Any, context: Mapping[str, Any]) -> Any:
     Raises :class:`RenderingError` naming the variable when the expanded strings exceed
     :data:`MAX_EXPANDED_SIZE` characters together.
     """
-    return _copy(value, substitution(context) if context else None)
+    return copy_expanded(value, Substitution(context).put_in if context else None)
 
 
-def _copy(value: Any, substitute: Callable[[str], str] | None) -> Any:
+def copy_expanded(value: Any, substitute: Callable[[str], str] | None) -> Any:
+    """Copy any structure and expand its variables with ``Substitution.put_in`` on the way; None = leave them."""
     if isinstance(value, str):
         return substitute(value) if substitute and "{{" in value else value
     if isinstance(value, dict):
-        return {key: _copy(item, substitute) for key, item in value.items()}
+        return {key: copy_expanded(item, substitute) for key, item in value.items()}
     if isinstance(value, list):
-        return [_copy(item, substitute) for item in value]
+        return [copy_expanded(item, substitute) for item in value]
     return deepcopy(value)
 
 
 def expand_plain(value: Any, substitute: Callable[[str], str]) -> Any:
     """Copy plain JSON (see :func:`~.values.copy_plain`) and expand its variables on the way.
 
-    ``substitute`` comes from :func:`substitution`. Raises :class:`~.values.NotPlain` like ``copy_plain``.
+    ``substitute`` is the method of a :class:`Substitution`. Raises :class:`~.values.NotPlain` like ``copy_plain``.
     """
     kind = type(value)
     if kind is str:
@@ -97,28 +103,51 @@ def expand_plain(value: Any, substitute: Callable[[str], str]) -> Any:
     return check_number(value)
 
 
-def substitution(context: Mapping[str, Any]) -> Callable[[str], str]:
-    """Return a function that expands one string; all its calls share one size limit."""
-    texts: dict[str, str] = {}
-    left = MAX_EXPANDED_SIZE
+class Substitution:
+    """Puts in the values of variables; all texts together may become as large as the limit says."""
 
-    def replace(match: re.Match[str]) -> str:
-        nonlocal left
-        name = match[1]
-        text = texts.get(name)
-        if text is None:
-            if name not in context:
-                return match[0]
-            text = texts[name] = str(context[name])
-        left -= len(text)
-        if left < 0:
-            raise RenderingError(
-                f'Variable "{name}" makes the configuration too large: expanded variables may have '
-                f"{MAX_EXPANDED_SIZE} characters together. Shorten its value or use it less often."
-            )
-        return text
+    __slots__ = ("alone", "put_in", "undefined")
 
-    def substitute(text: str) -> str:
-        return _REFERENCE.sub(replace, text)
+    put_in: Callable[[str], str]
+    """Returns a text with its variables replaced; those without a value stay."""
 
-    return substitute
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self.undefined: set[str] = set()
+        """Names that were met and have no value."""
+        self.alone: set[str] = set()
+        """Names that were a whole text, and whose value, if any, may be meant for a number or a boolean."""
+        self.put_in = self._function(context)
+
+    def _function(self, context: Mapping[str, Any]) -> Callable[[str], str]:
+        texts: dict[str, str] = {}
+        # names that may stand for numbers; a closure, for every text of every device comes through here
+        watched: set[str] = set()
+        undefined, alone = self.undefined, self.alone
+        left = MAX_EXPANDED_SIZE
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal left
+            name = match[1]
+            text = texts.get(name)
+            if text is None:
+                if name not in context:
+                    if name:
+                        undefined.add(name)
+                        if ALONE.fullmatch(match.string):
+                            alone.add(name)
+                    return match[0]
+                text = texts[name] = str(context[name])
+                if len(text) < _LONGEST_NUMBER and _LIKE_NUMBER.fullmatch(text):
+                    watched.add(name)
+            if name in watched and name not in alone and ALONE.fullmatch(match.string):
+                alone.add(name)
+            left -= len(text)
+            if left < 0:
+                raise RenderingError(
+                    f'Variable "{name}" makes the configuration too large: expanded variables may have '
+                    f"{MAX_EXPANDED_SIZE} characters together. Shorten its value or use it less often."
+                )
+            return text
+
+        sub = _REFERENCE.sub
+        return lambda text: sub(replace, text)

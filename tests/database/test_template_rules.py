@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -226,3 +226,31 @@ class TestAutomaticTemplatesForOthers:
         with committing():
             save(template, backend=make.BACKEND)
         assert list(config.templates.all()) == [template]
+
+
+class TestVariablesWithoutValue:
+    """What a template may leave open."""
+
+    RADIO: ClassVar[dict[str, Any]] = {
+        "name": "radio0",
+        "protocol": "802.11g",
+        "channel": "{{ ch }}",
+        "channel_width": 20,
+    }
+
+    def test_numbers_and_addresses_may_come_later(self, organization: Any) -> None:
+        address = {"proto": "static", "family": "ipv4", "address": "{{ ip }}", "mask": "{{ mask }}"}
+        interface = {"name": "eth0", "type": "ethernet", "mac": "{{ mac_address }}", "addresses": [address]}
+        template = make.template(organization, config={"radios": [self.RADIO], "interfaces": [interface]})
+        config = make.config(organization, templates=[template], context={"ch": "6", "ip": "10.0.0.1", "mask": 24})
+        assert "option channel '6'" in config.render()
+        assert f"option macaddr '{config.mac_address}'" in config.render()
+
+    def test_a_device_needs_them(self, organization: Any) -> None:
+        template = make.template(organization, config={"radios": [self.RADIO]})
+        with pytest.raises(ValidationError, match='the variable "ch" has no value, but a whole number is wanted'):
+            make.config(organization, templates=[template])
+
+    def test_mistakes_are_refused_all_the_same(self, organization: Any) -> None:
+        with pytest.raises(ValidationError):
+            make.template(organization, config={"radios": [{**self.RADIO, "protocol": "x"}]})

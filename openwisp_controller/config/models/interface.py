@@ -102,11 +102,15 @@ class TemplateInterface(models.Model):
         """Return the variables that the template gets without defining them."""
         return self.get_context(system=True)
 
-    def get_example_context(self: Template) -> dict[str, Any]:  # type: ignore[misc]
-        """Return ``get_context()`` with examples of what only devices have, to try the template with."""
+    def get_example_context(self: Template, predefined: bool = True) -> dict[str, Any]:  # type: ignore[misc]
+        """Return ``get_context()`` with examples of what only devices have, to try the template with.
+
+        Args:
+            predefined: also of what every device has, such as its name.
+        """
         from ..vpn.reading import variables
 
-        return variables.with_examples(self)
+        return variables.with_examples(self, predefined=predefined)
 
 
 class VpnInterface(models.Model):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from types import EllipsisType
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -21,6 +22,7 @@ from .base import NetJsonModel, SharedName, check_json
 from .interface import TemplateInterface, remove_vpn_clients_first
 from .observed import Observed
 
+Rendered = TypeVar("Rendered")
 #: Fields whose former values decide whether an edit is allowed, and what it entails.
 _DECISIVE = ("backend", "organization_id", "vpn_id", "auto_cert", "config")
 
@@ -157,7 +159,7 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
         if not self.config:
             raise ValidationError(_("The configuration field cannot be empty."))
         try:
-            self.stack().validate(self.config, self.get_example_context())
+            self.stack().validate(self.config, self.get_example_context(), open_ended=True)
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
 
@@ -193,11 +195,18 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
 
     def text(self) -> str:
         """Return the template rendered on its own, as one text for people; raise ``RenderingError``."""
-        return self.stack().text(self.config, self.get_example_context())
+        return self._rendered(self.stack().text)
 
     def archive(self) -> bytes:
         """Return the archive of the template rendered on its own; raise ``RenderingError``."""
-        return self.stack().render(self.config, self.get_example_context()).data
+        return self._rendered(self.stack().render).data
+
+    def _rendered(self, render: Callable[..., Rendered]) -> Rendered:
+        """Leave variables of devices as they are written, unless only examples make something of them."""
+        try:
+            return render(self.config, self.get_example_context(predefined=False), open_ended=True)
+        except rendering.InvalidConfiguration:
+            return render(self.config, self.get_example_context(), open_ended=True)
 
     def content(self) -> bytes | None:
         """Return the template rendered on its own, or None when it cannot be rendered."""

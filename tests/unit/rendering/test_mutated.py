@@ -38,7 +38,7 @@ def outcome(case: Case) -> Any:
 
 
 #: Refused for what the router would make of it.
-REFUSED = ("cannot be the name of", "cannot be the type of", "more than one line", "not UCI")
+REFUSED = ("cannot be the name of", "cannot be the type of", "more than one line", "not UCI", "of the legacy firmware")
 #: Refused though it can be read: it has lost a section, or a line break adds something elsewhere.
 READABLE = ("Two different sections", "cannot have line breaks")
 

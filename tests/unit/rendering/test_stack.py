@@ -128,7 +128,8 @@ def test_the_package_is_pure() -> None:
     allowed = {"netjsonconfig", "jsonschema", "jsonschema_rs", "jinja2"}
     standard = {
         "__future__", "collections", "contextlib", "copy", "dataclasses", "functools", "hashlib", "importlib",
-        "inspect", "io", "re", "struct", "sys", "tarfile", "types", "typing", "zlib", "marshal", "threading",
+        "inspect", "io", "itertools", "re", "struct", "sys", "tarfile", "types", "typing", "zlib", "marshal",
+        "threading",
     }  # fmt: skip
     assert rendering.__file__
     files = sorted(Path(rendering.__file__).parent.rglob("*.py"))

@@ -14,6 +14,15 @@ from ...settings import settings
 if TYPE_CHECKING:
     from ...models import Template, Vpn, VpnClient
 
+#: What every device has, for trying templates.
+EXAMPLES = {
+    "id": "00000000-0000-0000-0000-000000000000",
+    "key": "0" * 32,
+    "name": "device",
+    "mac_address": "02:00:00:00:00:00",
+    "hardware_id": "0",
+}
+
 
 def of_own_configuration(vpn: Vpn) -> dict[str, Any]:
     """Return the variables of a server's own configuration, those that have a value."""
@@ -124,6 +133,15 @@ def of_template(template: Template, *, system: bool = False) -> dict[str, Any]:
     return {**({} if system else template.default_values), **server, **settings.CONTEXT}
 
 
-def with_examples(template: Template) -> dict[str, Any]:
-    """Return the variables known to a template, with examples of what only devices have."""
-    return {**(examples(template.vpn) if template.vpn is not None else {}), **of_template(template)}
+def with_examples(template: Template, *, predefined: bool = True) -> dict[str, Any]:
+    """Return the variables known to a template, with examples of what only devices have.
+
+    Args:
+        template: saved or not.
+        predefined: also of what every device has; otherwise of what VPN clients have alone.
+    """
+    return {
+        **(EXAMPLES if predefined else {}),
+        **(examples(template.vpn) if template.vpn is not None else {}),
+        **of_template(template),
+    }

@@ -85,8 +85,6 @@ CASES: list[Case] = [
     bad("file path not ASCII", files=[file("/etc/à")]),
     bad("file path second", files=[file("/etc/a"), file("/etc/..")]),
     bad("two errors", general={"hostname": ""}, radios=[{"protocol": "802.11g"}], files=[file("//")]),
-    Case("variable", {"radios": [radio("802.11n", 3, 20, tx_power="{{ p }}")]}, context={"p": "high"}),
-    Case("variable is text", {"interfaces": [ethernet(mtu="{{ m }}")]}, context={"m": 1400}),
     Case("conflict", {"general": []}, [{"general": {"hostname": "ab"}}]),
     Case("conflict of lists", {"files": {}}, [{"files": [file("/a")]}]),
     Case("conflict inside", {"pkg": [block("t", "x", a={})]}, [{"pkg": [block("t", "x", a=[])]}]),
