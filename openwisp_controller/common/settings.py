@@ -98,6 +98,11 @@ def must_be(kind: type, name: str) -> Callable[[Any], str]:
     return lambda value: "" if isinstance(value, kind) else f"must be {name}, not {type(value).__name__}."
 
 
+def one_of(*possible: str) -> Callable[[Any], str]:
+    """Return a check that accepts only these texts."""
+    return lambda value: "" if value in possible else f"must be one of {', '.join(map(repr, possible))}, not {value!r}."
+
+
 def networks(value: Any) -> str:
     """Check that ``value`` lists networks in CIDR notation."""
     try:

@@ -16,6 +16,7 @@ from ..common.settings import (
     json_schema,
     must_be,
     networks,
+    one_of,
     pairs,
     paths_of_pairs,
     positive,
@@ -157,6 +158,12 @@ class ConfigSettings(SettingsGroup):
         True, "Whether enrolment may create devices; False = they must exist already.", must_be(bool, "True or False")
     )
     CONTEXT: Setting[dict[str, Any]] = Setting({}, "Configuration variables of the whole system.", _variables)
+    UNDEFINED_VARIABLES = Setting(
+        "warn",
+        "What happens when a template or device is saved that uses variables which nobody defines: 'warn', 'refuse' or"
+        " 'ignore'.",
+        one_of("warn", "refuse", "ignore"),
+    )
     DEVICE_NAME_UNIQUE = Setting(
         True, "Whether device names are unique in an organization, ignoring case.", must_be(bool, "True or False")
     )

@@ -11,7 +11,7 @@ import re
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -41,15 +41,19 @@ class ArchiveFile:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A rendered configuration: ``data`` is the tar.gz, ``checksum`` its MD5 in hexadecimal."""
+    """A rendered configuration: ``data`` is the tar.gz, ``checksum`` its MD5 in hexadecimal.
+
+    ``undefined`` are the names of variables that had no value, sorted.
+    """
 
     data: bytes
     checksum: str
+    undefined: tuple[str, ...] = ()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Archive:
+    def from_bytes(cls, data: bytes, undefined: Iterable[str] = ()) -> Archive:
         """Wrap the bytes of a tar.gz and compute their checksum."""
-        return cls(data, hashlib.md5(data, usedforsecurity=False).hexdigest())
+        return cls(data, hashlib.md5(data, usedforsecurity=False).hexdigest(), tuple(sorted(undefined)))
 
 
 _limit: Callable[[], int] = lambda: MAX_ARCHIVE_SIZE  # noqa: E731

@@ -89,8 +89,8 @@ class Stack:
         only rendering can find out.
         """
         with _readable_errors(), self._places(config, context):
-            instance, _ = self._valid(config, context, trying=open_ended)
-            return Archive.from_bytes(instance.generate().getvalue())
+            instance, parts = self._valid(config, context, trying=open_ended)
+            return Archive.from_bytes(instance.generate().getvalue(), parts.undefined)
 
     def render_with(
         self, config: Config, context: Config, sections: Mapping[str, Config], files: Sequence[Config] = ()
@@ -118,6 +118,11 @@ class Stack:
         with _readable_errors(), self._places(config, context):
             instance, _ = self._valid(config, context, trying=open_ended)
             return instance.render()
+
+    def undefined(self, config: Config, context: Config) -> list[str]:
+        """Return the names of variables that have no value, sorted. Raises what :meth:`expand` raises."""
+        with _readable_errors():
+            return sorted(self._expanded(config, context).undefined)
 
     def broken_paths(self, config: Config, context: Config) -> set[tuple[str | int, ...]]:
         """Return the paths of all errors that the schema alone sees, not just the first."""

@@ -96,3 +96,13 @@ def test_people_who_may_only_look(template: Template, organization: Organization
 def test_a_new_template_can_be_previewed(root: Client, organization: Organization) -> None:
     new = Template(name="new", organization=organization, backend=make.BACKEND, config=interface("eth0"))
     assert "eth0" in preview(root, template_form(new, id="")).json()["text"]
+
+
+def test_variables_that_nobody_defines_are_told_after_saving_and_in_the_preview(
+    operator: Client, template: Template
+) -> None:
+    form = template_form(template, default_values='{"greetings": "Ciao"}', id=template.pk)
+    warning = 'The variable "greeting" is not defined (did you mean "greetings"?).'
+    assert preview(operator, form).json()["warning"] == warning
+    page = operator.post(f"/admin/config/template/{template.pk}/change/", form, follow=True)
+    assert [str(message) for message in page.context["messages"] if message.level_tag == "warning"] == [warning]

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from ..assignment import rules
-from ..compiling import compiler, context
+from ..compiling import compiler, context, undefined
 from ..devices import history
 from ..models import Config, Device
 from .base import ReadableJson, is_backend_hidden, preselect_backend, selectable_templates
@@ -28,6 +28,8 @@ class ConfigForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.adding = self.instance._state.adding
+        self.undefined: list[undefined.Undefined] = []
+        """Variables that nobody defines."""
         if self.adding:
             preselect_backend(self)
 
@@ -47,9 +49,17 @@ class ConfigForm(forms.ModelForm):
         except ValidationError as error:
             self.add_error("templates", error)
             return cleaned
-        problem = compiler.check(self.instance, templates) if _is_sound(self.instance.device) else None
+        if not _is_sound(self.instance.device):
+            return cleaned
+        problem = compiler.check(self.instance, templates)
         if problem is not None:
             self.add_error("config", problem.message)
+            return cleaned
+        self.undefined = undefined.of_config(self.instance, templates) if undefined.is_asked() else []
+        try:
+            undefined.refuse(self.undefined)
+        except ValidationError as error:
+            self.add_error(None, error)
         return cleaned
 
     def _save_m2m(self) -> None:
@@ -80,6 +90,11 @@ class ConfigFormSet(forms.BaseInlineFormSet):
         form.instance.device = self.instance
         return form
 
+    def warning(self) -> str:
+        """Tell which variables nobody defines; empty = all are defined."""
+        forms_: list[Any] = self.forms
+        return undefined.sentence(found for form in forms_ for found in form.undefined)
+
 
 class ConfigInline(ReadableJson, admin.StackedInline):
     model = Config
@@ -88,10 +103,12 @@ class ConfigInline(ReadableJson, admin.StackedInline):
     extra = 0
     max_num = 1
     verbose_name_plural = _("Configuration")
-    readonly_fields = ("status", "error_reason", "compile_error", "released_revision", "system_variables")
+    readonly_fields = (
+        "status", "error_reason", "compile_error", "undefined_names", "released_revision", "system_variables",
+    )  # fmt: skip
     fields = (
-        "backend", "status", "error_reason", "compile_error", "released_revision", "templates", "system_variables",
-        "context", "config", "release_policy",
+        "backend", "status", "error_reason", "compile_error", "undefined_names", "released_revision", "templates",
+        "system_variables", "context", "config", "release_policy",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -99,6 +116,8 @@ class ConfigInline(ReadableJson, admin.StackedInline):
         fields = list(super().get_fields(request, obj))
         config = obj.config if obj is not None and obj.has_config() else None
         hidden = {name for name in ("error_reason", "compile_error") if not getattr(config, name, "")}
+        if config is None or not config.undefined_variables:
+            hidden.add("undefined_names")
         if config is None:
             hidden |= {"status", "released_revision", "system_variables", "release_policy"}
         if not super().has_change_permission(request, obj):
@@ -112,6 +131,11 @@ class ConfigInline(ReadableJson, admin.StackedInline):
         """Show the variables that the device gets without defining them, each with its origin."""
         variables = context.explain(config, config.ordered_templates())
         return render_to_string("admin/config/variables.html", {"variables": variables})
+
+    @admin.display(description=_("Undefined variables"))
+    def undefined_names(self, config: Config) -> str:
+        """Show the names that the compiled configuration uses and nobody defines."""
+        return ", ".join(config.undefined_variables)
 
     @admin.display(description=_("Released revision"))
     def released_revision(self, config: Config) -> str:

@@ -25,7 +25,7 @@ from ..models import Config, Device
 from ..settings import settings
 from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
-from .config_form import ConfigInline
+from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
 
 
@@ -183,6 +183,13 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return bool(allowed) and (obj is None or obj.is_deactivated())
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Tell which variables nobody defines."""
+        super().save_related(request, form, formsets, change)
+        for formset in formsets:
+            if isinstance(formset, ConfigFormSet) and (warning := formset.warning()):
+                self.message_user(request, warning, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Device) -> None:
         obj.delete(check_deactivated=False)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ... import rendering
-from ..compiling import compiler
+from ..compiling import compiler, undefined
 from ..devices import history
 from ..models import Config, Device
 from . import choices, responses
@@ -76,7 +76,7 @@ class DeviceTools:
             text = compiler.render_text(config, list(config_form.cleaned_data.get("templates") or ()))
         except rendering.RenderingError as error:
             return JsonResponse({"errors": {"config": [error.message]}}, status=400)
-        return JsonResponse({"text": text})
+        return JsonResponse({"text": text, "warning": undefined.sentence(config_form.undefined)})
 
     def download(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the archive that the device may fetch."""

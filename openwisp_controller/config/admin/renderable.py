@@ -28,6 +28,10 @@ class RenderedAdmin(ControllerAdmin):
         """Return the archive of a stored object, or None when there is none."""
         raise NotImplementedError
 
+    def warning_about(self, instance: Any) -> str:
+        """Return what people should know about an object that is about to be saved; empty = nothing."""
+        return ""
+
     def variables_of(self, instance: Any) -> dict[str, Any]:
         """Return the variables that people may look up."""
         variables: dict[str, Any] = instance.get_context()
@@ -67,7 +71,7 @@ class RenderedAdmin(ControllerAdmin):
             text = self.text_of(form.instance)
         except rendering.RenderingError as error:
             return JsonResponse({"errors": {"config": [error.message]}}, status=400)
-        return JsonResponse({"text": text})
+        return JsonResponse({"text": text, "warning": self.warning_about(form.instance)})
 
     def download(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Answer with the archive."""

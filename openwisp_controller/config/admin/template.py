@@ -7,7 +7,7 @@ from typing import Any
 
 import taggit.admin
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ... import rendering
+from ..compiling import undefined
 from ..models import Template, TemplateTag
 from .base import is_backend_hidden, preselect_backend
 from .clone import clone_templates
@@ -67,6 +68,15 @@ class TemplateAdmin(RenderedAdmin):
             return instance.archive()
         except rendering.RenderingError as error:
             raise Http404(error.message) from None
+
+    def warning_about(self, instance: Template) -> str:
+        """Tell which variables nobody defines."""
+        return undefined.sentence(undefined.of_template(instance)) if undefined.is_asked() else ""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if warning := self.warning_about(form.instance):
+            self.message_user(request, warning, messages.WARNING)
 
     def may_download(self, request: HttpRequest, instance: Template) -> bool:
         """Templates have nothing that their pages do not show."""

@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from ...common.prepared import Parameter, Prepared
-from ..compiling import compiler
+from ..compiling import compiler, undefined
 from ..models import Config, Device, DeviceGroup, Template
+from ..settings import settings
 from ..vpn.reading import clients
 
 
@@ -124,6 +125,11 @@ def check_assignable(config: Config, present: Sequence[Template], added: Sequenc
     error = compiler.check(config, [*present, *added])
     if error is not None and compiler.check(config, present) is None:
         raise ValidationError(_("There is a conflict with the specified templates. {}").format(error.message))
+    if settings.UNDEFINED_VARIABLES == "refuse":
+        before = {each.name for each in undefined.of_config(config, present)}
+        new = [each for each in undefined.of_config(config, [*present, *added]) if each.name not in before]
+        if new:
+            raise ValidationError(undefined.sentence(new))
 
 
 def required_first(present: list[uuid.UUID], required: Collection[uuid.UUID], added: uuid.UUID) -> list[uuid.UUID]:

@@ -21,7 +21,8 @@ _STRENGTH = (
 )  # fmt: skip
 #: What compiling writes, to be copied to instances that callers have in hand.
 _OUTPUTS = (
-    "status", "error_reason", "compile_error", "release_policy", "stale_since", "stale_cause", "stale_detail",
+    "status", "error_reason", "compile_error", "undefined_variables", "release_policy", "stale_since", "stale_cause",
+    "stale_detail",
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from .release import release, status_of
 logger = logging.getLogger(__name__)
 Status = Config.Status
 _COLUMNS = (
-    "id", "status", "error_reason", "compile_error", "compiled_id", "released_id",
+    "id", "status", "error_reason", "compile_error", "undefined_variables", "compiled_id", "released_id",
     "stale_since", "stale_cause", "stale_detail", "stale_author_id",
 )  # fmt: skip
 
@@ -132,6 +132,26 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
     return None
 
 
+def undefined_variables(
+    config: Config, templates: Sequence[Template], variables: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return the names that a configuration uses and nobody defines, sorted; empty when it cannot be put together.
+
+    Args:
+        config: may be unsaved.
+        templates: its templates, from first to last; those of another backend are left out.
+        variables: of the device, where they are known.
+    """
+    templates = [template for template in templates if template.backend == config.backend]
+    if variables is None:
+        variables = context.merge(context.layers(config, templates, context.provided_with(config, templates)))
+    try:
+        stack = rendering.Stack(config.backend, [template.config for template in templates])
+        return stack.undefined(_own_config(config, stack), variables)
+    except rendering.RenderingError:
+        return []
+
+
 def render_text(config: Config, templates: Sequence[Template]) -> str:
     """Return the native configuration as one text, extra files included.
 
@@ -172,12 +192,14 @@ def _compile(config: Loaded, inputs: _Inputs, stacks: Stacks, why: Why) -> tuple
         stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
         archive = stack.render(_own_config(config, stack), variables)
     except rendering.RenderingError as error:
+        config.undefined_variables = undefined_variables(config, templates, variables)
         _fail(outcome, _explain(config, templates, variables) or error.message)
         return outcome, None
     except Exception as error:  # one broken configuration must not stop the others
         logger.exception("Compiling configuration %s failed unexpectedly", config.pk)
         _fail(outcome, f"Unexpected error: {error!r}")
         return outcome, None
+    config.undefined_variables = list(archive.undefined)
     if config.compile_error:
         config.compile_error = ""
         if config.status == Status.ERROR:

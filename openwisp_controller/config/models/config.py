@@ -90,6 +90,10 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
     compile_error = models.TextField(
         _("compile error"), blank=True, editable=False, help_text=_("Why the configuration does not compile, if so.")
     )
+    undefined_variables = models.JSONField(
+        _("undefined variables"), default=list, blank=True, editable=False,
+        help_text=_("Names that the configuration uses and nobody defines."),
+    )  # fmt: skip
     release_policy = models.CharField(_("release"), max_length=16, choices=Release, default=Release.AUTOMATIC)
     compiled = models.ForeignKey(
         Revision, related_name="+", null=True, blank=True, editable=False, on_delete=models.SET_NULL,
@@ -119,8 +123,8 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
     coupled_fields = ("status", "error_reason")
     secret_fields = ("config", "context")
     system_fields = (
-        "compile_error", "compiled", "released", "downloaded", "applied", "stale_since", "stale_cause", "stale_detail",
-        "stale_author",
+        "compile_error", "undefined_variables", "compiled", "released", "downloaded", "applied", "stale_since",
+        "stale_cause", "stale_detail", "stale_author",
     )  # fmt: skip
 
     class Meta:
@@ -218,9 +222,11 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         """
         super().validate_constraints(exclude=exclude)
         if self.has_device() and not {"backend", "config", "context", "templates"} & set(exclude or ()):
-            problem = self.problem_with(self.ordered_templates())
+            templates = self.ordered_templates()
+            problem = self.problem_with(templates)
             if problem:
                 raise ValidationError(problem)
+            self.check_variables(templates)
 
     def ordered_templates(self) -> list[Template]:
         """Return the assigned templates from first to last."""

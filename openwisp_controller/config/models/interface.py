@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from ..settings import settings
+
 if TYPE_CHECKING:
     from .config import Config
     from .device import Device
@@ -55,6 +57,13 @@ class ConfigInterface(models.Model):
 
         error = compiler.check(self, templates)
         return error.message if error else ""
+
+    def check_variables(self: Config, templates: list[Template]) -> None:  # type: ignore[misc]
+        """Raise ``ValidationError`` for variables that nobody defines, where the setting says so."""
+        from ..compiling import undefined
+
+        if settings.UNDEFINED_VARIABLES == "refuse":
+            undefined.refuse(undefined.of_config(self, templates))
 
     def announce_modified(self: Config) -> None:  # type: ignore[misc]
         """Announce the configuration as modified at the end of the unit of work, even if it compiles to the same."""
@@ -111,6 +120,13 @@ class TemplateInterface(models.Model):
         from ..vpn.reading import variables
 
         return variables.with_examples(self, predefined=predefined)
+
+    def check_variables(self: Template) -> None:  # type: ignore[misc]
+        """Raise ``ValidationError`` for variables that nobody defines, where the setting says so."""
+        from ..compiling import undefined
+
+        if settings.UNDEFINED_VARIABLES == "refuse":
+            undefined.refuse(undefined.of_template(self))
 
 
 class VpnInterface(models.Model):

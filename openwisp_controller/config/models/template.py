@@ -162,6 +162,7 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
             self.stack().validate(self.config, self.get_example_context(), open_ended=True)
         except rendering.RenderingError as error:
             raise ValidationError(error.message) from None
+        self.check_variables()
 
     def stack(self) -> rendering.Stack:
         """Return what renders this template on its own."""

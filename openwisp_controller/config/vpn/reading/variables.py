@@ -88,6 +88,12 @@ def of_client(client: VpnClient, server: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def names_of_clients(vpn: Vpn) -> set[str]:
+    """Return the names of all variables that clients of a server may have, besides those of the server."""
+    values = ("ca_path", "ca_contents", "cert_path", "cert_contents", "key_path", "key_contents", "pub_key", "pvt_key")
+    return {f"{name}_{vpn.pk.hex}" for name in (*values, "ip_address", "vni")} | {"zerotier_member_id", "secret"}
+
+
 def examples(vpn: Vpn) -> dict[str, str]:
     """Return values of what only clients have, for checking templates: the schema wants IPv6 addresses to be some."""
     if vpn.subnet is None or vpn.subnet.subnet.version == 4:

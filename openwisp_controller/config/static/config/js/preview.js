@@ -30,7 +30,8 @@
     try {
       const answer = await fetch(button.dataset.url, { method: "POST", body: data });
       const result = await answer.json();
-      show(result.errors ? explain(result.errors) : result.text, Boolean(result.errors));
+      const text = result.warning ? result.warning + "\n\n" + result.text : result.text;
+      show(result.errors ? explain(result.errors) : text, Boolean(result.errors));
     } catch (error) {
       show(button.dataset.failed, true);
     } finally {
