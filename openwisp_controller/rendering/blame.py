@@ -8,6 +8,7 @@ from typing import Any
 
 from .backends import load_backend
 from .errors import InvalidConfiguration, RenderingError, UnreadableConfiguration
+from .places import value_at
 from .stack import Stack
 from .variables import expand, names
 
@@ -47,10 +48,10 @@ def explain(
         if broken is None or _path(failure) in broken or _same(failure, whole):
             count, error = earlier, failure
     count = _source_of_file(layers[:count], context, error) or count
-    used = tuple(sorted(names(_value_at(_merged(backend, layers[:count]), _path(error)))))
+    used = tuple(sorted(names(value_at(_merged(backend, layers[:count]), _path(error)))))
     label = layers[count - 1][0]
     kind = "Configuration" if count == len(layers) else "Template"
-    return Blame(label, _path(error), used, _sentence(f'{kind} "{label}"', error, used))
+    return Blame(label, _path(error), used, _sentence(f'{kind} "{label}"', error, used) + _others(whole, error))
 
 
 def _source_of_file(layers: Sequence[Layer], context: Mapping[str, Any], error: RenderingError) -> int | None:
@@ -105,13 +106,15 @@ def _merged(backend: str, layers: Sequence[Layer]) -> Any:
         return config
 
 
-def _value_at(value: Any, path: Sequence[str | int]) -> Any:
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return value
-    return value
+def _others(whole: RenderingError, told: RenderingError) -> str:
+    """Return what else is wrong with a configuration besides the mistake that is told already."""
+    mistakes = whole.mistakes if isinstance(whole, InvalidConfiguration) else ()
+    rest = [mistake for mistake in mistakes if mistake.path != _path(told)]
+    return "".join(f' Invalid as well at "{_pointer(each.path)}": {each.text.rstrip(".")}.' for each in rest)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "#/" + "/".join(map(str, path))
 
 
 def _sentence(who: str, error: RenderingError, used: Sequence[str]) -> str:

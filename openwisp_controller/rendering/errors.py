@@ -12,6 +12,7 @@ Path = tuple[str | int, ...]
 #: Names whose values are not told: whoever sees an error need not have the right to see them.
 _SECRET = re.compile(r"(?i)key|pass|secret|token|psk|pvt|private")
 _LONGEST_SHOWN = 60
+NOT_SHOWN = "a value (not shown)"
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
@@ -36,7 +37,7 @@ def shown_value(value: Any, *names: object) -> str:
         names: of the fields that it stands in, of its variable.
     """
     if any(map(is_secret, names)):
-        return "(not shown)"
+        return NOT_SHOWN
     text = _CONSTANTS[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 

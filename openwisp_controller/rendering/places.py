@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -27,6 +27,16 @@ def find(config: dict[str, Any], text: str) -> Path:
     ]
     longest = max(within, key=lambda part: part[0])[1] if within else ()
     return next(exact, next(around, longest))
+
+
+def value_at(value: Any, path: Sequence[str | int]) -> Any:
+    """Return what stands at a path, or the last that there is on the way."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return value
+    return value
 
 
 def _as_name(text: str) -> str:

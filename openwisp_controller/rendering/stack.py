@@ -15,9 +15,10 @@ from netjsonconfig.exceptions import NetJsonConfigException, ValidationError
 from .archive import Archive
 from .backends import FastBackend, describe, load_backend, make_instance, paths_of_numbers, uses_own
 from .converters import copy_value
-from .errors import InvalidConfiguration, Mistake, RenderingError, UnreadableConfiguration, Unwritable
+from .errors import InvalidConfiguration, Mistake, Path, RenderingError, UnreadableConfiguration, Unwritable
 from .merge import merge_config
-from .places import find
+from .mistakes import find_mistakes
+from .places import find, value_at
 from .typed import fill, find_places, put_in, without_value
 from .values import NotPlain
 from .variables import Substitution, copy_expanded, expand_plain, has_left, names, with_names
@@ -129,9 +130,7 @@ class Stack:
         with _readable_errors():
             parts = self._expanded(config, context)
             mistakes = self._put_in_numbers(parts, context, trying=False)
-            instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)
-            errors = Draft4Validator(instance.schema, format_checker=format_checker).iter_errors(instance.config)
-            return {mistake.path for mistake in mistakes} | {tuple(error.absolute_path) for error in errors}
+            return {mistake.path for mistake in (*mistakes, *self._mistakes(parts))}
 
     def _try_out(self, valid: FastBackend) -> None:
         """Render a valid configuration for the errors alone, of which only those of names and values are told.
@@ -208,7 +207,18 @@ class Stack:
             else:
                 if not mistakes:
                     return instance, parts
-        raise _invalid(found, mistakes) from found
+        known = {mistake.path for mistake in mistakes}
+        mistakes += [each for each in self._mistakes(parts) if each.path not in known]
+        raise _invalid(None if mistakes else found, mistakes) from found
+
+    def _mistakes(self, parts: _Expanded) -> list[Mistake]:
+        """Return all that the schema finds wrong, with the variables that are involved."""
+
+        def variables_at(path: Path) -> list[str]:
+            return sorted(names(value_at(parts.merged, path)))
+
+        instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)
+        return find_mistakes(instance.schema, instance.config, variables_at)
 
     def _validated(self, parts: _Expanded) -> FastBackend:
         instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)

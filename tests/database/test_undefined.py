@@ -153,3 +153,16 @@ class TestRefusing:
         config.context = {"a": 1}
         config.save()
         config.templates.add(template)
+
+
+def test_forms_name_the_template_to_blame(organization: Any) -> None:
+    template = make.template(organization, "radio", config=banner("x"))
+    config = make.config(organization, templates=[template])
+    Template.objects.filter(pk=template.pk).update(
+        config={"interfaces": [{"name": "eth0", "type": "ethernet", "mtu": 5}]}
+    )
+    config = Config.objects.get(pk=config.pk)
+    with pytest.raises(ValidationError) as error:
+        config.full_clean()
+    assert 'Invalid configuration triggered by "#/interfaces/0/mtu", validator says:' in error.value.messages[0]
+    assert 'Template "radio" makes the configuration invalid at "#/interfaces/0/mtu"' in error.value.messages[0]

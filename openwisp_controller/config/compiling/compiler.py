@@ -128,7 +128,10 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
         explained = _explain(config, templates, variables)
         return rendering.RenderingError(explained) if explained else error
     except rendering.RenderingError as error:
-        return error
+        blame = _blame(config, templates, variables) if templates else None
+        if blame is None or blame.layer == config.device.name:
+            return error
+        return rendering.RenderingError(f"{error.message}\n\n{blame.message}")
     return None
 
 
@@ -225,6 +228,11 @@ def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:
 
 def _explain(config: Config, templates: Sequence[Template], variables: Mapping[str, Any]) -> str:
     """Return which template, or the configuration itself, is to blame and why; empty when that cannot be told."""
+    blame = _blame(config, templates, variables)
+    return blame.message if blame else ""
+
+
+def _blame(config: Config, templates: Sequence[Template], variables: Mapping[str, Any]) -> rendering.Blame | None:
     named = [(template.name, template.config) for template in templates]
     dsa = uses_dsa(config.device.os)
     try:
@@ -232,11 +240,10 @@ def _explain(config: Config, templates: Sequence[Template], variables: Mapping[s
     except rendering.RenderingError:  # the templates alone are at fault
         own = config.config
     try:
-        blame = rendering.explain(config.backend, [*named, (config.device.name, own)], variables, dsa=dsa)
+        return rendering.explain(config.backend, [*named, (config.device.name, own)], variables, dsa=dsa)
     except Exception:  # the error to be explained is at hand, and more important
         logger.exception("Explaining the error of configuration %s failed", config.pk)
-        return ""
-    return blame.message if blame else ""
+        return None
 
 
 def _fail(outcome: Outcome, message: str) -> None:

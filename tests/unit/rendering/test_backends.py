@@ -272,7 +272,7 @@ def test_generate_of_their_own() -> None:
 @pytest.mark.parametrize(("backend", "config", "detail"), [
     ("Schema", {}, "'general' is a required property"),
     ("SchemaOfInstance", {}, "'general' is a required property"), ("Validate", {"forbidden": 1}, "forbidden"),
-    ("TupleFromInit", {}, "() is not of type 'array'"),
+    ("TupleFromInit", {}, "() is not of type 'array': a list is wanted"),
     ("FilePaths", {}, "no files at all"),
 ])  # fmt: skip
 def test_refusals_of_their_own(backend: str, config: dict[str, Any], detail: str) -> None:

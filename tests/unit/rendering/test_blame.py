@@ -33,7 +33,7 @@ def test_the_variable_is_named() -> None:
         path=("ntp", "server", 1),
         variables=("ntp",),
         message='Template "wifi" makes the configuration invalid at "#/ntp/server/1": '
-        "'not a host' is not a 'hostname'. Variables used there: ntp.",
+        "'not a host' is not a 'hostname' (made of the variable ntp). Variables used there: ntp.",
     )
 
 
@@ -46,8 +46,9 @@ def test_the_first_of_several_is_blamed_and_no_variable_is_invented() -> None:
     ]
     blame = explain(OPENWRT, layers, {})
     assert blame is not None
-    assert (blame.layer, blame.path, blame.variables) == ("first", ("radios", 0), ())
+    assert (blame.layer, blame.path, blame.variables) == ("first", ("radios", 0, "channel"), ())
     assert "Variables" not in blame.message
+    assert "Invalid as well at \"#/\": Incompatible type for 'general'" in blame.message
 
 
 def test_a_layer_completed_later_is_not_to_blame() -> None:
@@ -89,4 +90,4 @@ def test_what_was_healed_once_is_not_blamed_for_the_same_place() -> None:
     rest, third = ("rest", {"radios": [radio()]}), ("third", {"radios": [{"name": "radio0", "channel": 99}]})
     blame = explain(OPENWRT, [half, rest, third, ("device", {})], {})
     assert blame is not None
-    assert (blame.layer, blame.path) == ("third", ("radios", 0))
+    assert (blame.layer, blame.path) == ("third", ("radios", 0, "channel"))

@@ -85,9 +85,11 @@ def test_error(case: Case) -> None:
     details = getattr(expected.value, "details", expected.value)
     with pytest.raises(InvalidConfiguration) as error:
         stack(case).render(case.config, case.context)
-    assert error.value.detail == expected.value.message
-    assert error.value.path == tuple(details.absolute_path)
-    pointer = "/".join(map(str, error.value.path))
-    assert error.value.message == (
-        f'Invalid configuration triggered by "#/{pointer}", validator says:\n\n{expected.value.message}'
+    # the library names what holds the mistake, and the first of several
+    outer = tuple(details.absolute_path)
+    assert any(mistake.path[: len(outer)] == outer for mistake in error.value.mistakes)
+    assert error.value.message == "\n\n".join(
+        f'Invalid configuration triggered by "#/{"/".join(map(str, mistake.path))}", validator says:\n\n{mistake.text}'
+        for mistake in error.value.mistakes
     )
+    assert "is not valid under any of the given schemas" not in error.value.message

@@ -48,11 +48,11 @@ def test_text_that_cannot_be_encoded() -> None:
 
 @pytest.mark.parametrize(("config", "path", "detail"), [
     ({"radios": [{"name": "radio0"}]}, ("radios", 0),
-        "{'name': 'radio0'} is not valid under any of the given schemas"),
-    ({"radios": ["x"]}, ("radios", 0), "'x' is not valid under any of the given schemas"),
-    ({"radios": 5}, ("radios",), "5 is not of type 'array'"),
-    ({"interfaces": [5]}, ("interfaces", 0), "5 is not valid under any of the given schemas"),
-    ({"files": [5]}, ("files", 0), "5 is not of type 'object'"),
+        "'protocol' and 'channel' and 'channel_width' are required properties"),
+    ({"radios": ["x"]}, ("radios", 0), "'x' is not of type 'object': an object is wanted"),
+    ({"radios": 5}, ("radios",), "5 is not of type 'array': a list is wanted"),
+    ({"interfaces": [5]}, ("interfaces", 0), "5 is not of type 'object': an object is wanted"),
+    ({"files": [5]}, ("files", 0), "5 is not of type 'object': an object is wanted"),
 ])  # fmt: skip
 def test_checks_that_stumble_leave_the_word_to_the_schema(config: Any, path: Any, detail: str) -> None:
     with pytest.raises(InvalidConfiguration) as error:
