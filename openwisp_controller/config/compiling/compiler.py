@@ -88,8 +88,12 @@ def compile_configs(
             fresh.append((outcome, _revision(outcome.config, archive, why)))
     Revision.objects.bulk_create([revision for _, revision in fresh])
     for outcome, revision in fresh:
-        outcome.config.compiled = revision
+        config = outcome.config
+        given = config.status, config.error_reason
+        config.compiled = revision
         release(outcome, revision.checksum)
+        if config.pk in assigned and not config.compile_error:
+            config.status, config.error_reason = given  # what it was created with
     for outcome, _ in outcomes:
         config = outcome.config
         if config.stale_cause != Cause.TEMPLATE or reasons[config.pk].cause == Cause.TEMPLATE:

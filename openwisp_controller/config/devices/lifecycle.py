@@ -17,6 +17,7 @@ from ..assignment import assigning, rules
 from ..compiling.compilation import Compilation
 from ..models import Config, Device, Job, Template
 from ..models.config import shorten_reason
+from ..models.ordered import chosen, forget_loaded_list
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 from ..vpn.clients import ClientsToReconcile
@@ -165,12 +166,23 @@ def _empty(config: Config) -> None:
 
 
 def assign_initial_templates(config: Config) -> None:
-    """Give a configuration that was just created its automatic templates and those of the device's group."""
+    """Give a configuration that was just created its automatic templates, those of the group, and those it came with.
+
+    Raises:
+        ValidationError: it must not have a template that it was given before it was stored.
+    """
+    given = chosen(config)
+    forget_loaded_list(config)
     with unit_of_work() as unit:
         device = config.device if unit.created(config.device) else locked_alone(unit, config.device_id)
         if device is None or device.is_deactivated():
             return
         templates = rules.initial_templates(device, config.backend)
+        if given:
+            present = {template.pk for template in templates}
+            added = [template for template in given if template.pk not in present]
+            rules.check_assignable(config, templates, added)
+            templates += added
         assigning.assign_initially(config, templates)
         unit.of(Compilation).know_templates(config, templates)
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.fields.related_descriptors import ReverseOneToOneDescriptor
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.base import TimeStampedEditableModel
@@ -20,7 +21,7 @@ from .base import NetJsonModel, check_json
 from .device import Device
 from .interface import ConfigInterface
 from .observed import Observed
-from .ordered import OrderedTemplatesField
+from .ordered import OrderedTemplatesField, chosen
 from .revision import Cause, Revision
 from .template import Template
 
@@ -43,6 +44,25 @@ def shorten_reason(text: str) -> str:
     return text[: ERROR_REASON_LIMIT - len(_TRUNCATED)] + _TRUNCATED
 
 
+class _ConfigOfDevice(ReverseOneToOneDescriptor):
+    """``device.config``; one that is set there and not stored yet is stored with the device."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        super().__set__(instance, value)
+        instance.config_to_store = value
+
+
+class DeviceField(models.OneToOneField):
+    """The device of a configuration."""
+
+    related_accessor_class = _ConfigOfDevice
+
+    def deconstruct(self) -> Any:
+        """To migrations it is an ordinary field."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.OneToOneField", args, kwargs
+
+
 class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
     """Configuration, variables and templates of a device, and pointers to what these compiled to."""
 
@@ -57,7 +77,7 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         AUTOMATIC = "automatic", _("as soon as it compiles")
         HELD = "held", _("held at the released revision")
 
-    device = models.OneToOneField(Device, verbose_name=_("device"), on_delete=models.CASCADE)
+    device = DeviceField(Device, verbose_name=_("device"), on_delete=models.CASCADE)
     context = models.JSONField(
         _("Configuration Variables"),
         default=dict,
@@ -231,7 +251,7 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
     def ordered_templates(self) -> list[Template]:
         """Return the assigned templates from first to last."""
         if not self.pk or self._state.adding:
-            return []
+            return chosen(self)
         if "templates" in getattr(self, "_prefetched_objects_cache", ()):
             return list(self.templates.all())
         return _templates_in_order(config=self.pk)

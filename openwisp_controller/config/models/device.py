@@ -99,6 +99,8 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
     _is_deactivated = models.BooleanField(default=False)
 
+    config_to_store: Config | None = None
+    """A configuration that was set as ``config``: if it is new, it is stored with the device."""
     skip_next_push = False
     """Set by whoever changes a device while it talks to the controller: it will look for changes by itself."""
 
@@ -180,6 +182,17 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
                 if stored is not None and not stored.is_fully_deactivated():
                     raise PermissionDenied(_("The device must be deactivated prior to deletion"))
             return super().delete(using=using, keep_parents=keep_parents)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the device, and its configuration if that is new."""
+        config, self.config_to_store = self.config_to_store, None
+        if config is None or not config._state.adding or kwargs.get("update_fields") is not None:
+            super().save(*args, **kwargs)
+            return
+        with unit_of_work():
+            super().save(*args, **kwargs)
+            config.device = self
+            config.save()
 
     def normalise(self) -> None:
         """Addresses are canonical, empty ones and serial numbers NULL, MAC addresses upper-case, keys never empty."""

@@ -15,7 +15,7 @@ from ..settings import settings
 from ..unit_of_work import unit_of_work
 from .base import check_json
 from .observed import Observed
-from .ordered import OrderedTemplatesField
+from .ordered import OrderedTemplatesField, chosen, forget_loaded_list
 from .template import Template
 
 
@@ -60,6 +60,17 @@ class DeviceGroup(Observed, OrgMixin, TimeStampedEditableModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the group, and the templates that it was given before it was stored."""
+        templates = chosen(self) if self._state.adding else []
+        if not templates:
+            super().save(*args, **kwargs)
+            return
+        with unit_of_work():
+            super().save(*args, **kwargs)
+            forget_loaded_list(self)
+            self.templates.set(templates)
 
     def normalise(self) -> None:
         self._replace_empty(dict, "context", "meta_data")

@@ -144,9 +144,67 @@ def forget_loaded_list(owner: models.Model) -> None:
     getattr(owner, "_prefetched_objects_cache", {}).pop("templates", None)
 
 
+def chosen(owner: models.Model) -> list[Any]:
+    """Return the templates that an object was given before it was stored, in order."""
+    return list(getattr(owner, "_prefetched_objects_cache", {}).get("templates", ()))
+
+
+def choose(owner: Any, templates: Iterable[Any]) -> None:
+    """Keep templates for an object that is not stored yet, where its list shows them, too."""
+    unique = list({template.pk: template for template in templates}.values())
+    rows: Any = owner._meta.get_field("templates").related_model._base_manager.all()
+    rows._result_cache, rows._prefetch_done = unique, True
+    if not hasattr(owner, "_prefetched_objects_cache"):
+        owner._prefetched_objects_cache = {}
+    owner._prefetched_objects_cache["templates"] = rows
+
+
 def _owner_column(through: Any) -> str:
     columns = (field for field in through._meta.concrete_fields if field.is_relation and field.name != "template")
     return next(field.attname for field in columns)
+
+
+class KeptUntilStored:
+    """Above a manager: what an object is given before it is stored is kept, and its list shows it."""
+
+    instance: Any
+    model: Any
+    reverse: bool
+
+    def add(self, *objs: Any, **kwargs: Any) -> None:
+        if self._is_for_new():
+            choose(self.instance, [*chosen(self.instance), *self._found(objs)])
+        else:
+            super().add(*objs, **kwargs)  # type: ignore[misc]
+
+    def remove(self, *objs: Any) -> None:
+        if self._is_for_new():
+            removed = {item.pk for item in self._found(objs)}
+            choose(self.instance, [item for item in chosen(self.instance) if item.pk not in removed])
+        else:
+            super().remove(*objs)  # type: ignore[misc]
+
+    def clear(self) -> None:
+        if self._is_for_new():
+            choose(self.instance, [])
+        else:
+            super().clear()  # type: ignore[misc]
+
+    def set(self, objs: Any, **kwargs: Any) -> None:
+        if self._is_for_new():
+            choose(self.instance, self._found(objs))
+        else:
+            super().set(objs, **kwargs)  # type: ignore[misc]
+
+    def _is_for_new(self) -> bool:
+        return not self.reverse and self.instance._state.adding
+
+    def _found(self, objs: Iterable[Any]) -> list[Any]:
+        keys = [item if isinstance(item, models.Model) else self.model._meta.pk.to_python(item) for item in objs]
+        rows = self.model._base_manager.in_bulk([item for item in keys if not isinstance(item, models.Model)])
+        return [item if isinstance(item, models.Model) else rows[item] for item in keys]
+
+    add.alters_data = remove.alters_data = clear.alters_data = set.alters_data = True  # type: ignore[attr-defined]
 
 
 def _in_units_of_work(manager: Any) -> Any:
@@ -197,7 +255,7 @@ def _in_units_of_work(manager: Any) -> Any:
         locks_owner = False
         add.alters_data = remove.alters_data = clear.alters_data = set.alters_data = True  # type: ignore[attr-defined]
 
-    return UnitOfWorkManager
+    return type("OrderedManager", (KeptUntilStored, UnitOfWorkManager), {})
 
 
 def _put_last(through: Any, template: Any) -> None:
