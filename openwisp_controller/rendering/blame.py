@@ -61,7 +61,10 @@ def _source_of_file(layers: Sequence[Layer], context: Mapping[str, Any], error: 
     """
     if isinstance(error, UnreadableConfiguration) and error.path[:1] == ("files",):
         for number, (_, config) in reversed(list(enumerate(layers, start=1))):
-            if any(expand(file.get("path"), context) == error.found for file in config.get("files", ())):
+            if any(
+                expand(file.get("path"), context) == error.found
+                for file in config.get("files", config.get("files!", ()))
+            ):
                 return number
     return None
 

@@ -50,6 +50,67 @@ def merge_list(list1: Sequence[Any], list2: Sequence[Any], identifiers: Identifi
     return list(merge_config(first, second).values())
 
 
+def has_replacements(value: Any) -> bool:
+    """Tell whether a key somewhere in a configuration says that what stands there replaces what templates have."""
+    if isinstance(value, dict):
+        return any(_replaced_key(key) for key in value) or any(map(has_replacements, value.values()))
+    return isinstance(value, list) and any(map(has_replacements, value))
+
+
+def merge_replacing(
+    template: Mapping[str, Any], config: Mapping[str, Any], list_identifiers: Identifiers | None = None
+) -> dict[str, Any]:
+    """Return ``config`` layered over ``template``; what stands under ``"key!"`` takes the place of ``"key"``.
+
+    Otherwise as :func:`merge_config`, also about what it raises.
+    """
+    result = dict(template)
+    for key, value in config.items():
+        if name := _replaced_key(key):
+            if name in config:
+                raise InvalidConfiguration(f"Either '{name}' or '{key}' is possible, not both.")
+            result[name] = _taken(value)
+            continue
+        existing = result.get(key)
+        if isinstance(value, dict) and isinstance(existing, dict):
+            value = merge_replacing(existing, value, list_identifiers)
+        elif isinstance(value, list) and isinstance(existing, list):
+            value = _merge_list_replacing(existing, value, list_identifiers)
+        elif isinstance(value, (dict, list)):
+            if isinstance(existing, (dict, list)):
+                raise _incompatible(key, existing, value)
+            value = _taken(value)
+        result[key] = value
+    return result
+
+
+def _merge_list_replacing(list1: Sequence[Any], list2: Sequence[Any], identifiers: Identifiers | None) -> list[Any]:
+    by_type: Any = identifiers if isinstance(identifiers, dict) else {None: identifiers or ()}
+    result = {_key(element, by_type): element for element in list1}
+    known = list(result.values())
+    for element in list2:
+        if element not in known:
+            key = _key(element, by_type)
+            existing = result.get(key)
+            if isinstance(existing, dict) and isinstance(element, dict):
+                result[key] = merge_replacing(existing, element, identifiers)
+            else:
+                result[key] = _taken(element)
+    return list(result.values())
+
+
+def _taken(value: Any) -> Any:
+    """Return a value that meets nothing to be replaced."""
+    if isinstance(value, dict):
+        return merge_replacing({}, value)
+    return [_taken(item) for item in value] if isinstance(value, list) else value
+
+
+def _replaced_key(key: object) -> str:
+    """Return the key whose value is replaced; empty if this is an ordinary key."""
+    return key[:-1] if isinstance(key, str) and len(key) > 1 and key[-1] == "!" else ""
+
+
 def _key(element: Any, by_type: Mapping[str | None, Sequence[str]]) -> Any:
     """Return what identifies a list element; an element without identifier is identical only to itself."""
     if not isinstance(element, dict):

@@ -16,7 +16,7 @@ from .archive import Archive
 from .backends import FastBackend, describe, load_backend, make_instance, paths_of_numbers, uses_own
 from .converters import copy_value
 from .errors import InvalidConfiguration, Mistake, Path, RenderingError, UnreadableConfiguration, Unwritable
-from .merge import merge_config
+from .merge import has_replacements, merge_config, merge_replacing
 from .mistakes import find_mistakes
 from .places import find, value_at
 from .typed import fill, find_places, put_in, without_value
@@ -160,7 +160,8 @@ class Stack:
         return make_instance(self.backend, {}, True, self.dsa)
 
     def _layer(self, base: Config, config: Config) -> dict[str, Any]:
-        return merge_config(base, config, self._probe._get_merge_config_identifiers(config))
+        merge = merge_replacing if has_replacements(config) else merge_config
+        return merge(base, config, self._probe._get_merge_config_identifiers(config))
 
     def _merged(self, config: Config) -> dict[str, Any]:
         """Return the merged configuration, sharing parts with ``config`` and the templates."""

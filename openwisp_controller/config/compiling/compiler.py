@@ -223,11 +223,12 @@ def _compile(config: Loaded, inputs: _Inputs, stacks: Stacks, why: Why) -> tuple
 def _own_config(config: Config, stack: rendering.Stack) -> dict[str, Any]:
     """Return the device's own NetJSON, with the hostname following the name unless somebody chose another one."""
     own: dict[str, Any] = config.config or {}
-    for source in (own, stack.base):
-        general = source.get("general")
+    key = "general!" if "general!" in own else "general"
+    for source in (own,) if key != "general" else (own, stack.base):
+        general = source.get(key)
         if general is not None and (not isinstance(general, dict) or "hostname" in general):
             return own
-    return {**own, "general": {**own.get("general", {}), "hostname": config.device.name.replace(":", "-")}}
+    return {**own, key: {**own.get(key, {}), "hostname": config.device.name.replace(":", "-")}}
 
 
 def _explain(config: Config, templates: Sequence[Template], variables: Mapping[str, Any]) -> str:

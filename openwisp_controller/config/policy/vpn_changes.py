@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...pki.models import Ca, Cert
 from .. import signals
-from ..models import Cause, Template, Vpn, VpnClient
+from ..models import Cause, OrganizationConfigSettings, Template, Vpn, VpnClient
 from . import changes
 from . import vpn_steps as steps
 from .dependents import OF_CERT, OF_CLIENT, OF_UNMARKED_CLIENT, OF_VPN
@@ -70,6 +70,22 @@ ROWS = (
     Change(
         "certificate of a VPN client deleted", Event(VpnClient, "certificate deleted"),
         (Marks(OF_CLIENT, Cause.INPUTS, recheck=False), Runs(steps.reconcile_client)),
+    ),
+    Change(
+        "variables of an organization edited, seen by its VPN servers", Edited(OrganizationConfigSettings, "context"),
+        (Runs(steps.compile_servers_of_organization),),
+    ),
+    Change(
+        "settings of an organization created, seen by its VPN servers", Created(OrganizationConfigSettings),
+        (Runs(steps.compile_servers_of_organization),),
+    ),
+    Change(
+        "settings of an organization deleted, seen by its VPN servers", Event(OrganizationConfigSettings, "deleted"),
+        (Runs(steps.compile_servers_of_organization),),
+    ),
+    Change(
+        "settings of an organization restored, seen by its VPN servers", Event(OrganizationConfigSettings, "restored"),
+        (Runs(steps.compile_servers_of_organization),),
     ),
     Change("certificate about to be renewed", Event(Cert, "renewing"), (Marks(OF_CERT, Cause.INPUTS, recheck=False),)),
     Change("certificate renewed", Event(Cert, "renewed"), (Runs(steps.modify_servers_with_certificate),)),

@@ -33,6 +33,12 @@ def compile_server(unit: UnitOfWork, observation: Observation) -> None:
     servers.mark_stale([observation.subject.pk])
 
 
+def compile_servers_of_organization(unit: UnitOfWork, observation: Observation) -> None:
+    """Marks the VPN servers of the organization for compiling in the background."""
+    settings: Any = observation.subject
+    servers.mark_stale(Vpn.objects.filter(organization=settings.organization_id).values_list("pk", flat=True))
+
+
 def join_network(unit: UnitOfWork, created: Saved) -> None:
     """Schedules the call by which a ZeroTier controller joins the network of the server."""
     vpn: Any = created.subject

@@ -82,7 +82,8 @@ def _ready() -> Any:
 
 
 def _next(which: Q | Exists) -> Vpn | None:
-    rows = _ready().filter(which).select_related("ca", "cert", "subnet", "ip").order_by("pk")
+    related = ("ca", "cert", "subnet", "ip", "organization__config_settings")
+    rows = _ready().filter(which).select_related(*related).order_by("pk")
     vpn: Vpn | None = claims.lock(rows, no_key=True).first()
     return vpn
 

@@ -25,7 +25,10 @@ EXAMPLES = {
 
 
 def of_own_configuration(vpn: Vpn) -> dict[str, Any]:
-    """Return the variables of a server's own configuration, those that have a value."""
+    """Return the variables of a server's own configuration, those that have a value.
+
+    Those of the organization win over the system's, never over what belongs to the server itself.
+    """
     values: dict[str, Any] = {}
     if vpn.ca is not None:
         values["ca"] = vpn.ca.certificate
@@ -38,7 +41,15 @@ def of_own_configuration(vpn: Vpn) -> dict[str, Any]:
     if vpn.ip is not None:
         values["ip_address"] = str(vpn.ip.ip_address)
     values.update(node_id=vpn.node_id, network_id=vpn.network_id)
-    return {**{name: value for name, value in values.items() if value}, **dict(sorted(settings.CONTEXT.items()))}
+    own = {name: value for name, value in values.items() if value}
+    return {**own, **dict(sorted(settings.CONTEXT.items())), **_of_organization(vpn, own)}
+
+
+def _of_organization(vpn: Vpn, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of the organization of a server, without those of names that are the server's own."""
+    found = getattr(vpn.organization, "config_settings", None)
+    variables = found.context if found is not None and isinstance(found.context, dict) else {}
+    return {name: value for name, value in sorted(variables.items()) if name not in own}
 
 
 def of_server(vpn: Vpn) -> dict[str, Any]:
