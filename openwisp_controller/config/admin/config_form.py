@@ -44,8 +44,7 @@ class ConfigForm(forms.ModelForm):
         if not isinstance(self.instance.config, dict):
             return cleaned  # the model says so
         try:
-            rules.check_organizations(self.instance, templates)
-            rules.check_backends(self.instance, templates)
+            rules.check_chosen(self.instance, templates)
         except ValidationError as error:
             self.add_error("templates", error)
             return cleaned

@@ -35,6 +35,7 @@ class DeviceGroupForm(forms.ModelForm):
             self.instance.organization = cleaned["organization"]
             try:
                 rules.check_group(self.instance, cleaned.get("templates") or ())
+                rules.check_group_servers(cleaned.get("templates") or ())
             except ValidationError as error:
                 self.add_error("templates", error)
         return cleaned

@@ -76,7 +76,10 @@ def on_group_templates(action: str, instance: Any, reverse: bool, pk_set: set[uu
             groups = [instance]
         for group in groups:
             if action == "pre_add":
-                rules.check_group(group, [instance] if reverse else Template.objects.filter(pk__in=pk_set or ()))
+                added = [instance] if reverse else list(Template.objects.filter(pk__in=pk_set or ()))
+                rules.check_group(group, added)
+                if any(template.vpn_id is not None for template in added):
+                    rules.check_group_servers([*group.templates.select_related("vpn"), *added])
             if not unit.created(group):  # its first list is part of its creation
                 unit.of(GroupListEdits).remember(group)
 

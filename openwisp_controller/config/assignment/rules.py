@@ -14,6 +14,8 @@ from ..models import Config, Device, DeviceGroup, Template
 from ..settings import settings
 from ..vpn.reading import clients
 
+_EXHAUSTED = _("The subnet %s has no free address left for this device.")
+
 
 def automatic_templates(organization_id: uuid.UUID, backend: str) -> list[Template]:
     """Return the default and required templates of a new configuration: required first, then by name."""
@@ -64,6 +66,36 @@ def check_group(group: DeviceGroup, templates: Iterable[Template]) -> None:
     foreign = [t.name for t in templates if t.organization_id not in (None, group.organization_id)]
     if foreign:
         raise ValidationError(_("These templates belong to another organization: {}").format(", ".join(foreign)))
+
+
+def check_group_servers(templates: Iterable[Template]) -> None:
+    """Raise ``ValidationError`` naming templates of a group that no device could have together.
+
+    Devices get those of their own backend alone.
+    """
+    by_backend: dict[str, list[Template]] = {}
+    for template in templates:
+        by_backend.setdefault(template.backend, []).append(template)
+    for together in by_backend.values():
+        check_vpn_servers(together)
+
+
+def check_chosen(config: Config, templates: Sequence[Template]) -> None:
+    """Raise ``ValidationError`` unless a configuration may have these templates, and the required ones, together.
+
+    Args:
+        config: with its device; perhaps unsaved.
+        templates: all that it shall have.
+    """
+    check_organizations(config, templates)
+    check_backends(config, templates)
+    required = Template.objects.usable_by(config.device.organization_id, config.backend).filter(required=True)
+    chosen = {template.pk for template in templates}
+    check_vpn_servers([*templates, *(each for each in required.exclude(vpn=None) if each.pk not in chosen)])
+    present = {template.pk for template in config.ordered_templates()}
+    exhausted = clients.exhausted_subnet(config, [each for each in templates if each.pk not in present])
+    if exhausted is not None:
+        raise ValidationError(_EXHAUSTED % exhausted.subnet)
 
 
 def check_backends(config: Config, templates: Iterable[Template]) -> None:
@@ -121,7 +153,7 @@ def check_assignable(config: Config, present: Sequence[Template], added: Sequenc
         return
     exhausted = clients.exhausted_subnet(config, added)
     if exhausted is not None:
-        raise ValidationError(_("The subnet %s has no free address left for this device.") % exhausted.subnet)
+        raise ValidationError(_EXHAUSTED % exhausted.subnet)
     error = compiler.check(config, [*present, *added])
     if error is not None and compiler.check(config, present) is None:
         raise ValidationError(_("There is a conflict with the specified templates. {}").format(error.message))

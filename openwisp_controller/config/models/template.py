@@ -176,6 +176,8 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
         self._validate_org_relation("vpn")
         if "vpn_id" in replaced:
             self._check_only_one_of_server()
+        if self.required:
+            self._check_only_one_required()
         former = {name: value for name, value in replaced.items() if name in ("vpn_id", "auto_cert")}
         if not self.config or (former and "config" not in replaced and self._is_automatic(**former)):
             self.config = self.vpn.auto_client(self.auto_cert, self.backend)
@@ -185,6 +187,16 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
         if users.exclude(pk=self.pk).exists():
             text = _("Devices that use this template have another template of this VPN server.")
             raise ValidationError({"vpn": text})
+
+    def _check_only_one_required(self) -> None:
+        """Refuse a second required template of a server: no device could have both."""
+        others = type(self).objects.filter(required=True, vpn=self.vpn_id, backend=self.backend).exclude(pk=self.pk)
+        if self.organization_id is not None:
+            others = others.filter(Q(organization=self.organization_id) | Q(organization=None))
+        names = list(others.values_list("name", flat=True)[:5])
+        if names:
+            text = _("A device can have one template of a VPN server, and these are required already: {}.")
+            raise ValidationError({"required": text.format(", ".join(names))})
 
     def _is_automatic(self, vpn_id: Any = None, auto_cert: bool | None = None) -> bool:
         """Tell whether the configuration is the automatic one for former values, unedited."""
