@@ -63,8 +63,8 @@ def test_a_template_that_groups_list_is_deleted(
 ) -> None:
     kept = make.template(organization)
     with committing():
-        vpn = make.vpn(organization)
-        gone = [make.vpn_template(vpn), make.vpn_template(vpn)]
+        servers = [make.vpn(organization, subnet=make.subnet(organization, f"10.{n}.0.0/16")) for n in (1, 2)]
+        gone = [make.vpn_template(server) for server in servers]
         groups = [
             make.group(organization, templates=[gone[0], kept, gone[1]]),
             make.group(organization, templates=gone[:1]),
@@ -79,9 +79,11 @@ def test_a_template_that_groups_list_is_deleted(
                 for template in gone:
                     template.delete()
         elif way == "queryset":
-            Template.objects.filter(vpn=vpn).delete()
+            Template.objects.filter(vpn__in=servers).delete()
         else:
-            vpn.delete()
+            with unit_of_work():
+                for server in servers:
+                    server.delete()
         seen += [
             (told.instance, [t.name for t in told.old_templates], told.templates) for told in recorded.of(TEMPLATES)
         ]
