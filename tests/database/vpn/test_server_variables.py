@@ -16,11 +16,14 @@ pytestmark = pytest.mark.django_db
 
 def test_variables_of_the_organization_reach_its_servers() -> None:
     organization = make.organization(context={"server_port": "1195", "ca": "not this one"})
-    config = {"openvpn": [{**make.OPENVPN["openvpn"][0], "port": "{{ server_port }}"}]}
+    files = [{"path": "ca.pem", "mode": "0644", "contents": "{{ ca }}"}]
+    config = {"openvpn": [{**make.OPENVPN["openvpn"][0], "port": "{{ server_port }}"}], "files": files}
     server = make.vpn(organization, "OpenVpn", config=config)
     other = make.vpn(None, "OpenVpn")
     maintenance.reconcile()
     assert "port 1195" in server_text(server)
+    assert server.ca is not None
+    assert server.ca.certificate.strip() in server_text(server), "what belongs to the server wins"
     settings = organization.config_settings
     settings.context = {"server_port": "1196"}
     settings.save()
