@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
@@ -17,6 +18,8 @@ from ..common.sql import impatient
 from .celery import app
 
 logger = logging.getLogger(__name__)
+_OF_NOBODY = "readiness"
+"""Key of the session that readiness writes: an empty one, shorter than any key that is given out."""
 _PATIENCE = 2.0
 """Seconds that readiness waits for others who write."""
 
@@ -48,8 +51,11 @@ def failing_checks() -> dict[str, str]:
 def _database() -> None:
     """Write a row: a database that can only be read, for it is full or locked, lets no device in."""
     with impatient(_PATIENCE):
-        state: Any = apps.get_model("config", "ControllerState")
-        state.objects.update_or_create(name="checked", defaults={"value": timezone.now().isoformat()})
+        sessions: Any = apps.get_model("sessions", "Session")
+        tomorrow = timezone.now() + timedelta(days=1)
+        sessions.objects.update_or_create(
+            session_key=_OF_NOBODY, defaults={"session_data": "", "expire_date": tomorrow}
+        )
 
 
 def _broker() -> None:

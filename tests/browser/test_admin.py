@@ -99,7 +99,7 @@ def test_errors_stand_at_the_field(page: Any, config: Config) -> None:
     page.fill("[name=config-0-config]", json.dumps({"interfaces": [{"name": "eth0", "type": "nonsense"}]}))
     save(page)
     error = page.inner_text(".field-config .errorlist")
-    assert 'triggered by "#/interfaces/2"' in error
+    assert 'triggered by "#/interfaces/2/type"' in error
     assert "nonsense" not in json.dumps(Config.objects.get().config)
 
 

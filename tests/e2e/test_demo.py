@@ -93,7 +93,7 @@ def test_interrupted(env: dict[str, str], when: str, presses: int) -> None:
     assert "Stopped." in terminal.shown
     assert "openwisp_controller/server/demo" not in terminal.shown, "no traceback of the demo itself"
     assert status_of(f"http://127.0.0.1:{terminal.port}/healthz") == 0, "its server ended, too"
-    assert list(Path(env["TMPDIR"]).iterdir()) == []
+    assert list(Path(env["TMPDIR"]).glob("openwisp-*")) == [], "what it made is gone"
 
 
 LOCKED = """
