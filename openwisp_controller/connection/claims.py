@@ -35,8 +35,10 @@ def room(model: type[Command] | type[Push], wanted: int) -> int:
     Commands and pushes are counted apart, so that people do not wait for devices that do not answer.
     """
     if connection.features.has_select_for_update:
-        state, _ = ControllerState.objects.get_or_create(name=_LOCK, defaults={"value": ""})
-        ControllerState.objects.select_for_update().get(pk=state.pk)
+        locked = ControllerState.objects.select_for_update().filter(name=_LOCK)
+        if locked.first() is None:  # once in the life of a database
+            ControllerState.objects.get_or_create(name=_LOCK, defaults={"value": ""})
+            locked.get()
     active = model._base_manager.filter(claim__isnull=False, claimed_until__gte=timezone.now()).count()
     return max(0, min(wanted, settings.CONTROLLER_PUSH_CONCURRENCY_TOTAL - active))
 

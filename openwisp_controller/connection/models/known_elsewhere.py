@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from django.db.models import Q
 
 from ...config.models import Device
 from ...config.settings import settings as config_settings
 from ..hostkeys import without_comment
 from ..settings import settings
-from .host_key import HostKey
 
 if TYPE_CHECKING:
     from .connection import DeviceConnection
@@ -36,30 +37,28 @@ def known_elsewhere(connections: Iterable[DeviceConnection]) -> dict[uuid.UUID, 
     devices = {connection.device_id: connection.device for connection in connections}.values()
     if not devices:
         return {}
-    addresses, keys = _addresses(devices), _keys(devices)
+    known = _known(devices)
     return {
         organization: KnownElsewhere(
-            frozenset(each for each, owner in addresses if owner != organization),
-            frozenset(each for each, owner in keys if owner != organization),
+            frozenset(str(address) for address, _, owner in known if address and owner != organization),
+            frozenset(without_comment(key) for _, key, owner in known if key and owner != organization),
         )
         for organization in {device.organization_id for device in devices}
     }
 
 
-def _addresses(devices: Iterable[Device]) -> list[tuple[str, uuid.UUID]]:
-    if not config_settings.SHARED_MANAGEMENT_IP_ADDRESS_SPACE:
-        return []
-    used = {address for device in devices for address in (device.management_ip, device.last_ip) if address}
-    rows = Device.objects.filter(management_ip__in=used).values_list("management_ip", "organization_id")
-    return [(str(address), owner) for address, owner in rows.order_by()]
-
-
-def _keys(devices: Iterable[Device]) -> list[tuple[str, uuid.UUID]]:
-    """Return all accepted keys, where a device may show one that is accepted because it is the first."""
-    if settings.CONTROLLER_SSH_HOST_KEYS != "first-use" or all(_has_key(device) for device in devices):
-        return []
-    rows = HostKey.objects.exclude(key="").values_list("key", "device__organization_id")
-    return [(without_comment(key), owner) for key, owner in rows]
+def _known(devices: Collection[Device]) -> list[tuple[str | None, str | None, uuid.UUID]]:
+    """Return by what devices are known that matter: management address, accepted host key, organization."""
+    wanted = Q(pk__in=[])
+    if config_settings.SHARED_MANAGEMENT_IP_ADDRESS_SPACE:
+        used = {address for device in devices for address in (device.management_ip, device.last_ip) if address}
+        wanted |= Q(management_ip__in=used)
+    if settings.CONTROLLER_SSH_HOST_KEYS == "first-use" and not all(_has_key(device) for device in devices):
+        # a device may show any key, and the first one is accepted
+        wanted |= Q(host_key__key__gt="")
+    rows = Device.objects.filter(wanted).order_by().values_list("management_ip", "host_key__key", "organization_id")
+    shared = config_settings.SHARED_MANAGEMENT_IP_ADDRESS_SPACE
+    return [(address if shared else None, key, owner) for address, key, owner in rows]
 
 
 def _has_key(device: Device) -> bool:
