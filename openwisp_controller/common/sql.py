@@ -89,6 +89,8 @@ def advisory_lock(about: str) -> None:
 
 #: What a database raises that is full, locked, read-only or away, through no fault of what was asked.
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+#: Seconds that a poll or download waits for others who write, before it is answered without being noted.
+BOOKKEEPING_PATIENCE = 0.5
 
 
 @contextmanager

@@ -96,7 +96,7 @@ class _TenantChangeList(ChangeList):
 
     def _is_visible(self, parameter: str, values: list[str]) -> bool:
         keys = [key for value in values for key in (value.split(",") if parameter.endswith("__in") else [value]) if key]
-        related = self._related_model(parameter) if keys else None
+        related = self._chosen_from(parameter) if keys else None
         if related is None:
             return True
         visible = visible_objects(self._request, related, self.model_admin.admin_site)
@@ -104,18 +104,16 @@ class _TenantChangeList(ChangeList):
             visible = related._default_manager.all()
         return _contains(visible, keys)
 
-    def _related_model(self, parameter: str) -> type[Model] | None:
+    def _chosen_from(self, parameter: str) -> type[Model] | None:
         """Return the model whose keys a parameter takes; None where it takes none, or its filter looks at them."""
-        for each in self.list_filter:
-            if not (isinstance(each, type) and issubclass(each, SimpleListFilter)) or each.parameter_name != parameter:
-                continue
-            chosen: Any = each if issubclass(each, AutocompleteFilter) else None
-            return (
-                getattr(_field(chosen.rel_model or self.model, chosen.field_name), "related_model", None)
-                if chosen
-                else None
-            )
-        return _related_model(self.model, parameter)
+        filters = [each for each in self.list_filter if isinstance(each, type) and issubclass(each, SimpleListFilter)]
+        own: Any = next((each for each in filters if each.parameter_name == parameter), None)
+        if own is None:
+            return _related_model(self.model, parameter)
+        if not issubclass(own, AutocompleteFilter):
+            return None
+        field = _field(own.rel_model or self.model, own.field_name)
+        return getattr(field, "related_model", None)
 
 
 def visible_objects(

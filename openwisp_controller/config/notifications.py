@@ -102,6 +102,19 @@ def address_refused(device_id: str, address: str) -> None:
         _about_device(holder, "warning", told % {"address": address})
 
 
+def reenrolment_refused(device_id: str) -> None:
+    """Notify that a device was refused because it came with another key, and how to let it in."""
+    device = Device.objects.filter(pk=device_id).first()
+    if device is None or device.is_reenrolment_expected():
+        return
+    text = _(
+        "[{notification.target}]({notification.target_link}) tried to enrol with another key than it has, and was"
+        " refused. If you reset it, or changed the shared secret, choose “Expect re-enrolment” on its page. If not,"
+        " somebody else presents its MAC address and the secret of its organization."
+    )
+    _about_device(device, "warning", text)
+
+
 def _about_device(device: Device, level: str, message: Any) -> None:
     notify.send(sender=device, type="generic_message", level=level, target=device, message=str(message))
 

@@ -95,6 +95,12 @@ def notify_address_refused(device_id: str, address: str) -> None:
 
 
 @shared_task
+def notify_reenrolment_refused(device_id: str) -> None:
+    """Notify people that a device was refused because it came with another key."""
+    notifications.reenrolment_refused(device_id)
+
+
+@shared_task
 def notify_device_registered(device_id: str, is_new: bool) -> None:
     """Notify people that a device enrolled."""
     notifications.device_registered(device_id, is_new)

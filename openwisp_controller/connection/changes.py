@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..config.delivery import jobs
-from ..config.models import Config
+from ..config.models import Config, Device
 from ..config.policy import changes
 from ..config.policy.effects import Change, Edited, Event, Runs, Sends
 from ..config.unit_of_work import Happened, Phase, Saved, Stage, UnitOfWork, phases
 from .auto_add import AUTO_ADD
-from .models import Credentials, DeviceConnection
+from .models import Credentials, DeviceConnection, HostKey
 from .push import PushRequests
 from .signals import is_working_changed
 
@@ -30,6 +30,11 @@ def is_managed(edited: Saved) -> bool:
     """The device was not deactivated for good."""
     connection: Any = edited.subject
     return not connection.device.is_fully_deactivated()
+
+
+def forget_host_key(unit: UnitOfWork, enrolled: Happened) -> None:
+    """Forgets its SSH host key, which a reset device has anew: the next one that it shows is pinned."""
+    HostKey.objects.filter(device=enrolled.subject.pk).delete()
 
 
 def add_to_devices(unit: UnitOfWork, offered: Happened) -> None:
@@ -57,6 +62,10 @@ def register() -> None:
         Change(
             "connection works, or works no more", Edited(DeviceConnection, "is_working"),
             (Sends(is_working_changed, of_attempt),), only=is_managed,
+        ),
+        Change(
+            "device enrolled with another key, as expected", Event(Device, "enrolled with another key"),
+            (Runs(forget_host_key),),
         ),
         Change("device has something to fetch", Event(Config, "modified"), (Runs(request_push),)),
         Change("device has to remove its configuration", Event(Config, "deactivating"), (Runs(request_push),)),

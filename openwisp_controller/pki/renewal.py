@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Q
 from django_x509.base.models import default_ca_validity_end
@@ -61,6 +62,8 @@ def renew_outdated(ca_id: int | None = None) -> int:
         key = issuing.new_key(row[1])
         try:
             count += _renew(row[0], key)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:  # one that cannot be signed must not stop the others
             logger.exception("Renewing certificate %s failed", row[0])
             failed.append(row[0])
@@ -102,6 +105,8 @@ def _make_keys(model: Any) -> int:
                     issuing.issue(issued, key)
                     issued.save()
             count += 1
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:  # one that cannot be signed must not stop the others
             logger.exception("Making the key of %s %s failed", model.__name__, pk)
     return count

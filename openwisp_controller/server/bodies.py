@@ -11,6 +11,7 @@ from typing import IO
 from . import environment
 
 _IN_MEMORY = 64 * 1024
+_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 class BodyRefused(Exception):
@@ -45,15 +46,21 @@ class BodyLimits:
         """Return the limits of ``MAX_BODY_SIZE`` and ``MAX_BODY_SECONDS``."""
         return cls(max_body_size(), float(environment.number("MAX_BODY_SECONDS", 20, minimum=1)))
 
-    def announced(self, content_length: str | None, *, is_chunked: bool) -> int:
+    def announced(self, content_length: str | None, *, method: str, version: str, is_chunked: bool) -> int:
         """Return how many bytes are to come.
 
         A body without an announced length is refused: when its client goes, nobody can tell half of it from the whole.
 
+        Args:
+            content_length: as announced; None = not at all.
+            method: in capitals.
+            version: of HTTP. Before 2, a request without length that is not in chunks has no body.
+            is_chunked: the body comes in chunks.
+
         Raises:
             BodyRefused: it is unknown, more than may come, or no number.
         """
-        if is_chunked:
+        if is_chunked or (content_length is None and version[0] > "1" and method in _WITH_BODY):
             raise BodyRefused(411, "error: send the length of the request with it, not in chunks\n")
         if content_length is None:
             return 0

@@ -35,6 +35,13 @@ class _Bridge:
         self._threads = AnswerThreads(threads)
         self._limits = limits or BodyLimits.from_environment()
 
+    def _announced(self, headers: Any, method: str, version: str) -> int:
+        """Return how many bytes are to come; raise ``BodyRefused`` where that is not known."""
+        is_chunked = "transfer-encoding" in headers
+        return self._limits.announced(
+            headers.get("content-length"), method=method, version=version, is_chunked=is_chunked
+        )
+
 
 class RsgiBridge(_Bridge):
     """An RSGI application, see ``RSGI specification`` of granian: one call for each request."""
@@ -42,7 +49,7 @@ class RsgiBridge(_Bridge):
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
         try:
-            size = self._limits.announced(headers.get("content-length"), is_chunked="transfer-encoding" in headers)
+            size = self._announced(headers, scope.method, scope.http_version)
             body = await self._limits.read(protocol, size) if size else BytesIO()
         except BodyRefused as refusal:
             protocol.response_str(refusal.status, _refusal_headers(scope.path), refusal.text)
@@ -76,7 +83,7 @@ class AsgiBridge(_Bridge):
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         named = dict(headers)
         try:
-            size = self._limits.announced(named.get("content-length"), is_chunked="transfer-encoding" in named)
+            size = self._announced(named, scope["method"], scope["http_version"])
             body = await self._limits.read(_chunks(receive), size) if size else BytesIO()
         except BodyRefused as refusal:
             start = [(name.encode(), value.encode()) for name, value in _refusal_headers(scope["path"])]

@@ -96,6 +96,11 @@ def never(*arguments: Any) -> Iterable[bytes]:
     raise AssertionError("the application was asked")
 
 
+def always(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return []
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "text"),
     [
@@ -112,6 +117,14 @@ def test_refused_before_they_are_read(headers: Any, status: int, text: bytes, pa
     named = dict(start["headers"])
     assert named[b"connection"] == b"close"
     assert named.get(b"x-openwisp-controller") == (b"true" if path.startswith("/controller/") else None)
+
+
+def test_a_later_version_of_http_needs_no_chunks_to_send_without_a_length() -> None:
+    headers = [(b"content-type", b"text/plain")]
+    start, _ = ask(never, [b"half"], headers=headers, http_version="2")
+    assert start["status"] == 411
+    start, _ = ask(always, [b""], headers=headers, http_version="2", method="GET")
+    assert start["status"] == 200
 
 
 def test_bodies_that_do_not_come() -> None:

@@ -21,6 +21,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 
 from ...common.validators import check_key_length
 from ..devices import management_ip as management_ips
+from ..devices import reenrolment
 from ..models import Config, Device
 from ..settings import settings
 from .base import ControllerAdmin, is_backend_hidden
@@ -132,7 +133,9 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     readonly_fields = ("id", "last_ip", "created", "modified")
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = (ConfigInline,)
     extensions: tuple[DevicePageExtension, ...] = ()
-    actions = ("activate_devices", "deactivate_devices", "change_group", "delete_selected")
+    actions = (
+        "activate_devices", "deactivate_devices", "change_group", "expect_reenrolment_of_devices", "delete_selected",
+    )  # fmt: skip
     multitenant_shared_relations = ["group"]
     fields = (
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
@@ -253,6 +256,10 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     @admin.action(description=_("Deactivate selected devices"), permissions=["view"])
     def deactivate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         self._for_each(request, queryset, Device.deactivate, is_deactivated=False)
+
+    @admin.action(description=_("Expect re-enrolment of selected devices"), permissions=["change"])
+    def expect_reenrolment_of_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+        self._for_each(request, queryset, reenrolment.expect, is_deactivated=False)
 
     @admin.action(description=_("Change group of selected devices"), permissions=["change"])
     def change_group(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from ... import rendering
 from ..compiling import compiler, undefined
-from ..devices import history
+from ..devices import history, reenrolment
 from ..models import Config, Device
 from . import choices, responses
 
@@ -27,6 +27,7 @@ class DeviceTools:
     get_object_or_404: Callable[..., Device]
     has_view_permission: Callable[..., bool]
     message_user: Callable[..., None]
+    log_change: Callable[..., Any]
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -46,6 +47,16 @@ class DeviceTools:
             path("<uuid:pk>/context.json", view(self.variables), name="config_device_context"),
             path("<uuid:pk>/activate/", view(require_POST(self.activate)), name="config_device_activate"),
             path("<uuid:pk>/deactivate/", view(require_POST(self.deactivate)), name="config_device_deactivate"),
+            path(
+                "<uuid:pk>/expect-reenrolment/",
+                view(require_POST(self.expect_reenrolment)),
+                name="config_device_expect_reenrolment",
+            ),
+            path(
+                "<uuid:pk>/expect-no-reenrolment/",
+                view(require_POST(self.expect_no_reenrolment)),
+                name="config_device_expect_no_reenrolment",
+            ),
             path("<uuid:pk>/lift-hold/", view(require_POST(self.lift_hold)), name="config_device_lift_hold"),
             *super().get_urls(),  # type: ignore[misc]
         ]
@@ -98,6 +109,22 @@ class DeviceTools:
         device = self._manageable(request, pk)
         device.deactivate()
         return self._done(request, device, _("The device was deactivated; it wipes its configuration."))
+
+    def expect_reenrolment(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        device = self._manageable(request, pk)
+        try:
+            reenrolment.expect(device)
+        except reenrolment.CannotBeExpected as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
+        self.log_change(request, device, "Expects its re-enrolment with another key.")
+        return self._done(request, device, _("The device may enrol with another key, once, within 24 hours."))
+
+    def expect_no_reenrolment(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        device = self._manageable(request, pk)
+        reenrolment.expect_no_more(device)
+        self.log_change(request, device, "Expects no re-enrolment any more.")
+        return self._done(request, device, _("The device is let in with the key that it has, and no other."))
 
     def lift_hold(self, request: HttpRequest, pk: Any) -> HttpResponse:
         device = self._manageable(request, pk)

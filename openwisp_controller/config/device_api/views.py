@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from ...common.prepared import Parameter, Prepared
-from ...common.sql import UNAVAILABLE, forget_outdated_relations, impatient
+from ...common.sql import BOOKKEEPING_PATIENCE, UNAVAILABLE, forget_outdated_relations, impatient
 from ..compiling.compilation import Compilation
 from ..compiling.outcome import Why
 from ..devices import downloads, enrolment, lifecycle
@@ -25,8 +25,6 @@ from .responses import Answer, NotServed, archive, check_key, device_view, requi
 
 logger = logging.getLogger(__name__)
 _NO_KEY = "0" * 32
-#: Seconds that a poll or download waits for others who write, before it is answered without being noted.
-BOOKKEEPING_PATIENCE = 0.5
 #: What a device may report.
 REPORTED = (Config.Status.APPLIED, Config.Status.ERROR)
 
@@ -86,7 +84,7 @@ def download_config(request: HttpRequest, pk: str) -> HttpResponse:
     device_id = uuid.UUID(pk)
     served = _authenticated(request, device_id, archive=True)
     if served.downloaded_id != served.released_id and request.method == "GET":
-        downloads.note(device_id, served.released_id)
+        downloads.note(device_id, served.released_id, former=served.downloaded_id)
     _account(request, device_id, served, addresses.DOWNLOAD)
     assert served.archive is not None
     return archive(served.archive, served.name)

@@ -6,26 +6,30 @@ import logging
 import uuid
 
 from ...common.recently import Recently
-from ...common.sql import UNAVAILABLE, update_now
+from ...common.sql import BOOKKEEPING_PATIENCE, UNAVAILABLE, update_now
 from ..models import Config, Revision
 
 logger = logging.getLogger(__name__)
 #: What is to be noted, by device; a device reports within minutes of its download.
 _owed = Recently("downloads-to-note", seconds=1800)
-PATIENCE = 0.5
-"""Seconds that a download waits for others who write."""
 
 
-def note(device_id: uuid.UUID, revision_id: int | None) -> None:
-    """Remember that a device fetched a revision, in the database, or in the cache until it reports."""
+def note(device_id: uuid.UUID, revision_id: int | None, *, former: int | None) -> None:
+    """Remember that a device fetched a revision, in the database, or in the cache until it reports.
+
+    Args:
+        device_id: primary key of the device.
+        revision_id: what it fetched.
+        former: what it fetched last before, as far as that is noted.
+    """
     try:
-        if update_now(Config.objects.filter(device_id=device_id), PATIENCE, downloaded_id=revision_id):
+        if update_now(Config.objects.filter(device_id=device_id), BOOKKEEPING_PATIENCE, downloaded_id=revision_id):
             return
         reason: object = "somebody else is writing"
     except UNAVAILABLE as error:
         reason = error
     logger.info("The download of device %s is noted when it reports: %s", device_id, reason)
-    _owed.note(str(device_id), revision_id)
+    _owed.note(str(device_id), (revision_id, former))
 
 
 def settle(config: Config) -> None:
@@ -36,8 +40,10 @@ def settle(config: Config) -> None:
     """
     if config.downloaded_id == config.released_id:
         return
-    revision_id = _owed.noted(str(config.device_id))
-    revision = Revision.objects.defer("archive").filter(config=config, pk=revision_id).first() if revision_id else None
+    revision_id, former = _owed.noted(str(config.device_id)) or (None, None)
+    if revision_id is None or former != config.downloaded_id:
+        return  # nothing is owed, or a later download was noted
+    revision = Revision.objects.defer("archive").filter(config=config, pk=revision_id).first()
     if revision is None:
         return
     _owed.forget(str(config.device_id))

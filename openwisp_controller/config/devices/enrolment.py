@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from ..models.device import is_reachable
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 from . import management_ip as management_ips
+from . import reenrolment
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ INVENTORY = ("model", "os", "system")
 
 class Refused(Exception):
     """The device cannot enrol. ``status`` is the HTTP status of the answer, ``message`` its body."""
+
+    known_as: uuid.UUID | None = None
+    """The device that it says to be with a key that is not that device's, if this is why."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -114,6 +119,10 @@ def register(request: EnrolmentRequest, before_foreign: Callable[[], None] = lam
     for _attempt in range(2):
         try:
             return _register(request, before_foreign)
+        except Refused as refusal:
+            if refusal.known_as is not None:
+                reenrolment.tell(refusal.known_as)
+            raise
         except (IntegrityError, _Overtaken):
             logger.info("Concurrent registration of %s", request.mac_address)
     logger.warning("Registration of %s failed: its key belongs to another device", request.mac_address)
@@ -127,22 +136,22 @@ class _Overtaken(Exception):
 def _register(request: EnrolmentRequest, before_foreign: Callable[[], None]) -> Registration:
     with unit_of_work() as unit:
         owner = organization_of(request.secret)
-        is_new = False
         try:
             validate_no_nul([request.key, request.hardware_id, *request.inventory.values(), *request.tags])
             key = request.key if settings.CONSISTENT_REGISTRATION else ""
             device = _find(key) if key else None
             is_new = device is None
             if device is None:
-                device = _create(request, key, owner)
-            else:
+                try:
+                    device = _create(request, key, owner)
+                except (ValidationError, Refused) as error:
+                    device, is_new = _admit(request, key, owner, error), False
+            if not is_new:
                 if device.organization_id != owner.organization_id:
                     before_foreign()
                 _recognise(device, request, owner)
         except ValidationError as error:
-            if is_new and key and Device.objects.filter(key=key).exists():
-                raise _Overtaken from None
-            raise Refused(400, " ".join(dict.fromkeys(error.messages))) from None
+            raise _refusal(error) from None
         unit.happened(device, "enrolled", is_new=is_new)
         return Registration(device, is_new)
 
@@ -156,9 +165,13 @@ def check_inventory(device: Device, names: Collection[str]) -> None:
     Raises:
         ValidationError: keyed by field.
     """
-    device.clean_fields(exclude={field.name for field in device._meta.fields} - set(names))
+    _clean_only(device, names)
     for name in names:
         check_json(name, getattr(device, name), is_object=False)
+
+
+def _clean_only(device: Device, names: Collection[str]) -> None:
+    device.clean_fields(exclude={field.name for field in device._meta.fields} - set(names))
 
 
 def _find(key: str) -> Device | None:
@@ -195,6 +208,40 @@ def _create(request: EnrolmentRequest, key: str, owner: OrganizationConfigSettin
     management_ips.take(device, holders)
     _configure(device, request, organization_id=owner.organization_id)
     return device
+
+
+def _admit(
+    request: EnrolmentRequest, key: str, owner: OrganizationConfigSettings, error: ValidationError | Refused
+) -> Device:
+    """Return the known device that comes with another key, if that is expected.
+
+    Args:
+        error: why it cannot be a new device.
+
+    Raises:
+        Refused: it is none, or not expected.
+        _Overtaken: somebody else created the device with this key since we looked.
+    """
+    if key and Device.objects.filter(key=key).exists():
+        raise _Overtaken
+    refusal = error if isinstance(error, Refused) else _refusal(error)
+    device = reenrolment.find(owner.organization_id, request.mac_address, request.hardware_id)
+    if device is None:
+        raise refusal
+    if not device.is_reenrolment_expected():
+        refusal.known_as = None if device.is_deactivated() else device.pk
+        raise refusal
+    forget_outdated_relations(device, "group")
+    if key:
+        check_key_length(key)
+        device.key = key
+        _clean_only(device, ["key"])
+    reenrolment.admit(device, key)
+    return device
+
+
+def _refusal(error: ValidationError) -> Refused:
+    return Refused(400, " ".join(dict.fromkeys(error.messages)))
 
 
 def _claim_management_ip(device: Device, claimed: str) -> list[Device]:

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
 from django.db.models.lookups import Exact
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
@@ -96,6 +97,9 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     management_ip_is_new = models.BooleanField(
         default=False, editable=False, help_text=_("The device enrolled with its management address a moment ago.")
     )
+    reenrolment_expected_until = models.DateTimeField(
+        null=True, editable=False, help_text=_("Until then the device may enrol with another key, once.")
+    )
     hardware_id: models.CharField[str | None, str | None] = models.CharField(**settings.hardware_id_field_options)
     _is_deactivated = models.BooleanField(default=False)
 
@@ -108,7 +112,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
     )  # fmt: skip
     shared_fields = ("last_ip", "management_ip", "management_ip_is_new")
-    system_fields = ("_is_deactivated",)
+    system_fields = ("_is_deactivated", "reenrolment_expected_until")
     unversioned_fields = ("management_ip_is_new",)
     secret_fields = ("key",)
 
@@ -161,6 +165,11 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     def is_fully_deactivated(self) -> bool:
         """Tell whether the device was deactivated and has removed its configuration."""
         return self._is_deactivated and (not self.has_config() or self.config.status == "deactivated")
+
+    def is_reenrolment_expected(self) -> bool:
+        """Tell whether the device may enrol with another key now."""
+        until = self.reenrolment_expected_until
+        return until is not None and until > timezone.now() and not self._is_deactivated
 
     def can_be_updated(self) -> bool:
         """Tell whether the device has something to fetch, so that it is told so."""
@@ -269,7 +278,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
             advisory_lock(f"device {self.name.lower()} of {self.organization_id}")
         others = _others_with_same(*checked)(
             pk=self.pk, organization=self.organization_id, key=self.key, name=self.name,
-            hardware_id=self.hardware_id, mac_address=_mac_spellings(self.mac_address),
+            hardware_id=self.hardware_id, mac_address=mac_spellings(self.mac_address),
         )  # fmt: skip
         errors: dict[str, list[Any]] = {}
         for name in checked:
@@ -302,7 +311,8 @@ def _others_with_same(*names: str) -> Prepared[Device]:
     return Prepared(lambda: rows.filter(condition))
 
 
-def _mac_spellings(mac_address: str) -> list[str]:
+def mac_spellings(mac_address: str) -> list[str]:
+    """Return the ways in which a MAC address may be stored: with colons, with hyphens, as it is in capitals."""
     plain = mac_address.upper().replace(":", "").replace("-", "")
     pairs = [plain[i : i + 2] for i in range(0, len(plain), 2)]
     return list({":".join(pairs), "-".join(pairs), mac_address.upper()})
@@ -316,5 +326,5 @@ def _clashes(name: str, device: Device, other: Device) -> bool:
     if name == "name":
         return device.name.lower() == other.name.lower()
     if name == "mac_address":
-        return other.mac_address in _mac_spellings(device.mac_address)
+        return other.mac_address in mac_spellings(device.mac_address)
     return bool(device.hardware_id) and device.hardware_id == other.hardware_id

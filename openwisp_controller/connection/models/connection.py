@@ -215,8 +215,6 @@ class DeviceConnection(ConnectionInterface, Observed, TimeStampedEditableModel):
                 return last
         raise NoWorkingDeviceConnectionError(connection=last)
 
-    # change tracking
-
 
 #: Known to work, never tried, known to fail.
 _ORDER = {True: 0, None: 1, False: 2}

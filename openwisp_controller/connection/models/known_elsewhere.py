@@ -23,7 +23,7 @@ class KnownElsewhere:
     """Of one organization: what the devices of all others are known by."""
 
     addresses: frozenset[str]
-    """Management addresses, of those that were asked about."""
+    """Management addresses; those at which a device that was asked about may be reached are among them."""
     keys: frozenset[str]
     """Accepted SSH host keys, without comment; none where every device that was asked about has one of its own."""
 
