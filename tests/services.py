@@ -49,6 +49,12 @@ class Service:
         """Whether it has been started and not stopped."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int:
+        """Process identifier of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> bool:
         """Start the server and return whether it answers: it does not when somebody else took the port."""
         self._process = self._launch()

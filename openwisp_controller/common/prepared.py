@@ -90,7 +90,7 @@ class Prepared(Generic[Model]):
         """Run the query and return its objects."""
         ready = self._ready
         compiler = copy(ready.compiler)  # it keeps the state of one run
-        compiler.connection = connections[DEFAULT_DB_ALIAS]
+        compiler.connection = _Connection(connections[DEFAULT_DB_ALIAS])
         compiler.as_sql = lambda: (ready.sql, ready.bind(values))
         compiler.get_converters = lambda _columns: ready.converters
         query = SimpleNamespace(get_compiler=lambda using: compiler)
@@ -104,7 +104,7 @@ class Prepared(Generic[Model]):
     def row(self, **values: Any) -> tuple[Any, ...] | None:
         """Run the query and return its first row as the database gives it, or None."""
         ready = self._ready
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        with _Connection(connections[DEFAULT_DB_ALIAS]).cursor() as cursor:
             cursor.execute(ready.sql, ready.bind(values))
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
@@ -117,6 +117,32 @@ class Prepared(Generic[Model]):
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         compiler.connection = None  # that of the thread which came first
         return _Ready(queryset.model, compiler, sql, tuple(parameters), converters)
+
+
+class _Connection:
+    """A connection of Django whose cursors let PostgreSQL keep the plans of what they execute.
+
+    Other cursors put the values into the text, so that it is another statement each time. Where the connection's
+    ``prepare_threshold`` is not set, as behind a pool that lends connections by transaction, nothing is kept.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def cursor(self) -> Any:
+        django: Any = self._connection
+        django.ensure_connection()
+        raw = django.connection
+        if getattr(raw, "prepare_threshold", None) is None:
+            return django.cursor()
+        factory, raw.cursor_factory = raw.cursor_factory, django.Database.Cursor
+        try:
+            return django.cursor()
+        finally:
+            raw.cursor_factory = factory
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,11 @@ def embedded_database() -> dict[str, Any]:
     }
 
 
+def _prepare_threshold() -> int | None:
+    """Return how often a statement is executed before PostgreSQL is told to keep its plan; None = never."""
+    return 2 if flag("PREPARED_STATEMENTS", True) else None
+
+
 def database_from_url(url: str) -> dict[str, Any]:
     """Return Django's settings of the PostgreSQL database at ``url``.
 
@@ -296,5 +301,5 @@ def database_from_url(url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
         "CONN_MAX_AGE": None,
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": {"prepare_threshold": _prepare_threshold(), **dict(parse_qsl(parts.query))},
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.db.models.lookups import Exact
 from django.utils import timezone
@@ -120,6 +120,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME
         unique_together = (("mac_address", "organization"), ("hardware_id", "organization"))
         ordering = ("name",)
+        indexes = (models.Index(F("organization"), Upper("name"), name="config_device_org_upper_name"),)
 
     def __str__(self) -> str:
         if settings.HARDWARE_ID_ENABLED and settings.HARDWARE_ID_AS_NAME and self.hardware_id:
