@@ -46,6 +46,7 @@ class Migrated:
         self.make()
         if self.url is None:
             Path(target).mkdir(mode=0o700, exist_ok=True)
+            shutil.copy(self.directory / "encryption-keys", target)
             return str(shutil.copy(self.file, Path(target) / DATABASE_FILE))
         execute(self.url, f'CREATE DATABASE "{target}" TEMPLATE "{self.name}"')
         return sibling(self.url, target)

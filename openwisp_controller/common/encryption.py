@@ -24,6 +24,8 @@ from .json_input import JSONFormField
 
 PREFIX = "aesgcm:"
 _NONCE = 12
+_IDENTIFIER = 8
+"""Characters of the identifier of a key."""
 
 
 class UnreadableSecret(ImproperlyConfigured):
@@ -43,9 +45,13 @@ class Keyring:
         self._ciphers: dict[str, AESGCM] = {}
         for text in keys:
             key = hashlib.sha256(b"controller secrets:" + text.encode()).digest()
-            self._ciphers[hashlib.sha256(key).hexdigest()[:8]] = AESGCM(key)
+            self._ciphers[hashlib.sha256(key).hexdigest()[:_IDENTIFIER]] = AESGCM(key)
         self.current = next(iter(self._ciphers))
         """Identifier of the key that encrypts."""
+
+    def has(self, identifier: str) -> bool:
+        """Tell whether the key with this identifier is among the keys."""
+        return identifier in self._ciphers
 
     def encrypt(self, plain: bytes, purpose: str) -> str:
         """Return ``plain`` as text that only this keyring can read, and only for the same ``purpose``."""
@@ -263,6 +269,21 @@ def encrypted_fields(model: type[models.Model]) -> list[EncryptedField]:
 def models_with_secrets() -> Iterator[type[models.Model]]:
     """Yield every installed model with encrypted fields."""
     yield from (model for model in apps.get_models() if encrypted_fields(model))
+
+
+def unreadable_secrets() -> dict[str, int]:
+    """Return how many secrets in the database need a key that is not configured, by the identifier of the key."""
+    found: dict[str, int] = {}
+    for model in models_with_secrets():
+        for field in encrypted_fields(model):
+            raw = models.functions.Cast(models.F(field.name), models.TextField())
+            beginning = models.functions.Substr(raw, 1, len(PREFIX) + _IDENTIFIER)
+            rows = model._base_manager.order_by().annotate(beginning=beginning).filter(beginning__startswith=PREFIX)
+            for text, count in rows.values_list("beginning").annotate(models.Count("pk")):
+                identifier = text.removeprefix(PREFIX)
+                if not keyring().has(identifier):
+                    found[identifier] = found.get(identifier, 0) + count
+    return found
 
 
 def reencrypt(model: type[models.Model], chunk: int = 500) -> tuple[int, int]:

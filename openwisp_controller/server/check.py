@@ -11,7 +11,7 @@ from pathlib import Path
 import django
 from django.conf import settings
 
-from . import environment
+from . import environment, stored
 from .health import CHECKS
 from .processes import problems
 
@@ -36,7 +36,10 @@ def findings() -> list[Finding]:
         django.setup()
     except Exception as error:
         return [*result, Finding("settings", str(error))]
-    return [*result, *_settings(), *(_run(name, check) for name, check in CHECKS.items())]
+    result += [*_settings(), *(_run(name, check) for name, check in CHECKS.items())]
+    if not any(finding.problem for finding in result if finding.name in CHECKS):
+        result += [_run(name, check) for name, check in stored.CHECKS.items()]
+    return result
 
 
 def report() -> int:
@@ -93,7 +96,8 @@ def _private_files() -> list[Path]:
     """Return what there is of the files of the embedded mode that only the server may read."""
     if environment.is_production():
         return []
-    paths = (environment.data_directory() / name for name in ("secret-key", "encryption-keys", "controller.sqlite3"))
+    names = (environment.SECRET_KEY_FILE, environment.ENCRYPTION_KEYS_FILE, environment.DATABASE_FILE)
+    paths = (environment.data_directory() / name for name in names)
     return [path for path in paths if path.exists()]
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from .. import __version__, fleet
 from ..fleet import cli as fleet_cli
-from . import check, demo, environment, processes
+from . import backup, check, demo, environment, processes, stored
 
 _CORES = os.cpu_count() or 1
 _THREADS = min(8, 2 * _CORES + 1)
@@ -45,6 +45,8 @@ def _guarded(run: Callable[[], int]) -> int:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         return _refuse(f"DJANGO_SETTINGS_MODULE is {module!r}, which cannot be imported: {error}", 2)
+    except backup.BackupError as error:
+        return _refuse(error, 1)
     except OperationalError as error:
         if "--traceback" in sys.argv:
             raise
@@ -96,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--port", type=_port, default=8000, help="TCP port (default: 8000, or a free one)")
     _add_data_directory(show)
     show.set_defaults(run=_demo)
+
+    save = commands.add_parser("backup", help="copy the data directory while the server runs (embedded mode)")
+    save.add_argument("target", type=Path, metavar="DIRECTORY", help="is made; it will hold all secrets, too")
+    _add_data_directory(save)
+    save.set_defaults(run=_backup)
+
+    bring_back = commands.add_parser("restore", help="bring a backup into an empty data directory (embedded mode)")
+    bring_back.add_argument("source", type=Path, metavar="DIRECTORY", help="what `backup` made")
+    _add_data_directory(bring_back)
+    bring_back.set_defaults(run=_restore)
 
     verify = commands.add_parser("check", help="verify the environment and name what is missing")
     _add_data_directory(verify)
@@ -182,6 +194,7 @@ def _live(options: argparse.Namespace) -> int:
 
 def _worker(options: argparse.Namespace) -> int:
     _require_production()
+    processes.require_suitable_database()
     processes.celery("worker", "--concurrency", str(options.concurrency))
 
 
@@ -206,6 +219,38 @@ def _manage(arguments: list[str]) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     return demo.run(options)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    _require_embedded("pg_dump")
+    remarks = backup.create(options.target)
+    print(f"Saved {environment.data_path()} to {options.target}. Whoever can read it, can read all secrets.")
+    for remark in remarks:
+        print(remark)
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    _require_embedded("pg_restore")
+    backup.restore(options.source, _check_restored)
+    print(f"Restored {options.source} to {environment.data_path()}.")
+    return 0
+
+
+def _check_restored() -> None:
+    """Refuse a database of a newer version, before it is put in its place."""
+    django.setup()
+    try:
+        stored.check_age()
+    finally:
+        connections.close_all()
+
+
+def _require_embedded(instead: str) -> None:
+    if environment.is_production():
+        raise ImproperlyConfigured(
+            f"DATABASE_URL is set, so this is production: use `{instead}`, see docs/how-to/back-up.md."
+        )
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -19,6 +19,9 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
+DATABASE_FILE = "controller.sqlite3"
+ENCRYPTION_KEYS_FILE = "encryption-keys"
+SECRET_KEY_FILE = "secret-key"
 POSTGRESQL_SCHEMES = {"postgres", "postgresql", "postgis"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _POSTGRESQL_EXAMPLE = "write postgresql://user:password@host:5432/name"
@@ -132,13 +135,18 @@ def is_production() -> bool:
     return bool(os.environ.get("DATABASE_URL"))
 
 
+def data_path() -> Path:
+    """Return where the directory of the embedded mode is (``OPENWISP_DATA_DIR``), or will be."""
+    return Path(os.environ.get("OPENWISP_DATA_DIR") or Path.home() / ".local/share/openwisp-controller")
+
+
 def data_directory() -> Path:
-    """Return the directory of the embedded mode (``OPENWISP_DATA_DIR``), made on first use.
+    """Return the directory of the embedded mode, made on first use.
 
     Raises:
         ImproperlyConfigured: when it cannot be made.
     """
-    path = Path(os.environ.get("OPENWISP_DATA_DIR") or Path.home() / ".local/share/openwisp-controller")
+    path = data_path()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -206,16 +214,16 @@ def secret_key() -> str:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Production needs one: set it to a long random text, the same for all processes."
         )
-    return generated_secret("secret-key")
+    return generated_secret(SECRET_KEY_FILE)
 
 
 def encryption_keys() -> list[str]:
     """Return the keys for secrets in the database, the current one first: from ``ENCRYPTION_KEYS``, comma separated.
 
-    In the embedded mode they else stand in a file of the data directory, one a line.
+    In the embedded mode they else stand in a file of the data directory, one a line, made before the database.
 
     Raises:
-        ImproperlyConfigured: in production without ``ENCRYPTION_KEYS``.
+        ImproperlyConfigured: in production without ``ENCRYPTION_KEYS``; without the file where there is a database.
     """
     keys = words("ENCRYPTION_KEYS")
     if keys:
@@ -225,7 +233,14 @@ def encryption_keys() -> list[str]:
             "ENCRYPTION_KEYS is not set. Production needs one to keep the credentials of devices secret: make it with"
             " `openssl rand -base64 32` and keep a copy of it, for without it the credentials are lost."
         )
-    return generated_secret("encryption-keys").split()
+    path, database = data_path() / ENCRYPTION_KEYS_FILE, data_path() / DATABASE_FILE
+    if not path.exists() and database.exists() and database.stat().st_size:
+        raise ImproperlyConfigured(
+            f"{path} is missing, and the secrets in the database cannot be read without it: bring back a copy of it."
+            " If there is none any more, write a new key into it with `openssl rand -base64 32`, and enter"
+            " the credentials of devices again."
+        )
+    return generated_secret(ENCRYPTION_KEYS_FILE).split()
 
 
 def gdal_is_installed() -> bool:
@@ -253,7 +268,7 @@ def embedded_database() -> dict[str, Any]:
     spatial = spatialite_is_usable()
     return {
         "ENGINE": "django.contrib.gis.db.backends.spatialite" if spatial else "django.db.backends.sqlite3",
-        "NAME": _private_file("controller.sqlite3"),
+        "NAME": _private_file(DATABASE_FILE),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             # Writers queue up instead of failing half way: what a transaction read cannot change under it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import socket
@@ -13,12 +14,14 @@ from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.db import DatabaseError, connection
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from . import environment
+from . import environment, stored
 
+logger = logging.getLogger(__name__)
 #: Names the environment variable by which the processes that serve HTTP hear how many requests to answer at once.
 THREADS = "OPENWISP_HTTP_THREADS"
 
@@ -126,12 +129,33 @@ def require_sound_settings() -> None:
         raise ImproperlyConfigured("\n".join(wrong))
 
 
+def require_suitable_database() -> None:
+    """Raise ``ImproperlyConfigured`` for a database of a newer version; one that is away is waited for later."""
+    try:
+        stored.check_age()
+        warn_of_unreadable_secrets()
+    except DatabaseError as error:
+        logger.warning("The database could not be looked at: %s", error)
+    finally:
+        connection.close()
+
+
+def warn_of_unreadable_secrets() -> None:
+    """Log that there are secrets of other keys; devices are served nevertheless, so nothing is refused."""
+    try:
+        stored.check_secrets()
+    except ImproperlyConfigured as error:
+        logger.error("%s", error)
+
+
 def prepare_embedded() -> None:
     """Bring the embedded database up to date, and say how to create the first administrator."""
     django.setup()
     require_sound_settings()
     print(f"Data directory: {environment.data_directory()}", flush=True)
+    stored.check_age()
     call_command("migrate", interactive=False, verbosity=0)
+    warn_of_unreadable_secrets()
     if not get_user_model().objects.filter(is_superuser=True).exists():
         command = sys.argv[0] if sys.argv[0].endswith("openwisp-controller") else "openwisp-controller"
         print(
