@@ -16,8 +16,8 @@ from ..common.sql import delete_rows
 from ..common.wakeup import wake
 from .compiling import compiler
 from .compiling.compilation import Compilation
-from .delivery import jobs
-from .models import Cause, Config, ControllerState, Job, OutboxEntry, Revision, Vpn, VpnRevision
+from .delivery import jobs, notices
+from .models import Cause, Config, ControllerState, Job, Notice, OutboxEntry, Revision, Vpn, VpnRevision
 from .policy import evaluation
 from .settings import settings
 from .unit_of_work import unit_of_work
@@ -63,6 +63,8 @@ def reconcile() -> None:
         servers.compile_stale()
     if outbound_calls.exist_due():
         outbound_calls.run_due()
+    if Notice.objects.exists():
+        notices.deliver_all()
 
 
 def mark_after_system_change() -> bool:

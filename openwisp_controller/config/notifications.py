@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
 from ..common.notification_text import as_written
 from ..common.recently import Recently
-from .models import Config, Device, Vpn
+from .delivery.notices import Kind, kinds
+from .models import Config, Device, Notice, Vpn
 
+_CONFIG_TAB = "#config-group"
 _exhausted = Recently("addresses-exhausted", seconds=3600)
 
 
@@ -46,42 +49,45 @@ def register() -> None:
         },
         models=[Device],
     )
+    kinds.register("device_registered", Kind(_registrations, _registrations_together))
+    kinds.register("config_error", Kind(_config_errors, _config_errors_together))
+    kinds.register("compile_error", Kind(_compile_errors, _compile_errors_together, alone=1))
+    kinds.register("reenrolment_refused", Kind(_reenrolments_refused, _reenrolments_refused_together))
 
 
-def config_error(config_id: str) -> None:
-    """Notify that a device could not apply its configuration, unless that is over."""
-    failed = Config.objects.filter(pk=config_id, status=Config.Status.ERROR, compile_error="")
-    config = failed.select_related("device").first()
-    if config is not None:
-        notify.send(sender=config, type="config_error", target=config.device, target_url_suffix="#config-group")
+def _config_errors(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
+    """Devices that could not apply their configuration, unless that is over."""
+    configs = Config.objects.filter(status=Config.Status.ERROR, compile_error="")
+    for config, _notice in _latest(configs.select_related("device"), notices):
+        yield {"sender": config, "type": "config_error", "target": config.device, "target_url_suffix": _CONFIG_TAB}
 
 
-def compile_errors(config_ids: list[str]) -> None:
-    """Notify that configurations do not compile, once for each organization.
+def _config_errors_together(first: dict[str, Any], count: int) -> str:
+    return _(
+        "%(count)d devices, such as [{notification.target}]({notification.target_link}), could not apply their"
+        " configurations, and restored the last working ones."
+    ) % {"count": count}
 
-    The error itself may hold secrets of a device, so it stays on the device's page.
-    """
-    configs = Config.objects.select_related("device").filter(pk__in=config_ids).exclude(compile_error="")
-    by_organization: dict[Any, list[Config]] = {}
-    for config in configs.order_by("device__name"):
-        by_organization.setdefault(config.device.organization_id, []).append(config)
-    for failed in by_organization.values():
-        first = failed[0]
-        message = ngettext(
+
+def _compile_errors(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
+    """Configurations that do not compile. The error may hold secrets of a device, so it stays on the device's page."""
+    configs = Config.objects.exclude(compile_error="").select_related("device").order_by("device__name")
+    for config, _notice in _latest(configs, notices):
+        message = _(
             "The configuration of [{notification.target}]({notification.target_link})"
-            " cannot be generated; its page says why.",
-            "The configurations of %(count)d devices, such as"
-            " [{notification.target}]({notification.target_link}), cannot be generated; their pages say why.",
-            len(failed),
-        ) % {"count": len(failed)}
-        notify.send(
-            sender=first,
-            type="generic_message",
-            level="error",
-            target=first.device,
-            target_url_suffix="#config-group",
-            message=message,
+            " cannot be generated; its page says why."
         )
+        yield {
+            "sender": config, "type": "generic_message", "level": "error", "target": config.device,
+            "target_url_suffix": _CONFIG_TAB, "message": str(message),
+        }  # fmt: skip
+
+
+def _compile_errors_together(first: dict[str, Any], count: int) -> str:
+    return _(
+        "The configurations of %(count)d devices, such as"
+        " [{notification.target}]({notification.target_link}), cannot be generated; their pages say why."
+    ) % {"count": count}
 
 
 def address_refused(device_id: str, address: str) -> None:
@@ -102,29 +108,52 @@ def address_refused(device_id: str, address: str) -> None:
         _about_device(holder, "warning", told % {"address": address})
 
 
-def reenrolment_refused(device_id: str) -> None:
-    """Notify that a device was refused because it came with another key, and how to let it in."""
-    device = Device.objects.filter(pk=device_id).first()
-    if device is None or device.is_reenrolment_expected():
-        return
+def _reenrolments_refused(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
+    """Devices that were refused because they came with another key, and how to let them in."""
     text = _(
         "[{notification.target}]({notification.target_link}) tried to enrol with another key than it has, and was"
         " refused. If you reset it, or changed the shared secret, choose “Expect re-enrolment” on its page. If not,"
         " somebody else presents its MAC address and the secret of its organization."
     )
-    _about_device(device, "warning", text)
+    for device, _notice in _latest(Device.objects.all(), notices):
+        if not device.is_reenrolment_expected():
+            yield {
+                "sender": device, "type": "generic_message", "level": "warning", "target": device,
+                "message": str(text),
+            }  # fmt: skip
+
+
+def _reenrolments_refused_together(first: dict[str, Any], count: int) -> str:
+    return _(
+        "%(count)d devices, such as [{notification.target}]({notification.target_link}), tried to enrol with other keys"
+        " than they have, and were refused. If the shared secret was changed, select them in the list of devices and"
+        " choose “Expect re-enrolment of selected devices”."
+    ) % {"count": count}
 
 
 def _about_device(device: Device, level: str, message: Any) -> None:
     notify.send(sender=device, type="generic_message", level=level, target=device, message=str(message))
 
 
-def device_registered(device_id: str, is_new: bool) -> None:
-    """Notify that a device enrolled."""
-    device = Device.objects.filter(pk=device_id).first()
-    if device is not None:
+def _registrations(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
+    """Devices that enrolled, new ones first."""
+    told = [(device, bool(notice.facts["is_new"])) for device, notice in _latest(Device.objects.all(), notices)]
+    for device, is_new in sorted(told, key=lambda each: not each[1]):
         condition = _("A new") if is_new else _("The existing")
-        notify.send(sender=device, type="device_registered", target=device, condition=str(condition))
+        yield {"sender": device, "type": "device_registered", "target": device, "condition": str(condition)}
+
+
+def _registrations_together(first: dict[str, Any], count: int) -> str:
+    return _(
+        "%(count)d devices, such as [{notification.target}]({notification.target_link}), have {notification.verb}."
+    ) % {"count": count}
+
+
+def _latest(rows: QuerySet[Any], notices: Sequence[Notice]) -> Iterator[tuple[Any, Notice]]:
+    """Yield the objects that are still there, each with the latest notice about it."""
+    latest = {notice.subject: notice for notice in notices}
+    for row in rows.filter(pk__in=latest):
+        yield row, latest[row.pk]
 
 
 def addresses_exhausted(vpn_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from . import maintenance, notifications
-from .delivery import jobs
+from .delivery import jobs, notices
 from .policy import evaluation
 from .vpn import credentials, outbound_calls, servers
 
@@ -59,6 +59,12 @@ def call_servers() -> int:
 
 
 @shared_task
+def deliver_notices() -> int:
+    """Tell people what happened."""
+    return notices.deliver_all()
+
+
+@shared_task
 def notify_addresses_exhausted(vpn_id: str) -> None:
     """Notify people that a VPN server has no address left for devices."""
     notifications.addresses_exhausted(vpn_id)
@@ -77,30 +83,6 @@ def notify_server_call_recovered(vpn_id: str, action: str) -> None:
 
 
 @shared_task
-def notify_config_error(config_id: str) -> None:
-    """Notify people that a configuration failed."""
-    notifications.config_error(config_id)
-
-
-@shared_task
-def notify_compile_errors(config_ids: list[str]) -> None:
-    """Notify people that configurations do not compile any more."""
-    notifications.compile_errors(config_ids)
-
-
-@shared_task
 def notify_address_refused(device_id: str, address: str) -> None:
     """Notify people that a device claimed the management address of a device of another organization."""
     notifications.address_refused(device_id, address)
-
-
-@shared_task
-def notify_reenrolment_refused(device_id: str) -> None:
-    """Notify people that a device was refused because it came with another key."""
-    notifications.reenrolment_refused(device_id)
-
-
-@shared_task
-def notify_device_registered(device_id: str, is_new: bool) -> None:
-    """Notify people that a device enrolled."""
-    notifications.device_registered(device_id, is_new)

@@ -10,8 +10,7 @@ from typing import Any
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from ..common.wakeup import wake
-from ..config.models import Device
+from ..config.models import Device, Notice
 from ..config.unit_of_work import unit_of_work
 from .exceptions import reason_of
 from .hostkeys import HostKeyPolicy
@@ -126,7 +125,7 @@ def _store_host_keys(shown: Iterable[tuple[Any, HostKeyPolicy]]) -> None:
     for device_id, key in refused.items():
         other = HostKey.objects.filter(device=device_id).exclude(refused_key=key)
         if other.update(refused_key=key, refused=now):
-            wake("connection.notify_host_key", str(device_id))
+            Notice.write("host_key_refused", device_id)
     if right:
         HostKey.objects.filter(device__in=right).exclude(refused_key="").update(refused_key="", refused=None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -10,8 +11,8 @@ from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
 from ..common.notification_text import as_written
-from ..common.wakeup import wake
-from ..config.models import Device
+from ..config.delivery.notices import Kind, kinds
+from ..config.models import Device, Notice
 from .models import BatchCommand, DeviceConnection
 
 TAB = "#deviceconnection_set-group"
@@ -34,6 +35,8 @@ def register() -> None:
             {"verbose_name": verbose, "verb": verb, "level": level, "email_subject": subject, "message": _MESSAGE},
             models=[DeviceConnection, Device],
         )
+    kinds.register("connection", Kind(_connections, _connections_together))
+    kinds.register("host_key_refused", Kind(_host_keys, _host_keys_together))
 
 
 def on_is_working_changed(
@@ -51,41 +54,55 @@ def on_is_working_changed(
     ignored: list[str] = getattr(apps.get_app_config("connection"), "_ignore_connection_notification_reasons", [])
     if any(text in reason for text in ignored for reason in (failure_reason, old_failure_reason)):
         return
-    wake("connection.notify_connection", str(instance.pk), is_working, failure_reason)
+    Notice.write("connection", instance.pk, is_working=is_working, reason=failure_reason)
 
 
-def connection_changed(connection_id: str, is_working: bool, reason: str) -> None:
-    """Notify that a connection broke or works again, with the reason of that moment."""
-    connection = DeviceConnection.objects.select_related("device", "credentials").filter(pk=connection_id).first()
-    if connection is None:
-        return
-    notify.send(
-        sender=connection,
-        type="connection_is_working" if is_working else "connection_is_not_working",
-        target=connection.device,
-        target_url_suffix=TAB,
-        credentials=as_written(connection.credentials),
-        failure_reason=as_written(reason),
+def _connections(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
+    """Connections that broke or work again, each with the reason of that moment."""
+    latest = {notice.subject: notice.facts for notice in notices}
+    for connection in DeviceConnection.objects.select_related("device", "credentials").filter(pk__in=latest):
+        facts = latest[connection.pk]
+        yield {
+            "sender": connection,
+            "type": "connection_is_working" if facts["is_working"] else "connection_is_not_working",
+            "target": connection.device, "target_url_suffix": TAB,
+            "credentials": as_written(connection.credentials), "failure_reason": as_written(facts["reason"]),
+        }  # fmt: skip
+
+
+def _connections_together(first: dict[str, Any], count: int) -> str:
+    if first["type"] == "connection_is_working":
+        text = _(
+            "%(count)d connections, such as that to [{notification.target}]({notification.target_link}), are"
+            " {notification.verb} again."
+        )
+    else:
+        text = _(
+            "%(count)d connections are {notification.verb}, such as {credentials} to"
+            " [{notification.target}]({notification.target_link}). {failure_reason}"
+        )
+    return text % {"count": count}
+
+
+def _host_keys(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
+    """Devices that did not show the host keys that they are known by."""
+    text = _(
+        "The SSH host key of [{notification.target}]({notification.target_link}) is not the one it is known by."
+        " It is not connected to until somebody accepts the new key on its page."
     )
+    devices = Device.objects.filter(pk__in=[notice.subject for notice in notices], host_key__refused_key__gt="")
+    for device in devices:
+        yield {
+            "sender": device, "type": "generic_message", "level": "error", "target": device,
+            "target_url_suffix": TAB, "message": str(text),
+        }  # fmt: skip
 
 
-def host_key_refused(device_id: str) -> None:
-    """Notify that a device did not show the host key that it is known by."""
-    device = Device.objects.select_related("host_key").filter(pk=device_id).first()
-    host_key = getattr(device, "host_key", None)
-    if device is None or host_key is None or not host_key.refused_key:
-        return
-    notify.send(
-        sender=device,
-        type="generic_message",
-        level="error",
-        target=device,
-        target_url_suffix=TAB,
-        message=_(
-            "The SSH host key of [{notification.target}]({notification.target_link}) is not the one it is known by."
-            " It is not connected to until somebody accepts the new key on its page."
-        ),
-    )
+def _host_keys_together(first: dict[str, Any], count: int) -> str:
+    return _(
+        "The SSH host keys of %(count)d devices, such as [{notification.target}]({notification.target_link}), are not"
+        " those they are known by. They are not connected to until somebody accepts the new keys on their pages."
+    ) % {"count": count}
 
 
 def batch_finished(batch_id: str) -> None:

@@ -46,18 +46,6 @@ def reconcile() -> None:
 
 
 @shared_task
-def notify_connection(connection_id: str, is_working: bool, reason: str) -> None:
-    """Notify people that a connection broke or works again."""
-    notifications.connection_changed(connection_id, is_working, reason)
-
-
-@shared_task
-def notify_host_key(device_id: str) -> None:
-    """Notify people that a device showed another host key."""
-    notifications.host_key_refused(device_id)
-
-
-@shared_task
 def notify_batch_finished(batch_id: str) -> None:
     """Notify people how a mass command ended."""
     notifications.batch_finished(batch_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 
 from ...common.wakeup import wake
-from ..models import Cause, Config, Template
+from ..models import Cause, Config, Notice, Template
 from ..unit_of_work import UnitOfWork, unit_of_work
 from . import compiler
 from .outcome import Outcome, Why
@@ -128,9 +128,9 @@ class Compilation:
     def run(self, unit: UnitOfWork) -> None:
         """Compile what was requested and bring the instances in hand up to date."""
         self.results = self._results(self._compile(unit))
-        failed = [str(outcome.config.pk) for _, outcome in self.results if outcome.error and outcome.status_changed]
+        failed = [outcome.config.pk for _, outcome in self.results if outcome.error and outcome.status_changed]
         if failed:
-            wake("config.notify_compile_errors", failed)
+            Notice.write("compile_error", *failed)
 
     def _of(self, config: Config) -> CompileRequest:
         request = self._requests.setdefault(config.pk, CompileRequest(config))

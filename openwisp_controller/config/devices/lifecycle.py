@@ -12,10 +12,9 @@ from collections.abc import Callable
 from django.db.models import Q
 
 from ...common.registry import Registry
-from ...common.wakeup import wake
 from ..assignment import assigning, rules
 from ..compiling.compilation import Compilation
-from ..models import Config, Device, Job, Template
+from ..models import Config, Device, Job, Notice, Template
 from ..models.config import shorten_reason
 from ..models.ordered import chosen, forget_loaded_list
 from ..settings import settings
@@ -136,7 +135,7 @@ def take_in(config: Config, status: str, reason: str | None = None) -> None:
         config.status, config.error_reason = Status.ERROR, _reason(config, reason)
     _store_report(config, previous)
     if config.status == Status.ERROR and (previous != Status.ERROR or config.error_reason != previous_reason):
-        wake("config.notify_config_error", str(config.pk))
+        Notice.write("config_error", config.pk)
 
 
 def _reason(config: Config, reason: str | None) -> str:

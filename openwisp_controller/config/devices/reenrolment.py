@@ -16,8 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ...common.recently import Recently
-from ...common.wakeup import wake
-from ..models import Device
+from ..models import Device, Notice
 from ..models.device import mac_spellings
 from ..unit_of_work import unit_of_work
 from .stored import locked_alone
@@ -95,4 +94,4 @@ def tell(device_id: uuid.UUID) -> None:
     """Tell people that a device was refused for its key, once a day, and how to let it in."""
     logger.warning("Refused an enrolment as device %s with another key than it has", device_id)
     if _notified.is_new(str(device_id)):
-        wake("config.notify_reenrolment_refused", str(device_id))
+        Notice.write("reenrolment_refused", device_id)

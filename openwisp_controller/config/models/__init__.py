@@ -4,6 +4,7 @@ from .config import Config
 from .device import Device
 from .group import DeviceGroup
 from .job import Job
+from .notice import Notice
 from .organization import OrganizationConfigSettings, OrganizationLimits
 from .revision import Cause, ControllerState, OutboxEntry, Revision, VpnRevision
 from .server_call import ServerCall
@@ -18,6 +19,7 @@ __all__ = [
     "Device",
     "DeviceGroup",
     "Job",
+    "Notice",
     "OrganizationConfigSettings",
     "OrganizationLimits",
     "OutboxEntry",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...common.wakeup import wake
 from ..compiling.compilation import Compilation
 from ..delivery import jobs
 from ..devices import lifecycle
-from ..models import Config, Device, DeviceGroup, Job
+from ..models import Config, Device, DeviceGroup, Job, Notice
 from ..signals import device_group_changed
 from ..unit_of_work import Happened, Saved, UnitOfWork
 from ..vpn import clients
@@ -35,7 +34,7 @@ def follow_organization(unit: UnitOfWork, edited: Saved) -> None:
 
 def notify_enrolment(unit: UnitOfWork, enrolled: Happened) -> None:
     """Notifies people that a device enrolled."""
-    wake("config.notify_device_registered", str(enrolled.subject.pk), enrolled.facts["is_new"])
+    Notice.write("device_registered", enrolled.subject.pk, is_new=enrolled.facts["is_new"])
 
 
 def assign_initial_templates(unit: UnitOfWork, created: Saved) -> None:
@@ -68,7 +67,7 @@ def announce_status(unit: UnitOfWork, edited: Saved) -> None:
 
 def notify_config_error(unit: UnitOfWork, edited: Saved) -> None:
     """Notifies people that a configuration failed."""
-    wake("config.notify_config_error", str(edited.subject.pk))
+    Notice.write("config_error", edited.subject.pk)
 
 
 def forget_management_ip(unit: UnitOfWork, deactivated: Happened) -> None:
