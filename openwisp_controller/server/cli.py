@@ -15,7 +15,7 @@ from django.db import OperationalError, connections
 
 from .. import __version__, fleet
 from ..fleet import cli as fleet_cli
-from . import backup, check, demo, environment, processes, stored
+from . import backup, check, demo, environment, processes, stored, workers
 
 _CORES = os.cpu_count() or 1
 _THREADS = min(8, 2 * _CORES + 1)
@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     live.set_defaults(run=_live)
 
     worker = commands.add_parser("worker", help="run background tasks (production)")
-    worker.add_argument("--concurrency", type=_positive, default=_CORES, help="processes (default: cores)")
+    worker.add_argument("--concurrency", type=_positive, default=_CORES, help="processes that compile (default: cores)")
+    worker.add_argument("--queues", type=_queues, help="only these, of compile,push,celery (default: all)")
     worker.set_defaults(run=_worker)
 
     scheduler = commands.add_parser("scheduler", help="start periodic tasks; run exactly one (production)")
@@ -134,6 +135,14 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
+
+
+def _queues(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in ("compile", "push", "celery")]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names no queue: write some of compile,push,celery")
+    return names
 
 
 def _port(text: str) -> int:
@@ -195,12 +204,12 @@ def _live(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     _require_production()
     processes.require_suitable_database()
-    processes.celery("worker", "--concurrency", str(options.concurrency))
+    return workers.run(workers.pools(options.queues or workers.QUEUES, options.concurrency))
 
 
 def _scheduler(options: argparse.Namespace) -> int:
     _require_production()
-    processes.celery("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "")
+    processes.scheduler()
 
 
 def _require_production() -> None:

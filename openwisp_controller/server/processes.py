@@ -165,8 +165,6 @@ def prepare_embedded() -> None:
         )
 
 
-def celery(*arguments: str) -> NoReturn:
-    """Become a Celery process, which logs at the level of the others."""
-    level = ("--loglevel", environment.log_level())
-    command = [sys.executable, "-m", "celery", "-A", "openwisp_controller.server.celery", *arguments, *level]
-    os.execv(sys.executable, command)
+def scheduler() -> NoReturn:
+    """Become the scheduler, without what this process has loaded."""
+    os.execv(sys.executable, [sys.executable, "-m", "openwisp_controller.server.beat"])

@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from kombu.entity import Queue
 
 from . import bodies, environment
 
@@ -159,6 +160,18 @@ else:
     CELERY_BROKER_URL = "memory://localhost"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
     CELERY_WORKER_PREFETCH_MULTIPLIER = 100
+# Nothing urgent waits behind something that is not; see `server/workers.py`.
+CELERY_TASK_ROUTES = {
+    **{
+        f"openwisp_controller.config.tasks.{name}": {"queue": "compile"}
+        for name in ("compile_stale", "run_jobs", "redeliver_signals", "compile_servers")
+    },
+    **{
+        f"openwisp_controller.connection.tasks.{name}": {"queue": "push"}
+        for name in ("push_due", "update_config", "launch_command", "launch_batch_command")
+    },
+}
+CELERY_TASK_QUEUES = [Queue(name) for name in ("compile", "push", "celery")]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

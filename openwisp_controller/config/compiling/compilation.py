@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ _OUTPUTS = (
     "status", "error_reason", "compile_error", "undefined_variables", "release_policy", "stale_since", "stale_cause",
     "stale_detail",
 )  # fmt: skip
+
+#: One worker is woken for so many configurations, and not more workers than so many.
+PER_WORKER, MOST_WORKERS = 200, 8
 
 
 @dataclass
@@ -178,7 +182,8 @@ def announce_modified(config: Config) -> None:
 
 def mark_stale(configs: QuerySet[Config], cause: Cause, detail: str = "") -> None:
     """Mark configurations for compiling in the background, however many they are, with one statement."""
-    if Config.mark_stale(configs, cause, detail):
+    count = Config.mark_stale(configs, cause, detail)
+    for _ in range(min(math.ceil(count / PER_WORKER), MOST_WORKERS)):
         wake("config.compile_stale")
 
 
