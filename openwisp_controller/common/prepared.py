@@ -18,6 +18,8 @@ from typing import Any, Generic, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.query import ModelIterable
 
+from .sql import binding_cursor
+
 Model = TypeVar("Model", bound=models.Model)
 
 
@@ -104,7 +106,7 @@ class Prepared(Generic[Model]):
     def row(self, **values: Any) -> tuple[Any, ...] | None:
         """Run the query and return its first row as the database gives it, or None."""
         ready = self._ready
-        with _Connection(connections[DEFAULT_DB_ALIAS]).cursor() as cursor:
+        with binding_cursor() as cursor:
             cursor.execute(ready.sql, ready.bind(values))
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
@@ -120,11 +122,7 @@ class Prepared(Generic[Model]):
 
 
 class _Connection:
-    """A connection of Django whose cursors let PostgreSQL keep the plans of what they execute.
-
-    Other cursors put the values into the text, so that it is another statement each time. Where the connection's
-    ``prepare_threshold`` is not set, as behind a pool that lends connections by transaction, nothing is kept.
-    """
+    """A connection of Django whose cursors let PostgreSQL keep the plans of what they execute."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -133,16 +131,7 @@ class _Connection:
         return getattr(self._connection, name)
 
     def cursor(self) -> Any:
-        django: Any = self._connection
-        django.ensure_connection()
-        raw = django.connection
-        if getattr(raw, "prepare_threshold", None) is None:
-            return django.cursor()
-        factory, raw.cursor_factory = raw.cursor_factory, django.Database.Cursor
-        try:
-            return django.cursor()
-        finally:
-            raw.cursor_factory = factory
+        return binding_cursor(self._connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,26 +160,89 @@ def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequenc
     """
     if not rows:
         return
-    fields: list[Any] = [model._meta.get_field(name.removesuffix("_id") if name != "id" else "id") for name in columns]
-    quote = connection.ops.quote_name
-    names = [quote(field.column) for field in fields]
-    if connection.vendor == "postgresql":
-        markers = [
-            f"%s::{field.rel_db_type(connection) if field.is_relation else field.db_type(connection)}"
-            for field in fields
-        ]
-    else:
-        markers = ["%s"] * len(fields)
-    markers = [marker.replace(" identity", "") for marker in markers]
-    values = ", ".join(["(" + ", ".join(markers) + ")"] * len(rows))
-    table = quote(model._meta.db_table)
+    fields = [_field(model, name) for name in columns]
+    names = [connection.ops.quote_name(field.column) for field in fields]
+    table = connection.ops.quote_name(model._meta.db_table)
     assignments = ", ".join(f"{name} = fresh.{name}" for name in names[1:])
-    statement = (
-        f"WITH fresh ({', '.join(names)}) AS (VALUES {values}) "
-        f"UPDATE {table} SET {assignments} FROM fresh WHERE {table}.{names[0]} = fresh.{names[0]}"
-    )
-    parameters = [
-        field.get_db_prep_save(value, connection) for row in rows for field, value in zip(fields, row, strict=True)
+    fresh, parameters = _table_of(fields, rows)
+    with binding_cursor() as cursor:
+        cursor.execute(
+            f"WITH fresh ({', '.join(names)}) AS ({fresh}) "
+            f"UPDATE {table} SET {assignments} FROM fresh WHERE {table}.{names[0]} = fresh.{names[0]}",
+            parameters,
+        )
+
+
+def insert_many(instances: Sequence[models.Model]) -> None:
+    """Insert rows of one model with one statement, and give the instances the keys that the database made.
+
+    Like ``bulk_create``, without writing every value into the text of the statement.
+    """
+    if not instances:
+        return
+    if connection.vendor != "postgresql":
+        type(instances[0])._default_manager.bulk_create(instances)
+        return
+    meta: Any = instances[0]._meta
+    key: Any = meta.pk
+    fields = [field for field in meta.local_concrete_fields if field is not key]
+    rows = [[field.pre_save(instance, True) for field in fields] for instance in instances]
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in fields)
+    fresh, parameters = _table_of(fields, rows)
+    with binding_cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {quote(meta.db_table)} ({names}) {fresh} RETURNING {quote(key.column)}", parameters
+        )
+        for instance, (made,) in zip(instances, cursor.fetchall(), strict=True):
+            instance.pk = made
+            instance._state.adding = False
+            instance._state.db = connection.alias
+
+
+def _field(model: type[models.Model], name: str) -> Any:
+    return model._meta.get_field(name.removesuffix("_id") if name != "id" else "id")
+
+
+def _table_of(fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """Return a query for a table of these rows, in their order, with its parameters.
+
+    Args:
+        fields: of the columns.
+        rows: values, as instances have them.
+    """
+    stored = [
+        [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+    if connection.vendor == "postgresql":
+        arrays = ", ".join(f"%s::{_type_of(field)}[]" for field in fields)
+        return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*stored, strict=True)]
+    row = "(" + ", ".join(["%s"] * len(fields)) + ")"
+    return "VALUES " + ", ".join([row] * len(rows)), [value for row in stored for value in row]
+
+
+def _type_of(field: Any) -> str:
+    """Return the type of a column without length: what is too long is refused, not cut."""
+    name: str = field.rel_db_type(connection) if field.is_relation else field.db_type(connection)
+    return name.replace(" identity", "").partition("(")[0].strip()
+
+
+def binding_cursor(database: Any = None) -> Any:
+    """Return a cursor that sends values beside the statement, so that PostgreSQL can keep its plan.
+
+    Other cursors of Django put the values into the text, so that it is another statement each time. Where the
+    connection's ``prepare_threshold`` is not set, as behind a pool that lends connections by transaction, they do, too.
+
+    Args:
+        database: connection of Django; None = the default one.
+    """
+    database = database or connection
+    database.ensure_connection()
+    raw = database.connection
+    if getattr(raw, "prepare_threshold", None) is None:
+        return database.cursor()
+    factory, raw.cursor_factory = raw.cursor_factory, database.Database.Cursor
+    try:
+        return database.cursor()
+    finally:
+        raw.cursor_factory = factory

@@ -14,7 +14,7 @@ from typing import Any
 
 from ... import rendering
 from ...common import claims
-from ...common.sql import update_many
+from ...common.sql import insert_many, update_many
 from ..models import Cause, Config, Revision, Template, VpnClient
 from ..models.config import shorten_reason, storable
 from ..vpn.reading import clients as vpn_clients
@@ -86,7 +86,7 @@ def compile_configs(
         if archive is not None:
             why = reasons[outcome.config.pk]
             fresh.append((outcome, _revision(outcome.config, archive, why)))
-    Revision.objects.bulk_create([revision for _, revision in fresh])
+    insert_many([revision for _, revision in fresh])
     for outcome, revision in fresh:
         config = outcome.config
         given = config.status, config.error_reason

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ...common import claims
-from ...common.sql import delete_rows
+from ...common.sql import delete_rows, insert_many
 from ..compiling.compilation import Compilation
 from ..models import Cause, OutboxEntry
 from ..unit_of_work import UnitOfWork
@@ -49,7 +49,8 @@ class Outbox:
                         modified=modified,
                     )
                 )
-        self.entries = OutboxEntry.objects.bulk_create(entries)
+        insert_many(entries)
+        self.entries = entries
 
 
 def send_and_delete(emissions: Iterable[Emission], entries: Sequence[OutboxEntry]) -> None:
