@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from .bridge import RsgiBridge
@@ -9,3 +10,4 @@ from .processes import THREADS
 from .wsgi import application as wsgi_application
 
 application = RsgiBridge(wsgi_application, int(os.environ.get(THREADS, "4")))
+gc.freeze()  # what is loaded now stays; looking through it again and again costs each request

@@ -67,7 +67,7 @@ def run(wanted: Sequence[Pool]) -> int:
     app.loader.import_default_modules()
     connections.close_all()
     gc.collect()
-    gc.freeze()  # so that what is loaded stays shared
+    gc.freeze()  # so that what is loaded stays shared, and is not looked through again and again
     return _Supervisor(wanted).run()
 
 
