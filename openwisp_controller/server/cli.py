@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["manage"]:
         return _guarded(lambda: _manage(arguments[1:]))
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     if getattr(options, "data_dir", None):
         os.environ["OPENWISP_DATA_DIR"] = str(options.data_dir.resolve())
     return _guarded(lambda: options.run(options))
@@ -60,7 +60,8 @@ def _refuse(reason: object, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of all commands but ``manage``; ``run`` of what it returns runs the command."""
     parser = argparse.ArgumentParser(prog="openwisp-controller", description="Network controller for OpenWrt fleets.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

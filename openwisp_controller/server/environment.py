@@ -24,6 +24,8 @@ ENCRYPTION_KEYS_FILE = "encryption-keys"
 SECRET_KEY_FILE = "secret-key"
 POSTGRESQL_SCHEMES = {"postgres", "postgresql", "postgis"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: So often a statement is executed before PostgreSQL is told to keep its plan.
+_EXECUTIONS = 2
 _POSTGRESQL_EXAMPLE = "write postgresql://user:password@host:5432/name"
 
 
@@ -282,11 +284,6 @@ def embedded_database() -> dict[str, Any]:
     }
 
 
-def _prepare_threshold() -> int | None:
-    """Return how often a statement is executed before PostgreSQL is told to keep its plan; None = never."""
-    return 2 if flag("PREPARED_STATEMENTS", True) else None
-
-
 def database_from_url(url: str) -> dict[str, Any]:
     """Return Django's settings of the PostgreSQL database at ``url``.
 
@@ -306,6 +303,7 @@ def database_from_url(url: str) -> dict[str, Any]:
     name = unquote(parts.path.lstrip("/"))
     if not name:
         raise ImproperlyConfigured(f"DATABASE_URL names no database: {_POSTGRESQL_EXAMPLE}")
+    keeps_plans = flag("PREPARED_STATEMENTS", True)
     return {
         "ENGINE": (
             "django.contrib.gis.db.backends.postgis" if gdal_is_installed() else "django.db.backends.postgresql"
@@ -316,5 +314,6 @@ def database_from_url(url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
         "CONN_MAX_AGE": None,
-        "OPTIONS": {"prepare_threshold": _prepare_threshold(), **dict(parse_qsl(parts.query))},
+        "DISABLE_SERVER_SIDE_CURSORS": not keeps_plans,
+        "OPTIONS": {"prepare_threshold": _EXECUTIONS if keeps_plans else None, **dict(parse_qsl(parts.query))},
     }
