@@ -7,8 +7,11 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import JSONField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
@@ -70,6 +73,14 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
 
     labels: ClassVar[dict[str, Any]] = {"id": _("UUID")}
     """Names of fields on the page, where they differ from those in messages to devices and programs."""
+
+    def action_checkbox(self, obj: Model) -> str:
+        """Return the box of a row; written out, because a widget for each row is a quarter of what a list costs."""
+        label = format_html(gettext("Select this object for an action - {}"), str(obj))
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">',
+            ACTION_CHECKBOX_NAME, obj.pk, label,
+        )  # fmt: skip
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return super().get_form(request, obj, **{"labels": self.labels, **kwargs})
