@@ -2,6 +2,10 @@
 
 Two ways to claim a row: it stays locked while it is worked at, in one transaction; or, where the work takes long and
 must not keep a transaction open, it is put out of reach for a while (a *lease*), and the work follows the commit.
+
+Leases, and when something falls due, are told by the clock of the database alone, which all processes share: theirs may
+differ, and be set at any time. Should that of the database be set back, what ends later than anything could end counts
+as ended (``passed``), so nothing waits for longer than it was put off.
 """
 
 from __future__ import annotations
@@ -10,12 +14,17 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 logger = logging.getLogger(__name__)
+_MARGIN = timedelta(minutes=1)
+"""Between the time of a statement and that of another one which saw its effect lies less."""
 Row = TypeVar("Row", bound=models.Model)
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
@@ -30,6 +39,16 @@ def lock(rows: Rows, *, of: tuple[str, ...] = ("self",), no_key: bool = False) -
     """
     skip = connection.features.has_select_for_update_skip_locked
     return rows.select_for_update(of=of, no_key=no_key, skip_locked=skip)
+
+
+def passed(field: str, longest: timedelta) -> Q:
+    """Return the condition that the moment in a field has come, by the clock of the database.
+
+    Args:
+        field: name of the field.
+        longest: no moment is ever written that lies further ahead.
+    """
+    return Q(**{f"{field}__lte": Now()}) | Q(**{f"{field}__gt": Now() + longest + _MARGIN})
 
 
 @dataclass(frozen=True)
