@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -112,15 +113,18 @@ def controller(data: Path, log: Path, migrated: Migrated) -> Iterator[Controller
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(path)]
+def small_disk(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A disk of its own, as large as the parameter says, which other users of the system reach."""
+    path = Path(tempfile.mkdtemp(prefix="openwisp-disk-"))
+    path.chmod(0o755)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', DISK)}", "tmpfs", str(path)]
     result = subprocess.run(mount, capture_output=True, text=True, check=False)
     if result.returncode != 0:
+        path.rmdir()
         pytest.skip(f"mounting a small disk is not permitted here: {result.stderr.strip()}")
     yield path
     subprocess.run(["umount", "--lazy", str(path)], check=True)
+    path.rmdir()
 
 
 def fill(path: Path) -> None:
