@@ -20,7 +20,8 @@ from typing import Any, Generic, TypeVar
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, models, transaction
 from django.db.models import Q
-from django.db.models.functions import Now
+
+from .moments import moment
 
 logger = logging.getLogger(__name__)
 _MARGIN = timedelta(minutes=1)
@@ -48,7 +49,8 @@ def passed(field: str, longest: timedelta) -> Q:
         field: name of the field.
         longest: no moment is ever written that lies further ahead.
     """
-    return Q(**{f"{field}__lte": Now()}) | Q(**{f"{field}__gt": Now() + longest + _MARGIN})
+    now = moment()
+    return Q(**{f"{field}__lte": now}) | Q(**{f"{field}__gt": now + longest + _MARGIN})
 
 
 @dataclass(frozen=True)
@@ -79,24 +81,26 @@ class Work(Generic[Row]):
             failed: keys of rows to leave out; one that fails is logged and added, and waits for the reconciler.
         """
         row: Row | None = None
+        key = None
         try:
             prepared = self.prepare(failed) if self.prepare is not None else True
             if prepared is None:
                 return False
             with self.opened():
                 row = self.claim(prepared, failed)
+                key = row.pk if row is not None else None  # one that is done may be deleted, and the commit still fail
                 waits = row is not None and not self.is_leased and self.do(row, prepared)
             if row is not None and self.is_leased:
                 waits = self.do(row, prepared)
             if row is not None and waits:
-                failed.add(row.pk)
+                failed.add(key)
         except SoftTimeLimitExceeded:
             raise  # the worker is told to stop
         except Exception:
             if row is None:
                 raise
-            logger.exception("%s %s failed, it is tried again later", self.what, row.pk)
-            failed.add(row.pk)
+            logger.exception("%s %s failed, it is tried again later", self.what, key)
+            failed.add(key)
         return row is not None
 
     def all(self) -> int:

@@ -111,7 +111,7 @@ def test_a_worker_killed_in_the_middle_of_certificates(deployed: Deployment) -> 
             deployed.shell(SERVE)
             wait_for_the_middle()
             worker.stop(signal.SIGKILL)
-        assert deployed.query(WAITING_CLIENTS) == (CLIENTS - 19,), "one certificate is the server's"
+        assert 0 < deployed.query(WAITING_CLIENTS)[0] < CLIENTS
         second.start()
         wait_until(lambda: deployed.query(WAITING_CLIENTS) == (0,), "that every client has a certificate")
         wait_until(lambda: nothing_is_left(deployed), "that nothing is left")
@@ -124,7 +124,7 @@ def test_a_worker_killed_in_the_middle_of_certificates(deployed: Deployment) -> 
             deployed.shell(RENEW)
             wait_for_the_middle()
             second.stop(signal.SIGKILL)
-        assert deployed.query(OUTDATED) == (CLIENTS - 19,)
+        assert 0 < deployed.query(OUTDATED)[0] < CLIENTS
         third.start()
         wait_until(lambda: deployed.query(OUTDATED) == (0,), "that every certificate is renewed")
         wait_until(lambda: nothing_is_left(deployed), "that nothing is left")

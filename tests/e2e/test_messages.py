@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from openwisp_controller.connection.connectors.openwrt.ssh import WAKE
+from openwisp_controller.server.workers import QUEUES
 
 from ..ssh import SshServers
 from .deployment import Deployment, Services
@@ -18,6 +19,8 @@ from .test_reaching import COMMANDS, connect, outputs, pushes_left, told, unfini
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 12
+#: Where the broker keeps messages, and those that are being worked at.
+MESSAGES = (*QUEUES, "unacked")
 #: Sends every task there is, twice for what exists and twice for what does not, in any order.
 SEND_ALL = """
 import random, typing, uuid
@@ -73,7 +76,7 @@ def test_every_task_is_doubled_and_out_of_order(deployed: Deployment, ssh: SshSe
     deployed.shell(SEND_ALL)
     workers = [deployed.process("worker", "--concurrency", "2") for _ in range(2)]
     with running(*workers):
-        wait_until(lambda: broker.llen("celery") == 0 and broker.hlen("unacked") == 0, "that all messages are done")
+        wait_until(lambda: not any(broker.exists(key) for key in MESSAGES), "that all messages are done")
         state = deployed.wait_until_all_followed(DEVICES)
         wait_until(lambda: unfinished(deployed) == 0 and pushes_left(deployed) == 0, "that nothing is left")
     assert state.revisions == DEVICES
