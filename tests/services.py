@@ -80,12 +80,19 @@ def postgresql(database: str = "openwisp_controller") -> Iterator[str]:
 
 
 @contextmanager
-def postgresql_service(database: str = "openwisp_controller") -> Iterator[Service]:
-    """Run a PostgreSQL server like ``postgresql`` and yield the service itself."""
+def postgresql_service(database: str = "openwisp_controller", disk: Path | None = None) -> Iterator[Service]:
+    """Run a PostgreSQL server like ``postgresql`` and yield the service itself.
+
+    Args:
+        database: name of the database to create.
+        disk: where tables are kept, all but the write-ahead log; None = with everything else.
+    """
     binaries = _postgresql_binaries()
     owner = _unprivileged_user("postgres")
     with _scratch_directory("pg-", owner) as directory:
-        data = directory / "data"
+        data = (disk or directory) / "data"
+        if disk is not None and owner is not None:
+            shutil.chown(disk, owner)
         _check(
             [
                 binaries / "initdb",
@@ -99,6 +106,8 @@ def postgresql_service(database: str = "openwisp_controller") -> Iterator[Servic
                 "UTF8",
                 "--no-sync",
                 "--locale=C.UTF-8",
+                "--waldir",
+                directory / "log-of-writes",
             ],
             owner,
             directory,

@@ -2,6 +2,10 @@
 
 Two ways to claim a row: it stays locked while it is worked at, in one transaction; or, where the work takes long and
 must not keep a transaction open, it is put out of reach for a while (a *lease*), and the work follows the commit.
+
+Leases, and when something falls due, are told by the clock of the database alone, which all processes share: theirs may
+differ, and be set at any time. Should that of the database be set back, what ends later than anything could end counts
+as ended (``passed``), so nothing waits for longer than it was put off.
 """
 
 from __future__ import annotations
@@ -10,12 +14,18 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, models, transaction
+from django.db.models import Q
+
+from .moments import moment
 
 logger = logging.getLogger(__name__)
+_MARGIN = timedelta(minutes=1)
+"""Between the time of a statement and that of another one which saw its effect lies less."""
 Row = TypeVar("Row", bound=models.Model)
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
@@ -30,6 +40,17 @@ def lock(rows: Rows, *, of: tuple[str, ...] = ("self",), no_key: bool = False) -
     """
     skip = connection.features.has_select_for_update_skip_locked
     return rows.select_for_update(of=of, no_key=no_key, skip_locked=skip)
+
+
+def passed(field: str, longest: timedelta) -> Q:
+    """Return the condition that the moment in a field has come, by the clock of the database.
+
+    Args:
+        field: name of the field.
+        longest: no moment is ever written that lies further ahead.
+    """
+    now = moment()
+    return Q(**{f"{field}__lte": now}) | Q(**{f"{field}__gt": now + longest + _MARGIN})
 
 
 @dataclass(frozen=True)
@@ -60,24 +81,26 @@ class Work(Generic[Row]):
             failed: keys of rows to leave out; one that fails is logged and added, and waits for the reconciler.
         """
         row: Row | None = None
+        key = None
         try:
             prepared = self.prepare(failed) if self.prepare is not None else True
             if prepared is None:
                 return False
             with self.opened():
                 row = self.claim(prepared, failed)
+                key = row.pk if row is not None else None  # one that is done may be deleted, and the commit still fail
                 waits = row is not None and not self.is_leased and self.do(row, prepared)
             if row is not None and self.is_leased:
                 waits = self.do(row, prepared)
             if row is not None and waits:
-                failed.add(row.pk)
+                failed.add(key)
         except SoftTimeLimitExceeded:
             raise  # the worker is told to stop
         except Exception:
             if row is None:
                 raise
-            logger.exception("%s %s failed, it is tried again later", self.what, row.pk)
-            failed.add(row.pk)
+            logger.exception("%s %s failed, it is tried again later", self.what, key)
+            failed.add(key)
         return row is not None
 
     def all(self) -> int:

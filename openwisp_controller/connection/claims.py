@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
+from ..common.claims import passed
 from ..config.models import ControllerState
 from .models import Command, Push
 from .settings import settings
@@ -26,7 +27,12 @@ _LOCK = "connection-claims"
 
 def free() -> Q:
     """Return the condition of rows that nobody works at."""
-    return Q(claim=None) | Q(claimed_until__lt=timezone.now())
+    return Q(claim=None) | lapsed()
+
+
+def lapsed() -> Q:
+    """Return the condition of claims whose process was not heard of in time."""
+    return passed("claimed_until", LEASE)
 
 
 def room(model: type[Command] | type[Push], wanted: int) -> int:
@@ -39,13 +45,14 @@ def room(model: type[Command] | type[Push], wanted: int) -> int:
         if locked.first() is None:  # once in the life of a database
             ControllerState.objects.get_or_create(name=_LOCK, defaults={"value": ""})
             locked.get()
-    active = model._base_manager.filter(claim__isnull=False, claimed_until__gte=timezone.now()).count()
+    claimed = model._base_manager.filter(claim__isnull=False, claimed_until__isnull=False)
+    active = claimed.exclude(lapsed()).count()
     return max(0, min(wanted, settings.CONTROLLER_PUSH_CONCURRENCY_TOTAL - active))
 
 
 def until() -> Any:
-    """Return when a claim made or renewed now runs out."""
-    return timezone.now() + LEASE
+    """Return when a claim made or renewed by this statement runs out."""
+    return Now() + LEASE
 
 
 def renew(owner: uuid.UUID) -> None:

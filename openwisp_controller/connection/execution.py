@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from ..common.claims import lock
@@ -111,7 +112,8 @@ def _complete() -> Any:
 def _batches(waiting: Any) -> Iterable[tuple[Any, int]]:
     """Yield the mass commands with waiting commands, and how many of each may be started."""
     ids = waiting.exclude(batch_command=None).order_by().values_list("batch_command", flat=True).distinct()
-    active = Command.objects.filter(status=Command.Status.IN_PROGRESS, claimed_until__gte=timezone.now())
+    claimed = Command.objects.filter(status=Command.Status.IN_PROGRESS, claimed_until__isnull=False)
+    active = claimed.exclude(claims.lapsed())
     running = dict(active.order_by().values_list("batch_command").annotate(count=Count("pk")))
     for batch_id in ids:
         allowed = settings.CONTROLLER_BATCH_CONCURRENCY - running.get(batch_id, 0)
@@ -214,9 +216,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[CommandOutcome]) -> None:
 
 def fail_interrupted() -> int:
     """Mark commands as failed whose process disappeared after the start; return how many."""
-    lost = Command.objects.filter(
-        status=Command.Status.IN_PROGRESS, started__isnull=False, claimed_until__lt=timezone.now()
-    )
+    lost = Command.objects.filter(claims.lapsed(), status=Command.Status.IN_PROGRESS, started__isnull=False)
     if not lost.exists():
         return 0
     changed_batches = set()
@@ -244,7 +244,7 @@ def release(owner: uuid.UUID) -> None:
 
 def disown(owner: uuid.UUID, command_id: Any) -> None:
     """Leave a command whose outcome cannot be stored to ``fail_interrupted``."""
-    Command.objects.filter(pk=command_id, claim=owner).update(claim=None, claimed_until=timezone.now())
+    Command.objects.filter(pk=command_id, claim=owner).update(claim=None, claimed_until=Now())
 
 
 def claim_one(owner: uuid.UUID, command_id: Any) -> CommandTask | None:

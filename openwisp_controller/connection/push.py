@@ -14,9 +14,9 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from ..common.claims import lock
+from ..common.claims import lock, passed
 from ..common.sql import update_many
 from ..common.wakeup import wake
 from ..config.models import Config, Device
@@ -40,6 +40,8 @@ ORDER BY 1
 ON CONFLICT (device_id) DO UPDATE
 SET requested = {pushes}.requested + 1, due = excluded.due, attempts = 0, reason = ''
 """
+_NOW = {"postgresql": "STATEMENT_TIMESTAMP()", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
+"""The time of the database, as ``Now`` writes it."""
 
 
 @dataclass(frozen=True)
@@ -113,23 +115,39 @@ def _request(keys: Sequence[Any]) -> int:
         credentials=quote(Credentials._meta.db_table),
         devices=", ".join(["%s"] * len(keys)),
         connectors=", ".join(["%s"] * len(connectors)),
-        now="CAST(%s AS timestamptz)" if typed else "%s",
+        now=_NOW[connection.vendor],
         no_claim="CAST(NULL AS uuid)" if typed else "NULL",
         never="CAST(NULL AS timestamptz)" if typed else "NULL",
     )
-    due: Any = Push._meta.get_field("due")
-    now = due.get_db_prep_save(timezone.now(), connection)
     pk: Any = Device._meta.pk
     values = [pk.get_db_prep_value(pk.to_python(key), connection) for key in keys]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [now, now, *values, *connectors])
+        cursor.execute(statement, [*values, *connectors])
         return int(cursor.rowcount)
+
+
+def due_now() -> Any:
+    """Return the pushes that are due and that nobody works at."""
+    longest = timedelta(seconds=settings.CONTROLLER_PUSH_BACKOFF * 2 * 4**settings.CONTROLLER_PUSH_ATTEMPTS)
+    is_due = Q(attempts=0) | passed("due", max(longest, timedelta(seconds=BUSY_PAUSE)))
+    return Push.objects.filter(is_due, claims.free())
+
+
+def seconds_until_due(within: float) -> float | None:
+    """Return in how many seconds the next push falls due that nobody works at.
+
+    Args:
+        within: seconds; None is returned when there is none in so many.
+    """
+    soon = Push.objects.filter(claims.free(), due__lte=Now() + timedelta(seconds=within)).order_by("due")
+    found = soon.annotate(now=Now()).values_list("due", "now").first()
+    return None if found is None else float((found[0] - found[1]).total_seconds())
 
 
 def claim(owner: uuid.UUID, limit: int) -> list[Task]:
     """Claim pushes that are due; those that turn out not to be needed any more are forgotten."""
     with transaction.atomic():
-        due = Push.objects.filter(claims.free(), due__lte=timezone.now())
+        due = due_now()
         if limit < 1 or not due.exists():
             return []
         rows = list(lock(due.order_by("due"))[: claims.room(Push, limit)])
@@ -172,7 +190,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[PushOutcome]) -> None:
     """Store the results of claimed pushes: done, to be repeated after a change, or to be retried after a failure."""
     with transaction.atomic():
         mine = Push.objects.filter(pk__in=[outcome.task.device_id for outcome in outcomes], claim=owner)
-        rows = {row.pk: row for row in mine.order_by("pk").select_for_update()}
+        rows = {row.pk: row for row in mine.annotate(now=Now()).order_by("pk").select_for_update()}
         busy = _busy(rows)
         done, again, failed = [], [], []
         for outcome in outcomes:
@@ -185,7 +203,7 @@ def store(owner: uuid.UUID, outcomes: Sequence[PushOutcome]) -> None:
                 outcome.reason or outcome.is_busy or row.pk in busy
             ) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
                 wait = backoff(row.attempts) if outcome.reason else BUSY_PAUSE
-                due = timezone.now() + timedelta(seconds=wait)
+                due = row.now + timedelta(seconds=wait)
                 failed.append((row.pk, due, row.attempts + 1, outcome.reason, None, None))
             else:
                 done.append(row.pk)
@@ -211,7 +229,7 @@ def release(owner: uuid.UUID) -> None:
 
 def disown(owner: uuid.UUID, task: Task) -> None:
     """Leave a push whose outcome cannot be stored to a later attempt."""
-    due = timezone.now() + timedelta(seconds=backoff(min(task.attempts, settings.CONTROLLER_PUSH_ATTEMPTS)))
+    due = Now() + timedelta(seconds=backoff(min(task.attempts, settings.CONTROLLER_PUSH_ATTEMPTS)))
     mine = Push.objects.filter(pk=task.device_id, claim=owner)
     mine.update(claim=None, claimed_until=None, due=due, attempts=task.attempts + 1)
 

@@ -15,18 +15,16 @@ import time
 import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from celery import current_app
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.utils import timezone
 
 from . import attempts, claims, execution, push, sessions
 from .execution import CommandOutcome, CommandTask, Withdrawn
 from .loop import sessions as loop_thread
-from .models import Command, Push
+from .models import Command
 from .push import PushOutcome
 from .settings import settings
 
@@ -121,11 +119,10 @@ class Worker:
 
     def _expects_more(self) -> bool:
         """Wait for work that is about to fall due; return False when there is none."""
-        soon = timezone.now() + timedelta(seconds=_STAY_FOR)
-        due = Push.objects.filter(claims.free(), due__lte=soon).order_by("due").values_list("due", flat=True).first()
-        if due is None:
+        seconds = push.seconds_until_due(within=_STAY_FOR)
+        if seconds is None:
             return self.woken.wait(1.0)
-        self.woken.wait(min(_STAY_FOR, max(0.05, (due - timezone.now()).total_seconds())))
+        self.woken.wait(min(_STAY_FOR, max(0.05, seconds)))
         return True
 
     # sessions
@@ -343,8 +340,7 @@ def stop(**kwargs: Any) -> None:
 
 def is_needed() -> bool:
     """Tell whether something is due that no process has claimed."""
-    now = timezone.now()
-    if Push.objects.filter(claims.free(), due__lte=now).exists():
+    if push.due_now().exists():
         return True
     return Command.objects.filter(claims.free(), status=Command.Status.IN_PROGRESS).exists()
 

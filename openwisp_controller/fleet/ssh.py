@@ -13,6 +13,8 @@ import asyncssh
 HUGE = 4 * 1024 * 1024
 """Bytes that a command prints under the fault of that name."""
 _SLOWNESS = 2.0
+_LOOK_EVERY = 0.1
+"""Seconds after which a stuck command looks whether it still is."""
 
 
 class SshFault(StrEnum):
@@ -23,7 +25,7 @@ class SshFault(StrEnum):
     CHANGED_KEY = "the host key is another one"
     HANGING = "it accepts connections and says nothing"
     SLOW = "commands take their time"
-    STUCK = "commands never end"
+    STUCK = "commands do not end"
     HUGE_OUTPUT = "commands print megabytes"
     DROPPED = "the connection breaks in the middle of a command"
 
@@ -133,8 +135,8 @@ class DeviceSshServer:
             process.stdout.write(b"this was printed before")
             await asyncio.sleep(0.05)
             raise _Gone
-        if self.fault is SshFault.STUCK:
-            await asyncio.sleep(3600)
+        while self.fault is SshFault.STUCK:  # noqa: ASYNC110 - anybody may set it, from any thread
+            await asyncio.sleep(_LOOK_EVERY)
         if self.fault is SshFault.SLOW:
             await asyncio.sleep(_SLOWNESS)
         if self.fault is SshFault.HUGE_OUTPUT:

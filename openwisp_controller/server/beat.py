@@ -7,8 +7,10 @@ import sys
 from types import FrameType
 
 from celery import Celery
-from celery.beat import Scheduler, Service
+from celery.beat import Service
 from django.conf import settings
+
+from .scheduler import SteadyScheduler
 
 
 def main() -> None:
@@ -19,7 +21,7 @@ def main() -> None:
     logging.config.dictConfig(settings.LOGGING)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    Service(app, scheduler_cls=Scheduler).start()
+    Service(app, scheduler_cls=SteadyScheduler).start()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

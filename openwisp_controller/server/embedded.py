@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery.beat import Scheduler, Service
+from celery.beat import Service
 
 from .asgi import websockets
 from .bridge import AsgiBridge
 from .celery import app
 from .processes import THREADS
+from .scheduler import SteadyScheduler
 from .wsgi import application as wsgi_application
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ def run_worker() -> None:
 
 
 def run_scheduler() -> None:
-    """Run Celery's scheduler in this thread until it fails; it remembers nothing, for the work does."""
-    Service(app, scheduler_cls=Scheduler).start(embedded_process=False)
+    """Run Celery's scheduler in this thread until it fails."""
+    Service(app, scheduler_cls=SteadyScheduler).start(embedded_process=False)
 
 
 def keep_running(name: str, run: Callable[[], None]) -> None:

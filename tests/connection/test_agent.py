@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from openwisp_controller.config.models import Config
 from openwisp_controller.connection import push, tasks
@@ -170,5 +171,5 @@ def test_a_device_that_never_reported_fetches_again_in_the_end(
 
 def again() -> None:
     """Let the time until the next try pass."""
-    Push.objects.update(due=push.timezone.now())
+    Push.objects.update(due=timezone.now())
     tasks.push_due()

@@ -50,6 +50,10 @@ def custom(text: str) -> dict[str, str]:
     return {"command": text}
 
 
+#: When the claim of a killed worker ends, from now: it ran out, or the clock of the database was set back.
+ENDS = [timedelta(seconds=-1), timedelta(hours=1)]
+
+
 class TestRunning:
     def test_success(self, send: Any, connection: DeviceConnection, face: DeviceSshServer) -> None:
         command = send("custom", custom("echo hello"))
@@ -296,20 +300,26 @@ class TestOnce:
         command.save()
         return command
 
-    def test_a_worker_killed_before_the_start_is_succeeded(self, waiting: Command, face: DeviceSshServer) -> None:
+    @pytest.mark.parametrize("ends", ENDS, ids=["ran out", "clock was set back"])
+    def test_a_worker_killed_before_the_start_is_succeeded(
+        self, waiting: Command, face: DeviceSshServer, ends: timedelta
+    ) -> None:
         execution.claim(uuid.uuid4(), 10)
         run()
         assert face.commands == []
-        Command.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        Command.objects.update(claimed_until=timezone.now() + ends)
         maintenance.reconcile()
         waiting.refresh_from_db()
         assert (waiting.status, waiting.output) == ("success", "once\n")
 
-    def test_a_worker_killed_after_the_start_is_not(self, waiting: Command, face: DeviceSshServer) -> None:
+    @pytest.mark.parametrize("ends", ENDS, ids=["ran out", "clock was set back"])
+    def test_a_worker_killed_after_the_start_is_not(
+        self, waiting: Command, face: DeviceSshServer, ends: timedelta
+    ) -> None:
         dead = uuid.uuid4()
         (task,) = execution.claim(dead, 10)
         assert execution.start(dead, [waiting.pk]) == {waiting.pk}
-        Command.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        Command.objects.update(claimed_until=timezone.now() + ends)
         maintenance.reconcile()
         waiting.refresh_from_db()
         assert waiting.status == "failed"

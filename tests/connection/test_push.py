@@ -169,15 +169,27 @@ def test_a_change_during_a_push_is_pushed_once_more(connection: DeviceConnection
     assert again.requested == 2
 
 
+@pytest.mark.parametrize(("attempts", "ahead"), [(0, timedelta(hours=1)), (1, timedelta(days=1))])
+def test_a_push_does_not_wait_until_the_clock_is_where_it_was(
+    connection: DeviceConnection, face: DeviceSshServer, attempts: int, ahead: timedelta
+) -> None:
+    """The clock of the database was set back, so what was due, or to be tried soon, lies far ahead."""
+    push.request([connection.device_id])
+    Push.objects.update(due=timezone.now() + ahead, attempts=attempts)
+    run()
+    assert face.commands == [VERSION, WAKE]
+
+
+@pytest.mark.parametrize("ends", [timedelta(seconds=-1), timedelta(hours=1)], ids=["ran out", "clock was set back"])
 def test_a_killed_worker_is_succeeded_when_its_claim_runs_out(
-    connection: DeviceConnection, face: DeviceSshServer
+    connection: DeviceConnection, face: DeviceSshServer, ends: timedelta
 ) -> None:
     push.request([connection.device_id])
     dead = uuid.uuid4()
     (task,) = push.claim(dead, 10)
     run()
     assert face.commands == []
-    Push.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    Push.objects.update(claimed_until=timezone.now() + ends)
     run()
     assert face.commands == [VERSION, WAKE]
     push.store(dead, [push.PushOutcome(task, "too late")])

@@ -196,6 +196,30 @@ def test_failed_job_stops_no_other(
     assert not Job.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_job_whose_commit_fails_is_tried_once_in_a_run(
+    organization: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its row is deleted by then, and comes back: as when a disk is full, which shows as late as that."""
+    template = make.template(organization)
+    jobs.run_all()
+    jobs.enqueue(Job.Kind.GROUP_TEMPLATES, organization.pk)
+    key = Job.objects.get().pk
+    tries = []
+
+    def refer_to_nothing(job: Job) -> None:
+        tries.append(job.pk)
+        assert len(tries) < 5, "it is tried again and again"
+        # foreign keys are checked at the commit
+        Template.objects.filter(pk=template.pk).update(organization=uuid.uuid4())
+
+    monkeypatch.setitem(jobs.steps._entries, Job.Kind.GROUP_TEMPLATES, refer_to_nothing)
+    jobs.run_all()
+    assert tries == [key]
+    assert f"Job {key} failed, it is tried again later" in caplog.text
+    assert Job.objects.get().pk == key
+
+
 def test_killed_in_a_chunk(group: DeviceGroup, monkeypatch: pytest.MonkeyPatch, recorded: SignalRecorder) -> None:
     """Neither the devices nor the cursor of an unfinished chunk are kept."""
     devices = members(group, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -131,13 +132,16 @@ class TestKilledWorker:
         assert recorded.names == []
         return config
 
-    def become_old(self) -> None:
-        OutboxEntry.objects.update(created=timezone.now() - 2 * outbox.OVERDUE)
+    def become_old(self, ago: timedelta = 2 * outbox.OVERDUE) -> None:
+        OutboxEntry.objects.update(created=timezone.now() - ago)
 
-    def test_before_announcing(self, owed: Config, recorded: SignalRecorder) -> None:
+    @pytest.mark.parametrize(
+        "ago", [2 * outbox.OVERDUE, timedelta(hours=-1)], ids=["a while ago", "clock was set back"]
+    )
+    def test_before_announcing(self, owed: Config, recorded: SignalRecorder, ago: timedelta) -> None:
         maintenance.reconcile()
         assert recorded.names == [], "another worker may be about to do it"
-        self.become_old()
+        self.become_old(ago)
         for _ in range(2):
             maintenance.reconcile()
         assert recorded.names == [STATUS, MODIFIED]
@@ -305,7 +309,8 @@ class TestSlowReceivers:
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
         clock = Clock()
-        monkeypatch.setattr(outbox, "timezone", clock)
+        monkeypatch.setattr(outbox, "database_time", clock.now)
+        monkeypatch.setattr(outbox, "monotonic", clock.monotonic)
         return clock
 
     @pytest.fixture
@@ -354,8 +359,11 @@ class Clock:
     def now(self) -> Any:
         return timezone.now() + self.ahead
 
-    def passes(self, **time: float) -> None:
-        self.ahead += timedelta(**time)
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead.total_seconds()
+
+    def passes(self, **amount: float) -> None:
+        self.ahead += timedelta(**amount)
 
 
 class Announced:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +38,15 @@ template = Template.objects.get(name="lan")
 template.config["general"]["description"] = "{value}"
 template.save()
 """
+#: Whoever does that to that table waits, once the condition holds, as long as somebody else has the lock.
+HOLD = """
+CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF {condition} THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER hold BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION hold();
+"""
+HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted"
 #: Devices whose released archive comes from the edited template, and how many revisions that took.
 STATE = """
 SELECT count(*) FILTER (WHERE config.stale_since IS NULL AND config.status = 'modified'),
@@ -100,6 +109,23 @@ class Deployment:
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.env["DATABASE_URL"]) as connection:
             connection.execute(statement)
+
+    @contextmanager
+    def held(self, event: str, table: str, condition: str) -> Iterator[Callable[[], None]]:
+        """Hold whoever does something to a table, in the middle of a transaction, until the end of the block.
+
+        Args:
+            event: ``INSERT`` or ``UPDATE``.
+            table: of which rows.
+            condition: SQL; from when on. Rows of the same transaction count.
+
+        Yields a function that waits until somebody is held.
+        """
+        self.execute(HOLD.format(event=event, table=table, condition=condition))
+        with psycopg.connect(self.env["DATABASE_URL"]) as other:
+            other.execute("SELECT pg_advisory_xact_lock(1)")
+            yield lambda: wait_until(lambda: self.query(HELD) != (0,), f"{event} of {table}, held in the middle")
+        self.execute(f"DROP TRIGGER hold ON {table}")
 
     def let_claims_lapse(self) -> None:
         """Make entries of the outbox and claims as old as the reconciler finds them a while after a crash."""

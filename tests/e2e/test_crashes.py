@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from openwisp_controller.fleet import Fleet, FleetThread
@@ -17,17 +16,8 @@ from .processes import PATIENCE, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 500
-#: Whoever stores the second chunk of revisions waits as long as somebody else has the lock.
-SECOND_CHUNK_WAITS = """
-CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    IF (SELECT count(*) FROM config_revision WHERE cause = 'related_template_changed') >= 200 THEN
-        PERFORM pg_advisory_xact_lock_shared(1);
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER wait BEFORE INSERT ON config_revision FOR EACH ROW EXECUTE FUNCTION wait();
-"""
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted"
+#: The second chunk of revisions is being stored.
+SECOND_CHUNK = "(SELECT count(*) FROM config_revision WHERE cause = 'related_template_changed') >= 200"
 
 
 @pytest.fixture
@@ -43,12 +33,12 @@ def test_a_worker_killed_in_the_middle_of_a_template_change(deployed: Deployment
     successor = deployed.process("worker", "--concurrency", "1")
     with running(worker, successor, deployed.process("scheduler")):
         successor.stop()
-        deployed.execute(SECOND_CHUNK_WAITS)
-        with psycopg.connect(deployed.env["DATABASE_URL"]) as other:
-            other.execute("SELECT pg_advisory_xact_lock(1)")
-            with deployed.template_being_edited("1"):
-                wait_until(lambda: deployed.query(WAITING) != (0,), "the second chunk")
-                worker.stop(signal.SIGKILL)
+        with (
+            deployed.held("INSERT", "config_revision", SECOND_CHUNK) as wait_for_second_chunk,
+            deployed.template_being_edited("1"),
+        ):
+            wait_for_second_chunk()
+            worker.stop(signal.SIGKILL)
         state = deployed.state()
         assert state.followed > 0
         assert state.stale > 0

@@ -56,7 +56,12 @@ def deployed(tmp_path: Path, services: Services) -> Iterator[Deployment]:
 
 @pytest.fixture
 def faces(deployed: Deployment, ssh: SshServers) -> list[DeviceSshServer]:
-    faces = [ssh.start() for _ in range(DEVICES)]
+    return connect(deployed, ssh, DEVICES)
+
+
+def connect(deployed: Deployment, ssh: SshServers, devices: int) -> list[DeviceSshServer]:
+    """Start an SSH server for each device, and let the controller know it."""
+    faces = [ssh.start() for _ in range(devices)]
     deployed.shell(CONNECT.format(password=PASSWORD, ports=[face.port for face in faces]))
     return faces
 

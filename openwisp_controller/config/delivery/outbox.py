@@ -6,12 +6,14 @@ import logging
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from time import monotonic
+from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from ...common import claims
-from ...common.sql import delete_rows, insert_many
+from ...common.moments import database_time, moment
+from ...common.sql import delete_rows
 from ..compiling.compilation import Compilation
 from ..models import Cause, OutboxEntry
 from ..unit_of_work import UnitOfWork
@@ -33,7 +35,7 @@ class Outbox:
 
     def write(self, unit: UnitOfWork) -> None:
         """Store an entry for each configuration about which signals are to be sent after the commit."""
-        now = timezone.now()
+        now = moment()  # the same for all of them, it tells whose they are
         entries = []
         for request, outcome in unit.of(Compilation).results:
             cause, modified = request.why().cause, is_modification(request, outcome)
@@ -49,8 +51,7 @@ class Outbox:
                         modified=modified,
                     )
                 )
-        insert_many(entries)
-        self.entries = entries
+        self.entries = OutboxEntry.objects.bulk_create(entries)
 
 
 def send_and_delete(emissions: Iterable[Emission], entries: Sequence[OutboxEntry]) -> None:
@@ -68,9 +69,10 @@ def send_and_delete(emissions: Iterable[Emission], entries: Sequence[OutboxEntry
 def claim_overdue(limit: int) -> list[OutboxEntry]:
     """Take overdue entries as if they were new; they fall due again should this worker be killed, too."""
     with transaction.atomic():
-        rows = OutboxEntry.objects.filter(created__lt=timezone.now() - OVERDUE).order_by("pk")
+        now = database_time()
+        # as old as nobody leaves them, or from the future: the clock of the database was set back
+        rows = OutboxEntry.objects.exclude(created__range=(now - OVERDUE, now + OVERDUE)).order_by("pk")
         overdue = list(claims.lock(rows)[:limit])
-        now = timezone.now()
         OutboxEntry.objects.filter(pk__in=[entry.pk for entry in overdue]).update(created=now)
     for entry in overdue:
         entry.created = now
@@ -85,23 +87,24 @@ class _Lease:
 
     def __init__(self, entries: Iterable[OutboxEntry]) -> None:
         self.entries = {entry.pk: entry.config_id for entry in entries}
-        self.since = next((entry.created for entry in entries), timezone.now())
+        self.since: Any = next((entry.created for entry in entries), None)
+        self.renewed = monotonic()
         self.lost: set[uuid.UUID] = set()
         """Configurations whose signals another worker sends, for this one took too long."""
 
     def is_due(self) -> bool:
-        return bool(self.entries) and timezone.now() - self.since > RENEWED_AFTER
+        return bool(self.entries) and monotonic() - self.renewed > RENEWED_AFTER.total_seconds()
 
     def renew(self, remaining: set[uuid.UUID]) -> None:
         """Delete the entries of configurations that are done; keep those of ``remaining`` for another while."""
         self._delete([key for key, config in self.entries.items() if config not in remaining])
         self.entries = {key: config for key, config in self.entries.items() if config in remaining}
-        now = timezone.now()
+        now = database_time()
         OutboxEntry.objects.filter(pk__in=list(self.entries), created=self.since).update(created=now)
         kept = set(OutboxEntry.objects.filter(pk__in=list(self.entries), created=now).values_list("pk", flat=True))
         self.lost |= {config for key, config in self.entries.items() if key not in kept}
         self.entries = {key: config for key, config in self.entries.items() if key in kept}
-        self.since = now
+        self.since, self.renewed = now, monotonic()
 
     def end(self) -> None:
         self._delete(list(self.entries))

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ... import rendering
+from ...common.moments import MomentField, moment
 from ...common.pickling import SecretsNotPickled
 
 
@@ -96,7 +97,7 @@ class OutboxEntry(models.Model):
     """
 
     config = models.ForeignKey("config.Config", related_name="+", on_delete=models.CASCADE)
-    created = models.DateTimeField(default=timezone.now, db_index=True)
+    created = MomentField(default=moment, db_index=True)
     cause = models.CharField(max_length=32, choices=Cause)
     previous_status = models.CharField(max_length=32)
     status_changed = models.BooleanField()

@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from ...common import claims
 from ...common.registry import Registry
@@ -53,7 +53,7 @@ kinds: Registry[CallKind] = Registry("kind of calls to VPN servers")
 
 def schedule(kind: str, vpn_id: uuid.UUID, subject: str = "", **arguments: Any) -> None:
     """Write down a call in the current transaction and make it after the commit; calls of one kind are one call."""
-    values: dict[str, Any] = {"arguments": arguments, "due": timezone.now(), "attempts": 0}
+    values: dict[str, Any] = {"arguments": arguments, "due": Now(), "attempts": 0}
     ServerCall.objects.update_or_create(
         kind=kind,
         vpn_id=vpn_id,
@@ -70,14 +70,19 @@ def run_due() -> int:
 
 def exist_due() -> bool:
     """Tell whether a call is to be made."""
-    return ServerCall.objects.filter(due__lte=timezone.now()).exists()
+    return _due().exists()
+
+
+def _due() -> Any:
+    longest = timedelta(seconds=settings.API_TASK_RETRY_OPTIONS.get("retry_backoff_max", 600))
+    return ServerCall.objects.filter(claims.passed("due", max(LEASE, longest)))
 
 
 def _claim(prepared: Any = None, failed: Collection[int] = ()) -> ServerCall | None:
-    rows = ServerCall.objects.filter(due__lte=timezone.now()).exclude(pk__in=failed).order_by("due", "pk")
-    call = claims.lock(rows).first()
+    rows = _due().exclude(pk__in=failed).order_by("due", "pk").annotate(now=Now())
+    call: Any = claims.lock(rows).first()
     if call is not None:
-        call.due = timezone.now() + LEASE
+        call.due = call.now + LEASE
         call.save(update_fields=["due"])
     return call
 
@@ -138,7 +143,7 @@ def _failed(call: ServerCall, vpn: Vpn | None, kind: str, reason: str, *, retry:
             mine.delete()
         else:
             pause = _pause(call.attempts)
-            mine.update(due=timezone.now() + timedelta(seconds=pause), attempts=min(call.attempts + 1, tries))
+            mine.update(due=Now() + timedelta(seconds=pause), attempts=min(call.attempts + 1, tries))
             wake("config.call_servers", countdown=pause)
         if not retry or call.attempts >= tries:
             _remember_failure(call, vpn, failed=True, kind=kind, reason=reason)

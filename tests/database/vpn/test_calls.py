@@ -53,9 +53,13 @@ def people(committing: Any) -> User:
         return User.objects.create_superuser("admin", "admin@example.org", "p")
 
 
-def later(committing: Any) -> None:
-    """Let the time for the next try come."""
-    ServerCall.objects.update(due=timezone.now() - timedelta(seconds=1))
+def later(committing: Any, due: timedelta = timedelta(seconds=-1)) -> None:
+    """Let the time for the next try come.
+
+    Args:
+        due: when it is due, from now.
+    """
+    ServerCall.objects.update(due=timezone.now() + due)
     with committing():
         maintenance.reconcile()
 
@@ -111,7 +115,7 @@ class TestWebhook:
         assert "Unable to perform update operation on the" in told.message
         assert (told.level, told.target) == ("error", vpn)
         service.answer = lambda method, path: (200, "")
-        later(committing)
+        later(committing, timedelta(hours=1))  # than which nothing is put off longer: the clock was set back
         assert not ServerCall.objects.exists()
         recovered = Notification.objects.exclude(pk=told.pk).get()
         assert "has been completed successfully" in recovered.message

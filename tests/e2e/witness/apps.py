@@ -20,8 +20,9 @@ class WitnessConfig(AppConfig):
 
     def ready(self) -> None:
         from openwisp_controller.config import signals
+        from openwisp_controller.subnet_division.signals import subnet_provisioned
 
-        for name, signal in vars(signals).items():
+        for name, signal in {**vars(signals), "subnet_provisioned": subnet_provisioned}.items():
             if isinstance(signal, Signal):
                 signal.connect(partial(note, name), weak=False, dispatch_uid=f"witness_{name}")
 
