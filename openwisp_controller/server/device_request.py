@@ -11,6 +11,7 @@ from django.contrib import auth
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
+from django.urls import ResolverMatch, resolve
 from django.utils import translation
 
 
@@ -19,6 +20,19 @@ class DeviceRequest(WSGIRequest):
 
     Nothing of it costs anything before it is asked for. Devices have no sessions: what is put into one is forgotten.
     """
+
+    _resolver_match: ResolverMatch | None = None
+
+    @property
+    def resolver_match(self) -> ResolverMatch:
+        """Which of the addresses of the server was asked for."""
+        if self._resolver_match is None:
+            self._resolver_match = resolve(self.path_info)
+        return self._resolver_match
+
+    @resolver_match.setter
+    def resolver_match(self, match: Any) -> None:
+        self._resolver_match = match
 
     @cached_property
     def session(self) -> Any:  # type: ignore[override]

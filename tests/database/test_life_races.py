@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 
-from openwisp_controller.config.devices import history, lifecycle
+from openwisp_controller.config.devices import history, reports
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
@@ -71,7 +71,7 @@ def refused(config: Config, revision: Any) -> None:
 
 
 CALLS: dict[str, Callable[[Config], Callable[[], Any]]] = {
-    "report": lambda config: lambda: lifecycle.report(config, "applied"),
+    "report": lambda config: lambda: reports.report(config, "applied"),
     "set status": lambda config: lambda: config.set_status_error(reason="why"),
     "lift the hold": lambda config: lambda: history.lift_hold(config),
     "roll back": lambda config: lambda: refused(config, history.revisions(config).last()),

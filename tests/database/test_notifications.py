@@ -15,7 +15,7 @@ from openwisp_controller.common import wakeup
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.delivery import notices
 from openwisp_controller.config.delivery.notices import kinds
-from openwisp_controller.config.devices import lifecycle
+from openwisp_controller.config.devices import reports
 from openwisp_controller.config.models import Config, Notice
 from openwisp_controller.connection.models import HostKey
 
@@ -57,7 +57,7 @@ def messages(user: User) -> list[str]:
 
 def report(config: Config, status: str, reason: str, committing: Any) -> None:
     with committing():
-        lifecycle.report(fresh(config), status, reason)
+        reports.report(fresh(config), status, reason)
 
 
 def test_recipients(config: Config, people: dict[str, User], committing: Any) -> None:

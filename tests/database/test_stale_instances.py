@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
-from openwisp_controller.config.devices import history, lifecycle
+from openwisp_controller.config.devices import history, lifecycle, reports
 from openwisp_controller.config.models import Config, Device
 from openwisp_controller.config.unit_of_work import unit_of_work
 
@@ -99,7 +99,7 @@ def test_a_report_to_a_stale_instance(config: Config) -> None:
     stale = fresh(config)
     loaded(config).deactivate()
     Config.objects.update(downloaded=fresh(config).released)
-    lifecycle.report(stale, "applied")
+    reports.report(stale, "applied")
     assert (fresh(config).status, stale.status) == ("deactivated", "deactivated")
     assert fresh(config).applied == fresh(config).released
 

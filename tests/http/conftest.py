@@ -38,7 +38,8 @@ class ShortPath:
         with same_connection():
             chunks = self._application(environ, lambda status, headers: started.extend((status, headers)))
             response = HttpResponse(b"".join(chunks), status=int(started[0].split()[0]), headers=dict(started[1]))
-            chunks.close()
+            if hasattr(chunks, "close"):
+                chunks.close()
         return response
 
 

@@ -103,6 +103,28 @@ def test_report_status(short_path: ShortPath, fleet: Any) -> None:
         assert cost(lambda status=status: report(short_path, device, status)) <= limit
 
 
+@pytest.mark.parametrize("parameters", [{"status": "applied"}, {"status": "error", "error_reason": "no space left"}])
+@pytest.mark.parametrize("condition", ["in use", "being wiped", "behind"])
+def test_report_that_changes_nothing(
+    short_path: ShortPath, fleet: Any, parameters: dict[str, str], condition: str
+) -> None:
+    """It writes nothing, locks nothing and opens no transaction."""
+    device = enrol(short_path)
+    download(short_path, device)
+    if condition != "in use":
+        device.config.config = {"interfaces": [{"name": "eth0", "type": "ethernet"}]}
+        device.config.save()
+    if condition == "being wiped":
+        device.deactivate()
+    report(short_path, device, **parameters)
+    if condition == "being wiped" and parameters["status"] == "error":
+        device.config.refresh_from_db()
+        assert device.config.error_reason == "no space left"
+    before = Config.objects.values().get(device=device)
+    assert cost(lambda: report(short_path, device, **parameters)) == 1
+    assert Config.objects.values().get(device=device) == before
+
+
 def test_update_info(short_path: ShortPath, fleet: Any) -> None:
     device = enrol(short_path)
     assert cost(lambda: update_info(short_path, device, model="new")) <= 5

@@ -162,7 +162,7 @@ def looked_at(request: Any) -> list[Any]:
         request.user.has_perm("config.view_device"), dict(request.session.items()), "other" in request.session,
         [str(message) for message in messages.get_messages(request)], request.META["REMOTE_ADDR"], request.get_host(),
         request.build_absolute_uri("/x"), request.headers.get("X-Nothing"), request.method, request.path,
-        request.is_secure(),
+        request.is_secure(), request.resolver_match.view_name, request.resolver_match.kwargs,
         async_to_sync(request.auser)().is_anonymous, request.LANGUAGE_CODE,
     ]  # fmt: skip
 

@@ -22,20 +22,27 @@ CHECKSUM, DOWNLOAD = "checksum requested", "download requested"
 UNKNOWN = object()
 
 
-def peer(request: HttpRequest) -> str | None:
+def peer(request: HttpRequest, expected: str | None = None) -> str | None:
     """Return the address that a request comes from.
 
     Forwarded headers count only as far as the configured number of trusted proxies wrote them: each appends the
     address it saw, so with n proxies it is the n-th entry from the right.
+
+    Args:
+        request: of a device or of people.
+        expected: an address that is stored: what is spelled like it needs no parsing.
     """
     proxies = settings.TRUSTED_PROXIES
     if proxies:
         entries = [entry.strip() for entry in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         if len(entries) >= proxies:
+            if entries[-proxies] == expected:
+                return expected
             forwarded = normalised(entries[-proxies])
             if forwarded is not None:
                 return forwarded
-    return normalised(request.META.get("REMOTE_ADDR", ""))
+    address = request.META.get("REMOTE_ADDR", "")
+    return expected if address == expected else normalised(address)
 
 
 def normalised(address: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The one indexed read behind a poll and a download.
+"""The one indexed read behind a poll, a download and a report.
 
 A device is served when its organization is active and it has a configuration that is not "deactivated".
 """
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 
 from ...common.prepared import Parameter, Prepared
+from ..devices import reports
 from ..models import Config, Device, Vpn
 
 _COLUMNS = (
@@ -51,6 +52,23 @@ def find(device_id: uuid.UUID, *, archive: bool = False) -> Served | None:
     return served._replace(archive=bytes(served.archive)) if served.archive is not None else served
 
 
+class Reporting(NamedTuple):
+    """What the endpoint for reports knows about a device."""
+
+    key: str
+    state: reports.State
+
+
+def find_reporting(device_id: uuid.UUID) -> Reporting | None:
+    """Return what a device reports about, with one statement that locks nothing; None when it is not served.
+
+    Args:
+        device_id: primary key of the device.
+    """
+    row = _reporting.row(pk=device_id)
+    return Reporting(row[0], reports.State(*row[1:])) if row is not None else None
+
+
 class ServedServer(NamedTuple):
     """What the endpoints of VPN servers know about one."""
 
@@ -75,7 +93,7 @@ def find_server(vpn_id: uuid.UUID, *, archive: bool = False) -> ServedServer | N
 
 
 def _device_query(*columns: str) -> Any:
-    return served_configs().filter(device=Parameter("pk", Device)).values_list(*_COLUMNS, *columns).order_by()
+    return served_configs().filter(device=Parameter("pk", Device)).values_list(*columns).order_by()
 
 
 def _server_query(*columns: str) -> Any:
@@ -84,7 +102,10 @@ def _server_query(*columns: str) -> Any:
     return servers.values_list("key", "name", "released__checksum", *columns)
 
 
-_device: Prepared[Any] = Prepared(_device_query)
-_device_with_archive: Prepared[Any] = Prepared(lambda: _device_query("released__archive"))
+_device: Prepared[Any] = Prepared(lambda: _device_query(*_COLUMNS))
+_device_with_archive: Prepared[Any] = Prepared(lambda: _device_query(*_COLUMNS, "released__archive"))
+_reporting: Prepared[Any] = Prepared(
+    lambda: _device_query("device__key", *(name.replace("_checksum", "__checksum") for name in reports.State._fields))
+)
 _server: Prepared[Any] = Prepared(_server_query)
 _server_with_archive: Prepared[Any] = Prepared(lambda: _server_query("released__archive"))

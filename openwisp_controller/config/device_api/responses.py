@@ -46,7 +46,7 @@ class NotServed(Exception):
 
 def text(body: str, status: int = 200) -> HttpResponse:
     """Return a plain text answer."""
-    return HttpResponse(body, status=status, content_type="text/plain", headers={HEADER: "true"})
+    return HttpResponse(body.encode(), status=status, content_type="text/plain", headers={HEADER: "true"})
 
 
 def archive(data: bytes, name: str) -> HttpResponse:

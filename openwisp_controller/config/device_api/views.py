@@ -13,7 +13,7 @@ from ...common.prepared import Parameter, Prepared
 from ...common.sql import BOOKKEEPING_PATIENCE, UNAVAILABLE, forget_outdated_relations, impatient
 from ..compiling.compilation import Compilation
 from ..compiling.outcome import Why
-from ..devices import downloads, enrolment, lifecycle
+from ..devices import downloads, enrolment, reports
 from ..devices import management_ip as management_ips
 from ..models import Cause, Config, Device, Vpn
 from ..policy.evaluation import has_receivers, send_now
@@ -114,13 +114,26 @@ def update_info(request: HttpRequest, pk: str) -> HttpResponse:
 
 @device_view("POST")
 def report_status(request: HttpRequest, pk: str) -> HttpResponse:
-    """Take in whether the device could apply what it downloaded."""
+    """Take in whether the device could apply what it downloaded; one that says nothing new writes and locks nothing."""
+    device_id = uuid.UUID(pk)
+    known = lookup.find_reporting(device_id)
+    _check_key(request.POST, known.key if known is not None else None)
+    assert known is not None
+    status = required_one_of(request.POST, "status", REPORTED)
+    reason = request.POST.get("error_reason")
+    state = known.state
+    owed = downloads.owed(device_id, downloaded_id=state.downloaded_id, released_id=state.released_id)
+    if owed is None and state.after(status, reason) == state:
+        return _taken_in(state.status)
     with unit_of_work():
-        device = _locked(request, uuid.UUID(pk))
+        device = _locked(request, device_id)
         downloads.settle(device.config)
-        status = required_one_of(request.POST, "status", REPORTED)
-        lifecycle.take_in(device.config, status, request.POST.get("error_reason"))
-    return text(f"report-result: success\ncurrent-status: {device.config.status}\n")
+        reports.take_in(device.config, status, reason)
+    return _taken_in(device.config.status)
+
+
+def _taken_in(status: str) -> HttpResponse:
+    return text(f"report-result: success\ncurrent-status: {status}\n")
 
 
 @device_view("GET", "HEAD")
@@ -202,7 +215,7 @@ def _compile(device_id: uuid.UUID) -> None:
 
 def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, event: str) -> None:
     """Keep the books about addresses and report what was asked for; costs nothing when nothing is to be told."""
-    last_ip, management_ip = addresses.peer(request), addresses.claimed_management_ip(request)
+    last_ip, management_ip = addresses.peer(request, served.last_ip), addresses.claimed_management_ip(request)
     known = (
         management_ip is addresses.UNKNOWN
         or addresses.same(served.management_ip, management_ip)

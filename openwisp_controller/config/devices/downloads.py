@@ -32,17 +32,29 @@ def note(device_id: uuid.UUID, revision_id: int | None, *, former: int | None) -
     _owed.note(str(device_id), (revision_id, former))
 
 
+def owed(device_id: uuid.UUID, *, downloaded_id: int | None, released_id: int | None) -> int | None:
+    """Return the revision that a device fetched and that is still to be noted, None when there is none.
+
+    Args:
+        device_id: primary key of the device.
+        downloaded_id: what it fetched last, as far as that is noted.
+        released_id: what it is served.
+    """
+    if downloaded_id == released_id:
+        return None
+    revision_id, former = _owed.noted(str(device_id)) or (None, None)
+    return revision_id if former == downloaded_id else None  # else a later download was noted
+
+
 def settle(config: Config) -> None:
     """Store what could not be noted of a device that reports now.
 
     Args:
         config: locked by the caller.
     """
-    if config.downloaded_id == config.released_id:
+    revision_id = owed(config.device_id, downloaded_id=config.downloaded_id, released_id=config.released_id)
+    if revision_id is None:
         return
-    revision_id, former = _owed.noted(str(config.device_id)) or (None, None)
-    if revision_id is None or former != config.downloaded_id:
-        return  # nothing is owed, or a later download was noted
     revision = Revision.objects.defer("archive").filter(config=config, pk=revision_id).first()
     if revision is None:
         return

@@ -1,4 +1,4 @@
-"""What happens to a device as a whole: activation, deactivation, moves, groups, and what it reports.
+"""What happens to a device as a whole: activation, deactivation, moves and groups.
 
 Every call decides by the rows, which it locks, not by the instance in hand: somebody else may have changed the device
 since that was loaded.
@@ -14,16 +14,15 @@ from django.db.models import Q
 from ...common.registry import Registry
 from ..assignment import assigning, rules
 from ..compiling.compilation import Compilation
-from ..models import Config, Device, Job, Notice, Template
-from ..models.config import shorten_reason
+from ..models import Config, Device, Job, Template
 from ..models.ordered import chosen, forget_loaded_list
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 from ..vpn.clients import ClientsToReconcile
+from . import reports
 from .stored import config_in_hand, locked, locked_alone
 
 Status = Config.Status
-UNKNOWN_REASON = "Reason not reported by the device."
 #: What other apps do when a device moves to another organization: called in the unit of work of the move, before the
 #: templates of the device are replaced.
 moves: Registry[Callable[[Device], None]] = Registry("step of a move to another organization")
@@ -65,7 +64,7 @@ def activate(device: Device) -> None:
         device.save(update_fields=["_is_deactivated", "modified"])
         config = config_in_hand(device, stored)
         if config is not None:
-            wiped = stored.config.status == Status.DEACTIVATED and _has_released(stored.config)
+            wiped = stored.config.status == Status.DEACTIVATED and reports.State.of(stored.config).is_current
             config.adopt(stored.config, "status", "release_policy")
             config.status = Status.APPLIED if wiped else Status.MODIFIED
             config.release_policy = Config.Release.AUTOMATIC
@@ -73,13 +72,6 @@ def activate(device: Device) -> None:
             initial = [template.pk for template in rules.initial_templates(stored, stored.config.backend)]
             assigning.reassign([config], lambda _, present: present + initial)
         unit.happened(device, "activated")
-
-
-def _has_released(config: Config) -> bool:
-    """Whether what the device downloaded last is what is released; one that never downloaded here is believed."""
-    if config.downloaded is None or config.released is None:
-        return True
-    return config.downloaded.checksum == config.released.checksum
 
 
 def forget_management_ip(device: Device) -> None:
@@ -93,65 +85,6 @@ def forget_management_ip(device: Device) -> None:
         if old is not None:
             Device.objects.filter(pk=device.pk).update(management_ip=None)
             unit.saved(device, created=False, before={"management_ip": old})
-
-
-def report(config: Config, status: str, reason: str | None = None) -> None:
-    """Take in what a device reports about the configuration it fetched last; see ``take_in``."""
-    with unit_of_work() as unit:
-        device = locked(unit, config.device_id)
-        if device is not None and device.has_config():
-            take_in(device.config, status, reason)
-            config.adopt(device.config, "status", "error_reason", "applied_id")
-
-
-def take_in(config: Config, status: str, reason: str | None = None) -> None:
-    """Take in a report about a configuration whose row the caller has locked and loaded just now.
-
-    The report proves something about the revision that the device downloaded. When that is not the released one any
-    more, the status stays "modified". A device that never downloaded from here is believed.
-
-    Args:
-        config: with device and pointers at hand.
-        status: "applied" or "error".
-        reason: why it failed, in the words of the device; None = it did not say, empty = as before.
-    """
-    previous, previous_reason = config.status, config.error_reason
-    proven = config.downloaded or config.released
-    current_one = _has_released(config)
-    if status == Status.APPLIED and proven is not None:
-        config.applied = proven
-    if config.status == Status.DEACTIVATING:
-        if status == Status.APPLIED and current_one:
-            config.status, config.error_reason = Status.DEACTIVATED, ""
-        elif status == Status.ERROR:
-            config.error_reason = _reason(config, reason)
-    elif config.compile_error and config.release_policy == Config.Release.AUTOMATIC:
-        pass  # what was wrong before the device came in is still wrong
-    elif not current_one:
-        config.status = Status.MODIFIED
-    elif status == Status.APPLIED:
-        config.status, config.error_reason = Status.APPLIED, ""
-    else:
-        config.status, config.error_reason = Status.ERROR, _reason(config, reason)
-    _store_report(config, previous)
-    if config.status == Status.ERROR and (previous != Status.ERROR or config.error_reason != previous_reason):
-        Notice.write("config_error", config.pk)
-
-
-def _reason(config: Config, reason: str | None) -> str:
-    if reason is None:
-        return UNKNOWN_REASON
-    return shorten_reason(reason) if reason else config.error_reason
-
-
-def _store_report(config: Config, previous: str) -> None:
-    Config.objects.filter(pk=config.pk).update(
-        status=config.status, error_reason=config.error_reason, applied=config.applied
-    )
-    config.remember_stored(["status", "error_reason"])
-    if config.status != previous:
-        with unit_of_work() as unit:
-            unit.of(Compilation).status_replaced(config, previous)
 
 
 def _empty(config: Config) -> None:
