@@ -48,7 +48,9 @@ def request(method: str, path: str, data: dict[str, str], expect: int) -> bytes:
     status = []
     response = application(environ, lambda line, headers, *rest: status.append(line))
     body = b"".join(response)
-    response.close()  # type: ignore[attr-defined]
+    close = getattr(response, "close", None)
+    if close is not None:
+        close()
     if not status[0].startswith(str(expect)):
         raise RuntimeError(f"{method} {path}: {status[0]} {body[:200]!r}")
     return body

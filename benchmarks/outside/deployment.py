@@ -171,6 +171,8 @@ def multiply(devices: int) -> None:
             " JOIN config_revision copy ON copy.config_id = copies.new_config"
             " WHERE config_config.id = copies.new_config"
         )
+        # a fleet is older than what an edit looks at twice, for it may not have seen it
+        cursor.execute("UPDATE config_config SET created = created - interval '1 day'")
         cursor.execute("DROP TABLE copies")
         cursor.execute("VACUUM ANALYZE")
 
