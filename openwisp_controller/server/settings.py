@@ -148,10 +148,9 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 if REDIS_URL:
     CACHES: dict[str, Any] = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
-    # A socket waits for messages five seconds at a time, so five seconds, as is the default, must be no error.
-    _redis = {"address": REDIS_URL, "socket_timeout": 30}
+    # Not the other layer of channels_redis: when sockets are refused in quick succession it may wait for ever.
     CHANNEL_LAYERS: dict[str, Any] = {
-        "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [_redis]}}
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     }
     CELERY_BROKER_URL = REDIS_URL
 else:

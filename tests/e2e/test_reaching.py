@@ -192,8 +192,9 @@ async def watch(address: str, session: str, deployed: Deployment) -> list[Any]:
     cookies = {"sessionid": session}
     messages: list[Any] = []
     async with aiohttp.ClientSession(cookies=cookies) as client:
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            await client.ws_connect(address, origin="http://evil.example.org")
+        for _ in range(100):  # in quick succession, so that each is refused while another is being closed
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await client.ws_connect(address, origin="http://evil.example.org")
         async with client.ws_connect(address, origin="http://127.0.0.1") as socket:
             with pytest.raises(TimeoutError):  # nothing happens for a while, and the socket stays open
                 await socket.receive(timeout=6)
