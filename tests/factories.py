@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.test import Client
 from openwisp_ipam.models import Subnet
 from openwisp_users.models import Group, Organization, OrganizationUser, User
@@ -51,6 +52,12 @@ def person(name: str, of: Organization | None = None, *groups: str, manages: boo
         OrganizationUser.objects.create(user=user, organization=of, is_admin=manages)
     user.groups.set(Group.objects.filter(name__in=groups))
     return _logged_in(user)
+
+
+def permit(client: Client, *codenames: str) -> None:
+    """Give the person of a browser these permissions, and no other ones besides those of groups."""
+    user = User.objects.get(pk=client.session["_auth_user_id"])
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
 
 
 def superuser(name: str = "root") -> Client:

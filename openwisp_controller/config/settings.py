@@ -100,6 +100,16 @@ class ConfigSettings(SettingsGroup):
 
     prefix = "OPENWISP_CONTROLLER_"
 
+    API = Setting(
+        True,
+        "Whether devices, templates, groups and VPN servers have a REST interface.",
+        must_be(bool, "True or False"),
+    )
+    PKI_API = Setting(
+        True,
+        "Whether certification authorities and certificates have a REST interface.",
+        must_be(bool, "True or False"),
+    )
     BACKENDS: Setting[Any] = Setting(
         (("netjsonconfig.OpenWrt", "OpenWRT"), ("netjsonconfig.OpenWisp", "OpenWISP Firmware 1.x")),
         "Configuration backends offered for devices and templates, as (path, label) pairs.",

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from ..common.masking import MASK
 from .settings import settings
 
-MASK = "********"
 _DRAFT = "http://json-schema.org/draft-04/schema#"
 _PASSWORD = {"$ref": "#/definitions/password_regex"}
 _MAX_DEPTH = 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .commands import MASK
+from ..common.masking import MASK
 from .models import Credentials
 
 _SECRET = ("password", "key", "community")

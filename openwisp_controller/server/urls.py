@@ -7,6 +7,7 @@ from openwisp_ipam.api.urls import get_api_urls as get_ipam_api_urls
 from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
 from ..config.admin import choices
+from ..config.settings import settings as config_settings
 from ..subnet_division import api as ipam_views
 from . import health
 
@@ -19,6 +20,8 @@ urlpatterns = [
     path("config/schema.json", choices.schema, name="config_schema"),
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
+    *([path("api/v1/", include("openwisp_controller.config.api.urls"))] if config_settings.API else []),
+    *([path("api/v1/", include("openwisp_controller.pki.api.urls"))] if config_settings.PKI_API else []),
     path("api/v1/", include("openwisp_controller.connection.api.urls")),
     path("", include("openwisp_notifications.urls")),
     path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),

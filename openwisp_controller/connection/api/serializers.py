@@ -5,62 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
-from django.db import IntegrityError, transaction
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
+from ...common.rest.serializers import ValidatedSerializer, refused
 from ...config.models import Device
 from .. import commands
 from ..masked_params import restore_masked, shown_params
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
 from ..serialization import STAMPS, CommandSerializer
-
-
-class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
-    """Checks with the model itself, and stores what the model made of the values."""
-
-    def filter_fields(self) -> None:
-        super().filter_fields()
-        if not self.context["request"].user.is_superuser and "organization" in self.fields:
-            self.fields["organization"].required = True
-
-    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
-        data = super().validate(data)
-        instance = self.instance or self.Meta.model(**self.fixed_values())
-        for name, value in data.items():
-            setattr(instance, name, value)
-        try:
-            self.check(instance)
-        except ModelError as error:
-            raise serializers.ValidationError(error.message_dict) from None
-        self.checked = instance
-        return data
-
-    def check(self, instance: Any) -> None:
-        """Check an instance as it would be stored; raise Django's ``ValidationError``."""
-        instance.full_clean()
-
-    def fixed_values(self) -> dict[str, Any]:
-        """Return what the address already says about a new object."""
-        return {}
-
-    def create(self, validated_data: dict[str, Any]) -> Any:
-        return self._stored()
-
-    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        return self._stored()
-
-    def _stored(self) -> Any:
-        try:
-            with transaction.atomic():
-                self.checked.save()
-        except IntegrityError:
-            try:
-                self.check(self.checked)  # somebody else was faster, so now it may say what is wrong
-            except ModelError as error:
-                raise serializers.ValidationError(error.message_dict) from None
-            raise
-        return self.checked
 
 
 class CredentialsSerializer(ValidatedSerializer):
@@ -128,9 +81,6 @@ class NewCommandSerializer(ValidatedSerializer):
 
     def fixed_values(self) -> dict[str, Any]:
         return {"device": self.context["device"]}
-
-    def check(self, instance: Any) -> None:
-        instance.full_clean()
 
     def to_representation(self, instance: Command) -> dict[str, Any]:
         return CommandSerializer(instance, context=self.context).data
@@ -213,7 +163,7 @@ class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelS
         try:
             batch.full_clean(exclude=None if self.context.get("complete", True) else {"type", "label"})
         except ModelError as error:
-            raise serializers.ValidationError(error.message_dict) from None
+            raise refused(error) from None
         return batch, devices
 
 

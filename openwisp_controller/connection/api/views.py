@@ -8,15 +8,15 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db.models import Count, QuerySet
-from openwisp_users.api.mixins import FilterByOrganizationManaged, FilterByParentManaged, ProtectedAPIMixin
-from openwisp_utils.api.pagination import OpenWispPagination
+from openwisp_users.api.mixins import FilterByParentManaged
 from rest_framework import generics
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied, ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ...common.json_input import PARSERS, TOO_DEEP
+from ...common.json_input import TOO_DEEP
+from ...common.rest.views import Creating, Editing, OfOrganizations, Protected
 from ...config.models import Device
 from .. import batches
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
@@ -24,28 +24,24 @@ from ..serialization import CommandSerializer
 from . import serializers
 
 
-class CredentialsView(ProtectedAPIMixin, FilterByOrganizationManaged):  # type: ignore[misc]
-    parser_classes = PARSERS
+class CredentialsView(OfOrganizations):
     queryset = Credentials.objects.order_by("-created")
-    pagination_class = OpenWispPagination
 
 
-class CredentialsList(CredentialsView, generics.ListCreateAPIView):
+class CredentialsList(CredentialsView, Creating):
     def get_serializer_class(self) -> Any:
         creating = self.request.method == "POST"
         return serializers.CredentialsSerializer if creating else serializers.CredentialsListSerializer
 
 
-class CredentialsDetail(CredentialsView, generics.RetrieveUpdateDestroyAPIView):
+class CredentialsDetail(CredentialsView, Editing):
     serializer_class = serializers.CredentialsSerializer
 
 
-class OfDevice(ProtectedAPIMixin, FilterByParentManaged, generics.GenericAPIView):  # type: ignore[misc]
+class OfDevice(Protected, FilterByParentManaged, generics.GenericAPIView):
     """Something that belongs to the device in the address."""
 
-    parser_classes = PARSERS
     organization_field = "device__organization"
-    pagination_class = OpenWispPagination
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
@@ -83,11 +79,11 @@ class DeviceConnectionView(OfDevice):
     serializer_class = serializers.DeviceConnectionSerializer
 
 
-class DeviceConnectionList(DeviceConnectionView, generics.ListCreateAPIView):
+class DeviceConnectionList(DeviceConnectionView, Creating):
     pass
 
 
-class DeviceConnectionDetail(DeviceConnectionView, generics.RetrieveUpdateDestroyAPIView):
+class DeviceConnectionDetail(DeviceConnectionView, Editing):
     pass
 
 
@@ -106,10 +102,8 @@ class CommandDetail(CommandView, generics.RetrieveAPIView):
     pass
 
 
-class BatchCommandView(ProtectedAPIMixin, FilterByOrganizationManaged, generics.GenericAPIView):  # type: ignore[misc]
-    parser_classes = PARSERS
+class BatchCommandView(OfOrganizations):
     queryset = BatchCommand.objects.annotate(device_count=Count("devices")).order_by("-created")
-    pagination_class = OpenWispPagination
 
     def get_organization_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those for the whole system are for superusers."""

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from jsonschema.exceptions import ValidationError as SchemaError
 
+from ...common.masking import MASK
 from ...config.models.base import check_json
 from .. import commands
 from ..schema import validate
@@ -35,5 +36,5 @@ def _without_secrets(error: SchemaError, type_: str, value: Any) -> str:
     """Return what is wrong with the input of a command, without what nobody is to read on the way back."""
     message: str = error.message
     if commands.takes_secrets(type_) and not isinstance(error.instance, dict):
-        message = message.replace(repr(error.instance), repr(commands.MASK))
+        message = message.replace(repr(error.instance), repr(MASK))
     return commands.mask_secrets(message, [each for each in commands.secret_values(type_, value) if len(each) > 2])

@@ -1,0 +1,1 @@
+"""What the REST interfaces of all apps have in common."""

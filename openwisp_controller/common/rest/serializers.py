@@ -1,0 +1,133 @@
+"""What serializers of all apps have in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError, transaction
+from openwisp_users.api.mixins import FilterSerializerByOrgManaged
+from rest_framework import serializers
+
+from ..masking import MASK
+from ..tenancy import is_made_from
+from .permissions import may_see_secrets
+
+
+def refused(error: ModelError, field: str | None = None) -> serializers.ValidationError:
+    """Return Django's error as one of the interface.
+
+    Args:
+        error: by field or not.
+        field: under which it stands where it has none of its own; None = ``__all__``.
+    """
+    if hasattr(error, "error_dict"):
+        return serializers.ValidationError(error.message_dict)
+    return serializers.ValidationError({field or "__all__": error.messages})
+
+
+class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSerializer):
+    """Checks with the model itself, and stores what the model made of the values.
+
+    Relations lead to objects of the organizations that a person manages, and, named in ``shared_relations``, to
+    shared ones.
+    """
+
+    shared_relations: ClassVar[tuple[str, ...]] = ()
+
+    def filter_fields(self) -> None:
+        """Limit what relations lead to; who is no superuser must say whose an object is to be."""
+        user = self.context["request"].user
+        if user.is_superuser or user.is_anonymous:
+            return
+        managed = user.organizations_managed
+        for name, field in self.fields.items():
+            relation = getattr(field, "child_relation", field)
+            objects = getattr(relation, "queryset", None)
+            if objects is None:
+                continue
+            if name == "organization":
+                field.allow_null, field.required = False, True
+                relation.queryset = objects.filter(pk__in=managed)
+                continue
+            if not hasattr(objects.model, "organization_id"):
+                continue
+            own = objects.filter(organization__in=managed)
+            shared = (self.include_shared or name in self.shared_relations) and not is_made_from(self.Meta.model, name)
+            relation.queryset = own | objects.filter(organization=None) if shared else own
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        data = super().validate(data)
+        instance = self.instance or self.Meta.model(**self.fixed_values())
+        for name, value in self.model_values(data).items():
+            setattr(instance, name, value)
+        try:
+            self.check(instance)
+        except ModelError as error:
+            raise refused(error) from None
+        self.checked = instance
+        return data
+
+    def model_values(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what of the data is set as attributes of the instance."""
+        return data
+
+    def check(self, instance: Any) -> None:
+        """Check an instance as it would be stored; raise Django's ``ValidationError``."""
+        instance.full_clean()
+
+    def fixed_values(self) -> dict[str, Any]:
+        """Return what the address already says about a new object."""
+        return {}
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        return self._stored(validated_data)
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        return self._stored(validated_data)
+
+    def store(self, instance: Any, data: dict[str, Any]) -> None:
+        """Store a checked instance with what belongs to it; raise Django's ``ValidationError`` to leave nothing."""
+        instance.save()
+
+    def _stored(self, data: dict[str, Any]) -> Any:
+        try:
+            with transaction.atomic():
+                self.store(self.checked, data)
+        except IntegrityError:
+            try:
+                self.check(self.checked)  # somebody else was faster, so now it may say what is wrong
+            except ModelError as error:
+                raise refused(error) from None
+            raise
+        except ModelError as error:
+            raise refused(error) from None
+        return self.checked
+
+
+class MaskedSecrets(serializers.ModelSerializer):
+    """Shows the fields named in ``secrets`` to those who may change the object, on its own page, and to nobody else.
+
+    Everybody else gets a mask in their place; a mask that is sent stands for what is stored.
+    """
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and any(data.get(name) == MASK for name in self.secrets):
+            data = {name: value for name, value in data.items() if not (name in self.secrets and value == MASK)}
+        return super().to_internal_value(data)
+
+    def to_representation(self, instance: Any) -> Any:
+        shown = super().to_representation(instance)
+        if not self._shows_secrets(instance):
+            for name in self.secrets:
+                if shown.get(name):
+                    shown[name] = MASK
+        return shown
+
+    def _shows_secrets(self, instance: Any) -> bool:
+        if getattr(self.parent, "many", False):
+            return False
+        request = self.context.get("request")
+        return request is not None and may_see_secrets(request.user, instance)

@@ -1,0 +1,1 @@
+"""The REST interface of devices, templates, groups and VPN servers."""

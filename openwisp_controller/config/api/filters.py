@@ -1,0 +1,67 @@
+"""Filters of the lists of the REST interface."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from openwisp_ipam.models import Subnet
+from rest_framework.exceptions import ValidationError
+
+from ...common.rest.filters import BooleanFilter, CreatedFilterSet, ManagedFilter, OrganizationFilterSet
+from ..models import Config, Device, DeviceGroup, Template, Vpn
+from ..models.base import backend_choices
+from ..models.vpn import backend_choices as vpn_backend_choices
+
+
+class DeviceListFilter(CreatedFilterSet):
+    name = filters.CharFilter(lookup_expr="icontains")
+    mac_address = filters.CharFilter(lookup_expr="icontains")
+    config__status = filters.ChoiceFilter(field_name="config__status", choices=Config.Status.choices)
+    config__backend = filters.ChoiceFilter(field_name="config__backend", choices=backend_choices)
+    config__templates = filters.CharFilter(field_name="config__templates", method="having_template")
+    group = ManagedFilter(DeviceGroup.objects.all())
+
+    class Meta:
+        model = Device
+        fields: ClassVar[list[str]] = []
+
+    def having_template(self, devices: QuerySet[Device], name: str, value: Any) -> QuerySet[Device]:
+        """Return the devices whose configuration has a template, given by key."""
+        try:
+            value = uuid.UUID(value)
+        except ValueError:
+            raise ValidationError({name: "Invalid UUID format"}) from None
+        return devices.filter(pk__in=Config.objects.filter(templates=value).values("device"))
+
+
+class TemplateListFilter(CreatedFilterSet):
+    backend = filters.ChoiceFilter(choices=backend_choices)
+    type = filters.ChoiceFilter(choices=Template.Type.choices)
+    default = BooleanFilter()
+    required = BooleanFilter()
+    vpn = ManagedFilter(Vpn.objects.all(), shared=True)
+    tag = filters.CharFilter(field_name="tags__name")
+
+    class Meta:
+        model = Template
+        fields: ClassVar[list[str]] = []
+
+
+class VpnListFilter(OrganizationFilterSet):
+    backend = filters.ChoiceFilter(choices=vpn_backend_choices)
+    subnet = ManagedFilter(Subnet.objects.all(), shared=True)
+
+    class Meta:
+        model = Vpn
+        fields: ClassVar[list[str]] = []
+
+
+class DeviceGroupListFilter(OrganizationFilterSet):
+    empty = BooleanFilter(field_name="device", lookup_expr="isnull", distinct=True)
+
+    class Meta:
+        model = DeviceGroup
+        fields: ClassVar[list[str]] = []

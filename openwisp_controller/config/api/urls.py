@@ -1,0 +1,33 @@
+"""Addresses of the REST interface, below ``/api/v1/``."""
+
+from django.urls import path
+
+from . import views
+
+app_name = "config_api"
+urlpatterns = [
+    path("controller/device/", views.DeviceListCreateView.as_view(), name="device_list"),
+    path("controller/device/<uuid:pk>/", views.DeviceDetailView.as_view(), name="device_detail"),
+    path("controller/device/<uuid:pk>/activate/", views.DeviceActivateView.as_view(), name="device_activate"),
+    path("controller/device/<uuid:pk>/deactivate/", views.DeviceDeactivateView.as_view(), name="device_deactivate"),
+    path(
+        "controller/device/<uuid:pk>/configuration/", views.DownloadDeviceView.as_view(), name="download_device_config"
+    ),
+    path("controller/group/", views.DeviceGroupListCreateView.as_view(), name="devicegroup_list"),
+    path("controller/group/<uuid:pk>/", views.DeviceGroupDetailView.as_view(), name="devicegroup_detail"),
+    path(
+        "controller/cert/<str:common_name>/group/",
+        views.DeviceGroupCommonName.as_view(),
+        name="devicegroup_x509_commonname",
+    ),
+    path("controller/template/", views.TemplateListCreateView.as_view(), name="template_list"),
+    path("controller/template/<uuid:pk>/", views.TemplateDetailView.as_view(), name="template_detail"),
+    path(
+        "controller/template/<uuid:pk>/configuration/",
+        views.DownloadTemplateView.as_view(),
+        name="download_template_config",
+    ),
+    path("controller/vpn/", views.VpnListCreateView.as_view(), name="vpn_list"),
+    path("controller/vpn/<uuid:pk>/", views.VpnDetailView.as_view(), name="vpn_detail"),
+    path("controller/vpn/<uuid:pk>/configuration/", views.DownloadVpnView.as_view(), name="download_vpn_config"),
+]

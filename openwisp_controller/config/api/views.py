@@ -1,0 +1,246 @@
+"""Views of the REST interface: parse, call one function, answer. Packages extend them by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext_lazy as _
+from rest_framework import generics
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ... import rendering
+from ...common.rest.filters import FILTERS
+from ...common.rest.permissions import may_see_secrets
+from ...common.rest.views import Creating, Editing, OfOrganizations, version
+from ..models import Config, Device, DeviceGroup, Template, Vpn, VpnClient
+from . import filters
+from .serializers import (
+    DeviceDetailSerializer,
+    DeviceGroupSerializer,
+    DeviceListSerializer,
+    TemplateSerializer,
+    VpnSerializer,
+)
+
+_NOT_IN_LISTS = ("config__config", "config__context", "config__compile_error", "config__undefined_variables")
+
+
+class DeviceView(OfOrganizations):
+    queryset: QuerySet[Device] = Device.objects.select_related("config").order_by("-created")
+
+
+class DeviceListCreateView(DeviceView, Creating):
+    """Lists devices and creates them, with or without configuration."""
+
+    serializer_class = DeviceListSerializer
+    filter_backends = FILTERS
+    filterset_class = filters.DeviceListFilter
+    search_fields = ("name", "mac_address", "management_ip", "last_ip", "model", "os", "system")
+    ordering_fields = ("name", "mac_address", "created", "modified", "config__status", "last_ip", "management_ip")
+
+    def get_queryset(self) -> QuerySet[Device]:
+        return super().get_queryset().defer(*_NOT_IN_LISTS)
+
+    def perform_create(self, serializer: Any) -> None:
+        super().perform_create(serializer)
+        serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
+
+
+class DeviceDetailView(DeviceView, Editing):
+    """Shows, edits and deletes a device. A deactivated one cannot be edited."""
+
+    serializer_class = DeviceDetailSerializer
+
+    def check_object_permissions(self, request: Request, obj: Device) -> None:
+        super().check_object_permissions(request, obj)
+        if request.method in ("PUT", "PATCH") and obj.is_deactivated():
+            raise PermissionDenied
+
+    def after_update(self, instance: Device) -> Device:
+        return self.get_queryset().get(pk=instance.pk)
+
+    def perform_destroy(self, instance: Device) -> None:
+        """Delete a device that is deactivated; with ``?force=true`` any."""
+        instance.delete(check_deactivated=self.request.query_params.get("force") != "true")
+
+
+class _DeviceAction(DeviceView):
+    """Something that is done to a device by POST without a body; answers with the device."""
+
+    serializer_class = DeviceDetailSerializer
+    post_permission = "change"
+    is_for_deactivated: bool
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        device = self.get_object()
+        with version(request):
+            self.act(device)
+        return Response(self.get_serializer(super().get_queryset().get(pk=device.pk)).data)
+
+    def get_queryset(self) -> QuerySet[Device]:
+        return super().get_queryset().filter(_is_deactivated=self.is_for_deactivated)
+
+    def act(self, device: Device) -> None:
+        raise NotImplementedError
+
+
+class DeviceActivateView(_DeviceAction):
+    """Manages a deactivated device again."""
+
+    is_for_deactivated = True
+
+    def act(self, device: Device) -> None:
+        device.activate()
+
+
+class DeviceDeactivateView(_DeviceAction):
+    """Empties the configuration of a device and stops managing it."""
+
+    is_for_deactivated = False
+
+    def act(self, device: Device) -> None:
+        device.deactivate()
+
+
+class _Download(OfOrganizations):
+    """Offers the archive of an object for download."""
+
+    serializer_class = None
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        instance = self.get_object()
+        data = self.archive(instance)
+        if data is None:
+            raise NotFound
+        disposition = content_disposition_header(True, f"{instance.name}.tar.gz") or "attachment"
+        return HttpResponse(
+            data, content_type="application/octet-stream",
+            headers={"Content-Disposition": disposition, "X-Openwisp-Controller": "true"},
+        )  # fmt: skip
+
+    def archive(self, instance: Any) -> bytes | None:
+        raise NotImplementedError
+
+
+class DownloadDeviceView(_Download):
+    """Downloads the archive that a device may fetch."""
+
+    queryset = Device.objects.select_related("config__released")
+
+    def archive(self, instance: Device) -> bytes | None:
+        released = instance.config.released if instance.has_config() else None
+        return bytes(released.archive) if released is not None else None
+
+
+class DownloadTemplateView(_Download):
+    """Downloads what a template renders to on its own."""
+
+    queryset = Template.objects.select_related("vpn")
+
+    def archive(self, instance: Template) -> bytes | None:
+        try:
+            return instance.archive()
+        except rendering.RenderingError as error:
+            raise NotFound(error.message) from None
+
+
+class DownloadVpnView(_Download):
+    """Downloads the archive that a VPN server may fetch, with its private key."""
+
+    queryset = Vpn.objects.select_related("released")
+
+    def archive(self, instance: Vpn) -> bytes | None:
+        if instance.organization_id is None and not may_see_secrets(self.request.user, instance):
+            raise PermissionDenied
+        return bytes(instance.released.archive) if instance.released is not None else None
+
+
+class TemplateView(OfOrganizations):
+    queryset: QuerySet[Template] = Template.objects.prefetch_related("tags").order_by("-created")  # type: ignore[misc]
+    serializer_class = TemplateSerializer
+
+
+class TemplateListCreateView(TemplateView, Creating):
+    """Lists templates and creates them."""
+
+    filter_backends = FILTERS
+    filterset_class = filters.TemplateListFilter
+    search_fields = ("name", "notes")
+    ordering_fields = ("name", "type", "created", "modified")
+
+
+class TemplateDetailView(TemplateView, Editing):
+    """Shows, edits and deletes a template; the devices that use it follow in the background."""
+
+    def after_update(self, instance: Template) -> Template:
+        instance.__dict__.get("_prefetched_objects_cache", {}).pop("tags", None)
+        return instance
+
+
+class VpnView(OfOrganizations):
+    queryset: QuerySet[Vpn] = Vpn.objects.order_by("-created")
+    serializer_class = VpnSerializer
+
+
+class VpnListCreateView(VpnView, Creating):
+    """Lists VPN servers and creates them."""
+
+    filter_backends = FILTERS
+    filterset_class = filters.VpnListFilter
+    search_fields = ("name", "host", "notes")
+    ordering_fields = ("name", "host", "created", "modified")
+
+
+class VpnDetailView(VpnView, Editing):
+    """Shows, edits and deletes a VPN server."""
+
+
+class DeviceGroupView(OfOrganizations):
+    queryset: QuerySet[DeviceGroup] = DeviceGroup.objects.prefetch_related("templates").order_by("-created")
+    serializer_class = DeviceGroupSerializer
+
+
+class DeviceGroupListCreateView(DeviceGroupView, Creating):
+    """Lists groups of devices and creates them."""
+
+    filter_backends = FILTERS
+    filterset_class = filters.DeviceGroupListFilter
+    search_fields = ("name", "description")
+    ordering_fields = ("name", "created", "modified")
+
+
+class DeviceGroupDetailView(DeviceGroupView, Editing):
+    """Shows, edits and deletes a group; its devices follow."""
+
+
+class DeviceGroupCommonName(DeviceGroupView, generics.RetrieveAPIView):
+    """Shows the group of the device that has a VPN client certificate with this common name.
+
+    ``?org=slug1,slug2`` says to which organizations the certificate belongs.
+    """
+
+    def get_object(self) -> DeviceGroup:
+        clients = VpnClient.objects.filter(cert__common_name=self.kwargs["common_name"])
+        slugs = [slug for slug in self.request.query_params.get("org", "").split(",") if slug]
+        if slugs:
+            clients = clients.filter(cert__organization__slug__in=slugs)
+        devices = Config.objects.filter(pk__in=clients.values("config")).values("device__group")
+        groups = DeviceGroup.objects.prefetch_related("templates").filter(pk__in=devices).order_by("pk")
+        user: Any = self.request.user
+        if user.is_anonymous:
+            raise NotFound
+        managed = groups if user.is_superuser else groups.filter(organization__in=user.organizations_managed)
+        group = managed.first()
+        if group is not None:
+            return group
+        if groups.exists():
+            self.permission_denied(self.request, message=_NOT_A_MANAGER)
+        raise NotFound
+
+
+_NOT_A_MANAGER = _("User is not a manager of the organization to which the requested resource belongs.")
