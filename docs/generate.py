@@ -120,6 +120,41 @@ def with_changes(page: str) -> str:
     return f"{head}{BEGIN}\n{signals_table()}\n{END}{tail}"
 
 
+def rest_schema() -> dict[str, Any]:
+    """Return the description of the REST interface, as OpenAPI 3."""
+    from drf_spectacular.drainage import GENERATOR_STATS
+    from drf_spectacular.generators import SchemaGenerator
+
+    with GENERATOR_STATS.silence():
+        schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return schema
+
+
+def openapi_file(schema: dict[str, Any]) -> str:
+    """Return the description as YAML."""
+    from drf_spectacular.renderers import OpenApiYamlRenderer
+
+    return OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
+
+
+def rest_page(schema: dict[str, Any]) -> str:
+    """Return the page that lists every operation of the REST interface."""
+    operations: dict[str, list[str]] = {}
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            row = f"| `{method.upper()}` | `{path}` | {operation['summary']} |"
+            operations.setdefault(operation["tags"][0], []).append(row)
+    lines = [
+        "# REST interface",
+        "",
+        "Written from the code by `python docs/generate.py`. Fields, filters, examples and error answers of every",
+        "operation are in [openapi.yaml](openapi.yaml), and interactive at `/api/v1/docs/` of a server.",
+    ]
+    for tag, rows in operations.items():
+        lines += ["", f"## {tag}", "", "| Method | Path | does |", "|---|---|---|", *rows]
+    return "\n".join(lines) + "\n"
+
+
 def _shown(value: Any) -> str:
     return str(value if not isinstance(value, tuple) else tuple(_plain(item) for item in value)).replace("|", "\\|")
 
@@ -136,6 +171,9 @@ def main() -> None:
 
     django.setup()
     (REFERENCE / "settings.md").write_text(settings_page())
+    schema = rest_schema()
+    (REFERENCE / "openapi.yaml").write_text(openapi_file(schema))
+    (REFERENCE / "rest.md").write_text(rest_page(schema))
     signals = REFERENCE / "signals.md"
     signals.write_text(with_changes(signals.read_text()))
     (REFERENCE / "changes.md").write_text(changes_page())

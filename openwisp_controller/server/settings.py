@@ -67,8 +67,23 @@ INSTALLED_APPS = [
     "django_filters",
     "admin_auto_filters",
     "drf_yasg",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "channels",
 ]
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "openwisp_controller.common.rest.schema.OperationSchema"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "OpenWISP API",
+    "VERSION": "v1",
+    "DESCRIPTION": "The REST interface of the network controller.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "AUTHENTICATION_WHITELIST": ["openwisp_users.api.authentication.BearerAuthentication"],
+}
 EXTENDED_APPS = ("django_x509",)
 AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1

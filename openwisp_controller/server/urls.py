@@ -9,7 +9,7 @@ from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 from ..config.admin import choices
 from ..config.settings import settings as config_settings
 from ..subnet_division import api as ipam_views
-from . import health
+from . import api_docs, health
 
 urlpatterns = [
     path("", include("openwisp_controller.config.device_api.urls")),
@@ -23,6 +23,7 @@ urlpatterns = [
     *([path("api/v1/", include("openwisp_controller.config.api.urls"))] if config_settings.API else []),
     *([path("api/v1/", include("openwisp_controller.pki.api.urls"))] if config_settings.PKI_API else []),
     path("api/v1/", include("openwisp_controller.connection.api.urls")),
+    path("api/v1/", include(api_docs.urlpatterns)),
     path("", include("openwisp_notifications.urls")),
     path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),
 ]

@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from django.dispatch import Signal
@@ -54,6 +55,34 @@ def test_table_of_changes_is_up_to_date() -> None:
 
 def test_page_of_changes_is_up_to_date() -> None:
     assert (ROOT / "docs/reference/changes.md").read_text() == generator().changes_page()
+
+
+class TestRest:
+    @pytest.fixture(scope="class")
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = generator().rest_schema()
+        return schema
+
+    def test_files_are_up_to_date(self, schema: dict[str, Any]) -> None:
+        assert (ROOT / "docs/reference/openapi.yaml").read_text() == generator().openapi_file(schema)
+        assert (ROOT / "docs/reference/rest.md").read_text() == generator().rest_page(schema)
+
+    def test_every_operation_is_described(self, schema: dict[str, Any]) -> None:
+        operations = [
+            (f"{method} {path}", operation)
+            for path, methods in schema["paths"].items()
+            for method, operation in methods.items()
+        ]
+        assert len(operations) > 100
+        for name, operation in operations:
+            assert operation["summary"], name
+            assert {"401", "403"} <= operation["responses"].keys(), name
+            if "requestBody" in operation:
+                assert "400" in operation["responses"], name
+            if "/controller/" in name:
+                bodies = [operation.get("requestBody"), *(operation["responses"].get(code) for code in ("200", "201"))]
+                for content in [(body or {}).get("content", {}).get("application/json") for body in bodies]:
+                    assert content is None or "example" in content, name
 
 
 @pytest.mark.parametrize("change", list(TABLE), ids=lambda change: change.what)

@@ -86,6 +86,11 @@ class BaseConfigSerializer(FilterTemplatesByOrganization, serializers.ModelSeria
 class DeviceListConfigSerializer(BaseConfigSerializer):
     """Lists show how the configuration is doing, not what it holds."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("templates", "context", "config"):
+            self.fields[name].write_only = True
+
     def to_representation(self, instance: Config) -> dict[str, Any]:
         return {"status": instance.status, "error_reason": instance.error_reason, "backend": instance.backend}
 
@@ -205,7 +210,7 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
 class DeviceListSerializer(DeviceSerializer):
     """Devices as lists show them; creates devices."""
 
-    config = DeviceListConfigSerializer(required=False)
+    config = DeviceListConfigSerializer(required=False, allow_null=True)
 
     class Meta:
         model = Device
@@ -219,6 +224,12 @@ class DeviceListSerializer(DeviceSerializer):
             "management_ip": {"allow_blank": True},
             "key": {"required": False, "allow_blank": True},
         }
+
+    def validate_config(self, value: Any) -> Any:
+        """Lists show null where there is no configuration, but nothing is created without being asked for."""
+        if value is None:
+            self.fail("null")
+        return value
 
 
 class DeviceDetailSerializer(DeviceSerializer):

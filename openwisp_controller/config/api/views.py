@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
@@ -110,8 +112,9 @@ class DeviceDeactivateView(_DeviceAction):
 class _Download(OfOrganizations):
     """Offers the archive of an object for download."""
 
-    serializer_class = None
+    serializer_class: Any = None
 
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         instance = self.get_object()
         data = self.archive(instance)

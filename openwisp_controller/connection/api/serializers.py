@@ -144,7 +144,7 @@ class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelS
         super().filter_fields()
         user = self.context["request"].user
         devices = self.fields["devices"].child_relation
-        if not user.is_superuser:
+        if not user.is_superuser and not user.is_anonymous:
             devices.queryset = devices.queryset.filter(organization__in=user.organizations_managed)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -172,3 +172,16 @@ class DryRunSerializer(NewBatchCommandSerializer):
 
     class Meta(NewBatchCommandSerializer.Meta):
         extra_kwargs = {"label": {"required": False}, "type": {"required": False}}
+
+
+class PlanSerializer(serializers.Serializer):
+    """What a mass command would do."""
+
+    devices = serializers.ListField(child=serializers.UUIDField(), help_text="Keys of all targets.")
+    skipped = serializers.DictField(help_text="Why some of them would not get the command, by key.")
+
+
+class BatchKeySerializer(serializers.Serializer):
+    """The mass command that was created."""
+
+    batch = serializers.UUIDField()

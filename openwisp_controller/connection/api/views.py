@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db.models import Count, QuerySet
+from drf_spectacular.utils import extend_schema
 from openwisp_users.api.mixins import FilterByParentManaged
 from rest_framework import generics
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied, ValidationError
@@ -134,7 +135,9 @@ class BatchCommandExecute(BatchCommandView):
 
     serializer_class = serializers.NewBatchCommandSerializer
 
+    @extend_schema(parameters=[serializers.DryRunSerializer], responses=serializers.PlanSerializer)
     def get(self, request: Request) -> Response:
+        """Say what a mass command would do."""
         serializer = serializers.DryRunSerializer(
             data=_from_query(request), context={**self.get_serializer_context(), "complete": False}
         )
@@ -142,7 +145,9 @@ class BatchCommandExecute(BatchCommandView):
         plan = batches.plan(batch, devices)
         return Response({"devices": plan.devices, "skipped": plan.skipped})
 
+    @extend_schema(responses={201: serializers.BatchKeySerializer})
     def post(self, request: Request) -> Response:
+        """Execute a mass command."""
         batch, devices = self._parsed(self.get_serializer(data=request.data))
         batches.execute(batch, devices)
         return Response({"batch": str(batch.pk)}, status=201)

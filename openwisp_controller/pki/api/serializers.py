@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django_x509.base.models import default_ca_validity_end, default_cert_validity_end, default_validity_start
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer
 from .. import issuing
@@ -37,9 +38,6 @@ class _IssuedSerializer(MaskedSecrets, ValidatedSerializer):
             fields.pop("passphrase", None)
         return fields
 
-    def validate_organization(self, value: Any) -> Any:
-        return value
-
     def check(self, instance: Any) -> None:
         instance.signing = issuing.Signing(in_background=True)
         super().check(instance)
@@ -58,15 +56,20 @@ class CaListSerializer(_IssuedSerializer):
         model = Ca
         fields = ("id", "name", "organization", "notes", *_SUBJECT, "passphrase", *_STAMPS)
         read_only_fields = ("id", *_STAMPS)
-        extra_kwargs = {"organization": {"required": True}}
+
+    def get_fields(self) -> dict[str, Any]:
+        """Whose a new one is must be said, though it may be nobody's."""
+        fields = super().get_fields()
+        if self.instance is None:
+            fields["organization"].required, fields["organization"].default = True, empty
+        return fields
 
     def fixed_values(self) -> dict[str, Any]:
         return {"validity_start": default_validity_start(), "validity_end": default_ca_validity_end()}
 
 
 class CaDetailSerializer(CaListSerializer):
-    class Meta(CaListSerializer.Meta):
-        extra_kwargs: dict[str, Any] = {}
+    pass
 
 
 class CertListSerializer(_IssuedSerializer):

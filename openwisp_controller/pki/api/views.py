@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -72,8 +74,9 @@ class CrlDownloadView(OfOrganizations):
     """Downloads the certificate revocation list of a certification authority, PEM."""
 
     queryset = Ca.objects.all()
-    serializer_class = None
+    serializer_class: Any = None
 
+    @extend_schema(responses={(200, "application/x-pem-file"): OpenApiTypes.STR})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         ca = self.get_object()
         if not ca.certificate:
