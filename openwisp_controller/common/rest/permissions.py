@@ -30,7 +30,8 @@ def may_see_secrets(user: Any, instance: Any) -> bool:
 class ModelPermissions(DjangoModelPermissions):
     """Permissions on the model of a view; shared objects can be read by whoever may read the list.
 
-    A view whose POST does something to an object that is there says in ``post_permission`` which permission that needs.
+    A view that works on another model than the one it is about names that in ``permission_model``. One whose POST does
+    something to an object that is there says in ``post_permission`` which permission that needs.
     """
 
     def has_permission(self, request: Any, view: Any) -> bool:
@@ -39,7 +40,8 @@ class ModelPermissions(DjangoModelPermissions):
             return False
         if request.method == "OPTIONS":
             return True
-        return may(user, _needed(request, view), self._queryset(view).model)
+        model = getattr(view, "permission_model", None) or self._queryset(view).model
+        return may(user, _needed(request, view), model)
 
     def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
         if request.user.is_superuser or request.method in SAFE_METHODS:

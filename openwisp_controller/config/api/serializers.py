@@ -166,7 +166,7 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
             raise serializers.ValidationError({"config": error.messages}) from None
 
     def _check_together(self, config: Config) -> None:
-        templates = self._templates_to_be(config)
+        templates = self.templates_to_be(config)
         rules.check_chosen(config, templates)
         problem = config.problem_with(templates)
         if problem:
@@ -174,7 +174,7 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
         if settings.UNDEFINED_VARIABLES == "refuse":
             undefined.refuse(undefined.of_config(config, templates))
 
-    def _templates_to_be(self, config: Config) -> list[Template]:
+    def templates_to_be(self, config: Config) -> list[Template]:
         """Return the templates that the configuration will have, in order."""
         if config._state.adding:
             initial = rules.initial_templates(config.device, config.backend)

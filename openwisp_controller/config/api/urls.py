@@ -2,16 +2,53 @@
 
 from django.urls import path
 
-from . import views
+from . import bulk, insights, organizations, revisions, views
 
 app_name = "config_api"
 urlpatterns = [
     path("controller/device/", views.DeviceListCreateView.as_view(), name="device_list"),
+    path("controller/device/bulk/", bulk.DeviceBulk.as_view(), name="device_bulk"),
+    path("controller/device/preview/", insights.NewDevicePreview.as_view(), name="device_new_preview"),
     path("controller/device/<uuid:pk>/", views.DeviceDetailView.as_view(), name="device_detail"),
     path("controller/device/<uuid:pk>/activate/", views.DeviceActivateView.as_view(), name="device_activate"),
     path("controller/device/<uuid:pk>/deactivate/", views.DeviceDeactivateView.as_view(), name="device_deactivate"),
     path(
         "controller/device/<uuid:pk>/configuration/", views.DownloadDeviceView.as_view(), name="download_device_config"
+    ),
+    path("controller/device/<uuid:pk>/hold/", revisions.DeviceHold.as_view(), name="device_hold"),
+    path("controller/device/<uuid:pk>/preview/", insights.DevicePreview.as_view(), name="device_preview"),
+    path("controller/device/<uuid:pk>/release/", revisions.DeviceRelease.as_view(), name="device_release"),
+    path("controller/device/<uuid:pk>/revision/", revisions.DeviceRevisionList.as_view(), name="revision_list"),
+    path(
+        "controller/device/<uuid:pk>/revision/<int:revision_id>/",
+        revisions.DeviceRevisionDetail.as_view(),
+        name="revision_detail",
+    ),
+    path(
+        "controller/device/<uuid:pk>/revision/<int:revision_id>/archive/",
+        revisions.DeviceRevisionArchive.as_view(),
+        name="revision_archive",
+    ),
+    path(
+        "controller/device/<uuid:pk>/revision/<int:revision_id>/diff/",
+        revisions.DeviceRevisionDiff.as_view(),
+        name="revision_diff",
+    ),
+    path(
+        "controller/device/<uuid:pk>/revision/<int:revision_id>/roll-back/",
+        revisions.DeviceRollBack.as_view(),
+        name="revision_roll_back",
+    ),
+    path("controller/device/<uuid:pk>/variables/", insights.DeviceVariables.as_view(), name="device_variables"),
+    path(
+        "controller/organization/<uuid:pk>/limits/",
+        organizations.OrganizationLimitsView.as_view(),
+        name="organization_limits",
+    ),
+    path(
+        "controller/organization/<uuid:pk>/settings/",
+        organizations.OrganizationSettingsView.as_view(),
+        name="organization_settings",
     ),
     path("controller/group/", views.DeviceGroupListCreateView.as_view(), name="devicegroup_list"),
     path("controller/group/<uuid:pk>/", views.DeviceGroupDetailView.as_view(), name="devicegroup_detail"),

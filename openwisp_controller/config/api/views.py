@@ -109,6 +109,16 @@ class DeviceDeactivateView(_DeviceAction):
         device.deactivate()
 
 
+def archive_response(name: str, data: bytes) -> HttpResponse:
+    """Offer an archive for download, called ``name`` with its ending."""
+    disposition = content_disposition_header(True, f"{name}.tar.gz") or "attachment"
+    return HttpResponse(
+        data,
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": disposition, "X-Openwisp-Controller": "true"},
+    )
+
+
 class _Download(OfOrganizations):
     """Offers the archive of an object for download."""
 
@@ -120,11 +130,7 @@ class _Download(OfOrganizations):
         data = self.archive(instance)
         if data is None:
             raise NotFound
-        disposition = content_disposition_header(True, f"{instance.name}.tar.gz") or "attachment"
-        return HttpResponse(
-            data, content_type="application/octet-stream",
-            headers={"Content-Disposition": disposition, "X-Openwisp-Controller": "true"},
-        )  # fmt: skip
+        return archive_response(instance.name, data)
 
     def archive(self, instance: Any) -> bytes | None:
         raise NotImplementedError

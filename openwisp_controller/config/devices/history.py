@@ -64,6 +64,12 @@ def roll_back(config: Config, revision: Revision) -> None:
         unit.of(Compilation).released(config, outcome, Cause.ROLLED_BACK)
 
 
+def hold(config: Config) -> None:
+    """Hold a device at the released revision: changes go on compiling, and nothing is released."""
+    config.release_policy = Config.Release.HELD
+    config.save(update_fields=["release_policy", "modified"])
+
+
 def lift_hold(config: Config) -> None:
     """Let a device follow again: what its configuration compiles to now is released."""
     config.release_policy = Config.Release.AUTOMATIC
