@@ -149,6 +149,7 @@ def rest_page(schema: dict[str, Any]) -> str:
         "",
         "Written from the code by `python docs/generate.py`. Fields, filters, examples and error answers of every",
         "operation are in [openapi.yaml](openapi.yaml), and interactive at `/api/v1/docs/` of a server.",
+        "[How to use it with curl](../how-to/rest.md).",
     ]
     for tag, rows in operations.items():
         lines += ["", f"## {tag}", "", "| Method | Path | does |", "|---|---|---|", *rows]

@@ -9,7 +9,7 @@ from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 from ..config.admin import choices
 from ..config.settings import settings as config_settings
 from ..subnet_division import api as ipam_views
-from . import api_docs, health
+from . import api_docs, health, users_api
 
 urlpatterns = [
     path("", include("openwisp_controller.config.device_api.urls")),
@@ -19,7 +19,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("config/schema.json", choices.schema, name="config_schema"),
     path("accounts/", include("openwisp_users.accounts.urls")),
-    path("api/v1/", include((get_users_api_urls(), "users"), namespace="users")),
+    path("api/v1/", include((get_users_api_urls(users_api), "users"), namespace="users")),
     *([path("api/v1/", include("openwisp_controller.config.api.urls"))] if config_settings.API else []),
     *([path("api/v1/", include("openwisp_controller.pki.api.urls"))] if config_settings.PKI_API else []),
     path("api/v1/", include("openwisp_controller.connection.api.urls")),
