@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as ModelError
-from django.db import IntegrityError, transaction
 from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
@@ -92,17 +91,17 @@ class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSeriali
 
     def _stored(self, data: dict[str, Any]) -> Any:
         try:
-            with transaction.atomic():
-                self.store(self.checked, data)
-        except IntegrityError:
-            try:
-                self.check(self.checked)  # somebody else was faster, so now it may say what is wrong
-            except ModelError as error:
-                raise refused(error) from None
-            raise
+            self.store(self.checked, data)
         except ModelError as error:
             raise refused(error) from None
         return self.checked
+
+    def recheck(self) -> None:
+        """Say what is wrong now, after the database refused what was checked before: somebody else was faster."""
+        try:
+            self.check(self.checked)
+        except ModelError as error:
+            raise refused(error) from None
 
 
 class MaskedSecrets(serializers.ModelSerializer):

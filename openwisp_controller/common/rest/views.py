@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import reversion
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterByOrganizationManaged, ProtectedAPIMixin
 from openwisp_users.api.permissions import IsOrganizationManager
@@ -23,8 +23,8 @@ from .permissions import ModelPermissions
 
 @contextmanager
 def version(request: Request) -> Iterator[None]:
-    """Keep a version of what is saved inside, with the person who does it; nothing is saved when that fails."""
-    with reversion.create_revision():
+    """Keep a version of what is saved inside, with the person who does it. Goes into a transaction of the caller."""
+    with reversion.create_revision(atomic=False):
         reversion.set_user(request.user)
         yield
 
@@ -47,15 +47,35 @@ class OfOrganizations(Protected, FilterByOrganizationManaged, generics.GenericAP
         return rows
 
 
-class Creating(generics.ListCreateAPIView):
+class Writing(generics.GenericAPIView):
+    """Stores things in one transaction, together with a version of them."""
+
+    together: Any = staticmethod(transaction.atomic)
+    """Opens the transaction."""
+
+    @contextmanager
+    def storing(self) -> Iterator[list[Any]]:
+        """Open the transaction; yields a list for the serializer, which says what is wrong if somebody was faster."""
+        used: list[Any] = []
+        try:
+            with self.together():
+                yield used
+        except IntegrityError:
+            for serializer in used:
+                serializer.recheck()
+            raise
+
+
+class Creating(Writing, generics.ListCreateAPIView):
     """Lists, newest first, and creates; what is created enters the version history."""
 
     def perform_create(self, serializer: Any) -> None:
-        with version(self.request):
+        with self.storing() as used, version(self.request):
+            used.append(serializer)
             serializer.save()
 
 
-class Editing(generics.RetrieveUpdateDestroyAPIView):
+class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
     """Shows, edits and deletes one object.
 
     Answers carry an ``ETag``; a write with ``If-Match`` is refused with 412 when somebody changed the object since.
@@ -66,10 +86,11 @@ class Editing(generics.RetrieveUpdateDestroyAPIView):
         return self._tagged(serializer, serializer.data)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with transaction.atomic():
+        with self.storing() as used:
             instance = self._expected_object(request)
             serializer = self.get_serializer(instance, data=request.data, partial=kwargs.get("partial", False))
             serializer.is_valid(raise_exception=True)
+            used.append(serializer)
             self.perform_update(serializer)
         shown = self.get_serializer(self.after_update(serializer.instance))
         return self._tagged(shown, shown.data)
@@ -81,9 +102,11 @@ class Editing(generics.RetrieveUpdateDestroyAPIView):
     def perform_update(self, serializer: Any) -> None:
         with version(self.request):
             serializer.save()
+            if reversion.is_registered(type(serializer.instance)):
+                reversion.add_to_revision(serializer.instance)  # what belongs to it may be all that was stored
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with transaction.atomic():
+        with self.together():
             self.perform_destroy(self._expected_object(request))
         return Response(status=204)
 

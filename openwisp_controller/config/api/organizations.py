@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer
 from ...common.rest.views import Editing, Protected
 from ..models import Device, OrganizationConfigSettings, OrganizationLimits
+from ..unit_of_work import unit_of_work
 
 
 class OrganizationSettingsSerializer(MaskedSecrets, ValidatedSerializer):
@@ -47,6 +48,7 @@ class _OfOrganization(Protected, Editing):
     """The one object of its kind that belongs to the organization in the address; made with the first write."""
 
     http_method_names = ("get", "head", "options", "put", "patch")
+    together = staticmethod(unit_of_work)
     organization_field = "organization"
 
     def get_object(self) -> Any:

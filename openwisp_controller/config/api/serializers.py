@@ -121,7 +121,9 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
         return {name: value for name, value in data.items() if name != "config"}
 
     def check(self, instance: Device) -> None:
-        """Check the device, what only people are held to, and the configuration together with its templates."""
+        """Check the device, and what only people are held to; one of which nothing was sent is sound as it is."""
+        if not self.is_touched:
+            return
         given = self.initial_data if isinstance(self.initial_data, dict) else {}
         instance.full_clean()
         if "key" in given:
@@ -135,6 +137,7 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
                 raise ModelError({"management_ip": error.messages}) from None
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        self.is_touched = self.instance is None or bool(self.model_values(data))
         data = super().validate(data)
         sent = data.get("config")
         if sent:
@@ -167,7 +170,8 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
 
     def _check_together(self, config: Config) -> None:
         templates = self.templates_to_be(config)
-        rules.check_chosen(config, templates)
+        if config._state.adding or self.sent_templates is not None:
+            rules.check_chosen(config, templates)
         problem = config.problem_with(templates)
         if problem:
             raise ModelError(_("There is a conflict with the specified templates. {}").format(problem))
@@ -189,7 +193,8 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
 
     def store(self, instance: Device, data: dict[str, Any]) -> None:
         with unit_of_work():
-            instance.save()
+            if self.is_touched:
+                instance.save()
             if not data.get("config") or not instance.has_config():
                 return
             config, sent = instance.config, data["config"]

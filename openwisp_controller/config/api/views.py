@@ -20,6 +20,7 @@ from ...common.rest.filters import FILTERS
 from ...common.rest.permissions import may_see_secrets
 from ...common.rest.views import Creating, Editing, OfOrganizations, version
 from ..models import Config, Device, DeviceGroup, Template, Vpn, VpnClient
+from ..unit_of_work import unit_of_work
 from . import filters
 from .serializers import (
     DeviceDetailSerializer,
@@ -32,7 +33,13 @@ from .serializers import (
 _NOT_IN_LISTS = ("config__config", "config__context", "config__compile_error", "config__undefined_variables")
 
 
-class DeviceView(OfOrganizations):
+class _InUnitsOfWork:
+    """What is stored by a request is one unit of work."""
+
+    together = staticmethod(unit_of_work)
+
+
+class DeviceView(_InUnitsOfWork, OfOrganizations):
     queryset: QuerySet[Device] = Device.objects.select_related("config").order_by("-created")
 
 
@@ -58,6 +65,12 @@ class DeviceDetailView(DeviceView, Editing):
 
     serializer_class = DeviceDetailSerializer
 
+    def get_queryset(self) -> QuerySet[Device]:
+        rows = super().get_queryset()
+        if self.request.method in ("PUT", "PATCH"):
+            return rows.select_related("organization__config_settings", "group")
+        return rows
+
     def check_object_permissions(self, request: Request, obj: Device) -> None:
         super().check_object_permissions(request, obj)
         if request.method in ("PUT", "PATCH") and obj.is_deactivated():
@@ -80,7 +93,7 @@ class _DeviceAction(DeviceView):
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         device = self.get_object()
-        with version(request):
+        with unit_of_work(), version(request):
             self.act(device)
         return Response(self.get_serializer(super().get_queryset().get(pk=device.pk)).data)
 
@@ -169,7 +182,7 @@ class DownloadVpnView(_Download):
         return bytes(instance.released.archive) if instance.released is not None else None
 
 
-class TemplateView(OfOrganizations):
+class TemplateView(_InUnitsOfWork, OfOrganizations):
     queryset: QuerySet[Template] = Template.objects.prefetch_related("tags").order_by("-created")  # type: ignore[misc]
     serializer_class = TemplateSerializer
 
@@ -191,7 +204,7 @@ class TemplateDetailView(TemplateView, Editing):
         return instance
 
 
-class VpnView(OfOrganizations):
+class VpnView(_InUnitsOfWork, OfOrganizations):
     queryset: QuerySet[Vpn] = Vpn.objects.order_by("-created")
     serializer_class = VpnSerializer
 
@@ -209,7 +222,7 @@ class VpnDetailView(VpnView, Editing):
     """Shows, edits and deletes a VPN server."""
 
 
-class DeviceGroupView(OfOrganizations):
+class DeviceGroupView(_InUnitsOfWork, OfOrganizations):
     queryset: QuerySet[DeviceGroup] = DeviceGroup.objects.prefetch_related("templates").order_by("-created")
     serializer_class = DeviceGroupSerializer
 

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from ...common.json_input import TOO_DEEP
 from ...common.rest.views import Creating, Editing, OfOrganizations, Protected
+from ...common.tenancy import managed_objects
 from ...config.models import Device
 from .. import batches
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
@@ -52,8 +53,9 @@ class OfDevice(Protected, FilterByParentManaged, generics.GenericAPIView):
     def get_parent_queryset(self) -> QuerySet[Device]:
         return Device.objects.filter(pk=self.kwargs["device_id"])
 
-    def get_organization_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(organization__in=self.request.user.organizations_managed)
+    def assert_parent_exists(self) -> None:
+        """Look once whether the device is there, and one of the person's."""
+        assert self.device
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -65,7 +67,8 @@ class OfDevice(Protected, FilterByParentManaged, generics.GenericAPIView):
     def device(self) -> Device:
         """The device in the address; 404 where it is none of the person's."""
         if "_device" not in self.__dict__:
-            self._device = self.get_parent_queryset().select_related("config", "organization").first()
+            devices = managed_objects(self.request.user, self.get_parent_queryset(), shared=False)
+            self._device = devices.select_related("config", "organization").first()
         if self._device is None:
             raise NotFound
         return self._device
@@ -93,7 +96,7 @@ class CommandView(OfDevice):
     serializer_class = CommandSerializer
 
 
-class CommandList(CommandView, generics.ListCreateAPIView):
+class CommandList(CommandView, Creating):
     def get_serializer_class(self) -> Any:
         creating = self.request.method not in SAFE_METHODS
         return serializers.NewCommandSerializer if creating else CommandSerializer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
+from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -49,7 +50,7 @@ class _Action(OfOrganizations):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         instance = self.get_object()
         try:
-            with version(request):
+            with transaction.atomic(), version(request):
                 self.act(instance)
         except ModelError as error:
             raise refused(error) from None
