@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import reversion
@@ -47,15 +47,23 @@ class OfOrganizations(Protected, FilterByOrganizationManaged, generics.GenericAP
         return rows
 
 
-class Creating(generics.ListCreateAPIView):
+class Storing:
+    """What views that store something have in common."""
+
+    def around_storing(self, serializer: Any) -> AbstractContextManager[None]:
+        """Return what surrounds the transaction in which a checked object is stored, such as a call to elsewhere."""
+        return nullcontext()
+
+
+class Creating(Storing, generics.ListCreateAPIView):
     """Lists, newest first, and creates; what is created enters the version history."""
 
     def perform_create(self, serializer: Any) -> None:
-        with version(self.request):
+        with self.around_storing(serializer), version(self.request):
             serializer.save()
 
 
-class Editing(generics.RetrieveUpdateDestroyAPIView):
+class Editing(Storing, generics.RetrieveUpdateDestroyAPIView):
     """Shows, edits and deletes one object.
 
     Answers carry an ``ETag``; a write with ``If-Match`` is refused with 412 when somebody changed the object since.
@@ -66,10 +74,12 @@ class Editing(generics.RetrieveUpdateDestroyAPIView):
         return self._tagged(serializer, serializer.data)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with transaction.atomic():
-            instance = self._expected_object(request)
-            serializer = self.get_serializer(instance, data=request.data, partial=kwargs.get("partial", False))
-            serializer.is_valid(raise_exception=True)
+        instance = self.get_object()
+        self._check_unchanged(request, instance)
+        serializer = self.get_serializer(instance, data=request.data, partial=kwargs.get("partial", False))
+        serializer.is_valid(raise_exception=True)
+        with self.around_storing(serializer), transaction.atomic():
+            self._lock_unchanged(request, instance.pk)
             self.perform_update(serializer)
         shown = self.get_serializer(self.after_update(serializer.instance))
         return self._tagged(shown, shown.data)
@@ -84,20 +94,24 @@ class Editing(generics.RetrieveUpdateDestroyAPIView):
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():
-            self.perform_destroy(self._expected_object(request))
+            instance = self.get_object()
+            self._lock_unchanged(request, instance.pk)
+            self.perform_destroy(instance)
         return Response(status=204)
 
-    def _expected_object(self, request: Request) -> Any:
-        """Return the object; where the request says what it shall be, it is locked and compared."""
+    def _check_unchanged(self, request: Request, instance: Any) -> None:
+        """Raise ``Changed`` where the request says what the object shall be and it is not."""
         given = request.headers.get("If-Match")
-        if given is None:
-            return self.get_object()
-        key = self.get_object().pk
+        if given is not None:
+            serializer = self.get_serializer(instance)
+            etags.check(given, _writable(serializer, serializer.data))
+
+    def _lock_unchanged(self, request: Request, key: Any) -> None:
+        """Where the request says what the object shall be, let nobody change it until the transaction ends."""
+        if "If-Match" not in request.headers:
+            return
         list(self.get_queryset().model._base_manager.filter(pk=key).select_for_update(no_key=True).values_list("pk"))
-        instance = self.get_object()
-        serializer = self.get_serializer(instance)
-        etags.check(given, _writable(serializer, serializer.data))
-        return instance
+        self._check_unchanged(request, self.get_object())
 
     def _tagged(self, serializer: Any, data: Any) -> Response:
         return Response(data, headers={"ETag": etags.tag(_writable(serializer, data))})
