@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.exceptions import ValidationError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .models import Ca, Cert
 
 _NS_CERT_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_COMMON_NAME = x509.oid.NameOID.COMMON_NAME
 _NS_COMMENT = x509.ObjectIdentifier("2.16.840.1.113730.1.13")
 _CERTIFICATE_TYPES = {
     "client": 0x80, "server": 0x40, "email": 0x20, "objsign": 0x10, "sslca": 0x04, "emailca": 0x02, "objca": 0x01,
@@ -99,6 +101,18 @@ def issue(subject: Ca | Cert, key: PrivateKey) -> None:
     subject.private_key = _pem(key, subject.passphrase)
     for cached in ("x509", "x509_text", "pkey", "_signing_key"):
         subject.__dict__.pop(cached, None)
+
+
+def imported(certificate: str) -> tuple[str, str]:
+    """Return the common name in a certificate, PEM, and the length of its elliptic key; empty what it has not."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate.encode())
+        key = found.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "", ""
+    names = found.subject.get_attributes_for_oid(_COMMON_NAME)
+    length = str(key.curve.key_size) if isinstance(key, ec.EllipticCurvePublicKey) else ""
+    return str(names[0].value) if names else "", length if length in _CURVES else ""
 
 
 def certificate_type(value: str) -> x509.UnrecognizedExtension:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from typing import Any
@@ -158,13 +159,15 @@ class TestConnections:
     ) -> None:
         device = make.config(organization).device
         credentials = make.credentials(organization)
-        check = DeviceConnection.full_clean
+        DeviceConnection(device=device, credentials=credentials, update_strategy=OPENWRT).save()
+        check, calls = DeviceConnection.full_clean, itertools.count()
 
-        def overtaken(self: DeviceConnection, *args: Any, **kwargs: Any) -> None:
-            check(self, *args, **kwargs)
-            DeviceConnection(device=device, credentials=credentials, update_strategy=OPENWRT).save()
+        def too_early(self: DeviceConnection, *args: Any, **kwargs: Any) -> None:
+            """Check before the other request stored its connection, and again after it did."""
+            if next(calls):
+                check(self, *args, **kwargs)
 
-        monkeypatch.setattr(DeviceConnection, "full_clean", overtaken)
+        monkeypatch.setattr(DeviceConnection, "full_clean", too_early)
         answer = post(administrator, f"/device/{device.pk}/connection/", {"credentials": str(credentials.pk)})
         assert answer.status_code == 400
         assert answer.json() == {"__all__": ["Device connection with this Device and Credentials already exists."]}

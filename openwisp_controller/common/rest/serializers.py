@@ -29,7 +29,7 @@ class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSeriali
     """Checks with the model itself, and stores what the model made of the values.
 
     Relations lead to objects of the organizations that a person manages, and, named in ``shared_relations``, to
-    shared ones.
+    shared ones. What an object has already it may keep.
     """
 
     shared_relations: ClassVar[tuple[str, ...]] = ()
@@ -53,7 +53,8 @@ class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSeriali
                 continue
             own = objects.filter(organization__in=managed)
             shared = (self.include_shared or name in self.shared_relations) and not is_made_from(self.Meta.model, name)
-            relation.queryset = own | objects.filter(organization=None) if shared else own
+            present = objects.filter(pk=getattr(self.instance, f"{name}_id", None))
+            relation.queryset = own | present | objects.filter(organization=None) if shared else own | present
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(data)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import reversion
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterByOrganizationManaged, ProtectedAPIMixin
 from openwisp_users.api.permissions import IsOrganizationManager
@@ -48,31 +48,52 @@ class OfOrganizations(Protected, FilterByOrganizationManaged, generics.GenericAP
 
 
 class Writing(generics.GenericAPIView):
-    """Stores things in one transaction, together with a version of them."""
+    """Checks and stores in one transaction, and keeps a version of what is stored."""
 
     together: Any = staticmethod(transaction.atomic)
-    """Opens the transaction."""
+    """Opens the transaction, or joins it."""
+    calls_elsewhere = False
+    """Whether checking or storing calls another server: no transaction is open while it does."""
 
-    @contextmanager
-    def storing(self) -> Iterator[list[Any]]:
-        """Open the transaction; yields a list for the serializer, which says what is wrong if somebody was faster."""
-        used: list[Any] = []
+    def around_storing(self, serializer: Any) -> AbstractContextManager[None]:
+        """Return what surrounds the storing of a checked object, such as a call to another server."""
+        return nullcontext()
+
+    def check_and_store(self, prepare: Callable[[], Any], store: Callable[[Any], None]) -> Any:
+        """Return the serializer that ``prepare`` makes, checked and stored.
+
+        Args:
+            prepare: makes it, with what was sent.
+            store: stores a checked one.
+        """
+        serializer = None
         try:
-            with self.together():
-                yield used
+            with nullcontext() if self.calls_elsewhere else self.together():
+                serializer = prepare()
+                serializer.is_valid(raise_exception=True)
+                with self.around_storing(serializer), self.together() if self.calls_elsewhere else nullcontext():
+                    store(serializer)
         except IntegrityError:
-            for serializer in used:
+            if serializer is not None:
                 serializer.recheck()
             raise
+        return serializer
 
 
 class Creating(Writing, generics.ListCreateAPIView):
     """Lists, newest first, and creates; what is created enters the version history."""
 
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.check_and_store(lambda: self.get_serializer(data=request.data), self.perform_create)
+        return Response(self.shown_after_creation(serializer), status=201)
+
     def perform_create(self, serializer: Any) -> None:
-        with self.storing() as used, version(self.request):
-            used.append(serializer)
+        with version(self.request):
             serializer.save()
+
+    def shown_after_creation(self, serializer: Any) -> Any:
+        """Return what is answered about what was created."""
+        return serializer.data
 
 
 class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
@@ -86,14 +107,18 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
         return self._tagged(serializer, serializer.data)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with self.storing() as used:
-            instance = self._expected_object(request)
-            serializer = self.get_serializer(instance, data=request.data, partial=kwargs.get("partial", False))
-            serializer.is_valid(raise_exception=True)
-            used.append(serializer)
-            self.perform_update(serializer)
+        partial = kwargs.get("partial", False)
+        serializer = self.check_and_store(
+            lambda: self.get_serializer(self._expected_object(request), data=request.data, partial=partial),
+            self._update,
+        )
         shown = self.get_serializer(self.after_update(serializer.instance))
         return self._tagged(shown, shown.data)
+
+    def _update(self, serializer: Any) -> None:
+        if self.calls_elsewhere:
+            self._expected_object(self.request)  # somebody may have changed it while that call took place
+        self.perform_update(serializer)
 
     def after_update(self, instance: Any) -> Any:
         """Return the instance that the answer to a write shows."""
@@ -111,13 +136,15 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
         return Response(status=204)
 
     def _expected_object(self, request: Request) -> Any:
-        """Return the object; where the request says what it shall be, it is locked and compared."""
+        """Return the object; where the request says what it shall be, it is locked if it can be, and compared."""
+        instance = self.get_object()
         given = request.headers.get("If-Match")
         if given is None:
-            return self.get_object()
-        key = self.get_object().pk
-        list(self.get_queryset().model._base_manager.filter(pk=key).select_for_update(no_key=True).values_list("pk"))
-        instance = self.get_object()
+            return instance
+        if connection.in_atomic_block:
+            rows = self.get_queryset().model._base_manager.filter(pk=instance.pk).select_for_update(no_key=True)
+            list(rows.values_list("pk"))
+            instance = self.get_object()
         serializer = self.get_serializer(instance)
         etags.check(given, _writable(serializer, serializer.data))
         return instance

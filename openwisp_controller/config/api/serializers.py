@@ -315,6 +315,12 @@ def _about_empty_config(error: ModelError, given: Any) -> ModelError:
     return error
 
 
+def _about_metadata(error: ModelError) -> ModelError:
+    """Put what is wrong with the metadata to ``input``, where clients look for it."""
+    messages = error.message_dict
+    return ModelError({"input" if name == "meta_data" else name: messages[name] for name in messages})
+
+
 class VpnSerializer(MaskedSecrets, BaseSerializer):
     secrets = ("key", "auth_token", "webhook_endpoint")
     shared_relations = ("ca", "cert", "subnet")
@@ -328,7 +334,7 @@ class VpnSerializer(MaskedSecrets, BaseSerializer):
             "auth_token", "backend", "notes", "dh", "config", *STAMPS,
         ]  # fmt: skip
         read_only_fields = ["id", *STAMPS]
-        extra_kwargs = {"key": {"required": False, "allow_blank": True}}
+        extra_kwargs = {"key": {"required": False, "allow_blank": True}, "dh": {"trim_whitespace": False}}
 
     def validate_key(self, value: str) -> str:
         """A blank key is generated, as a missing one is."""
@@ -361,7 +367,10 @@ class DeviceGroupSerializer(FilterTemplatesByOrganization, BaseSerializer):
         return {name: value for name, value in data.items() if name != "templates"}
 
     def check(self, instance: DeviceGroup) -> None:
-        instance.full_clean()
+        try:
+            instance.full_clean()
+        except ModelError as error:
+            raise _about_metadata(error) from None
         templates = self._sent_templates
         if templates is not None:
             try:

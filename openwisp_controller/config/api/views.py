@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import ValidationError as ModelError
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
@@ -18,9 +21,11 @@ from rest_framework.response import Response
 from ... import rendering
 from ...common.rest.filters import FILTERS
 from ...common.rest.permissions import may_see_secrets
+from ...common.rest.serializers import refused
 from ...common.rest.views import Creating, Editing, OfOrganizations, version
 from ..models import Config, Device, DeviceGroup, Template, Vpn, VpnClient
 from ..unit_of_work import unit_of_work
+from ..vpn import provisioning
 from . import filters
 from .serializers import (
     DeviceDetailSerializer,
@@ -55,9 +60,9 @@ class DeviceListCreateView(DeviceView, Creating):
     def get_queryset(self) -> QuerySet[Device]:
         return super().get_queryset().defer(*_NOT_IN_LISTS)
 
-    def perform_create(self, serializer: Any) -> None:
-        super().perform_create(serializer)
-        serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
+    def shown_after_creation(self, serializer: Any) -> Any:
+        """The device as it is stored: a configuration may have come with it."""
+        return self.get_serializer(self.get_queryset().get(pk=serializer.instance.pk)).data
 
 
 class DeviceDetailView(DeviceView, Editing):
@@ -177,7 +182,7 @@ class DownloadVpnView(_Download):
     queryset = Vpn.objects.select_related("released")
 
     def archive(self, instance: Vpn) -> bytes | None:
-        if instance.organization_id is None and not may_see_secrets(self.request.user, instance):
+        if not may_see_secrets(self.request.user, instance):
             raise PermissionDenied
         return bytes(instance.released.archive) if instance.released is not None else None
 
@@ -207,6 +212,16 @@ class TemplateDetailView(TemplateView, Editing):
 class VpnView(_InUnitsOfWork, OfOrganizations):
     queryset: QuerySet[Vpn] = Vpn.objects.order_by("-created")
     serializer_class = VpnSerializer
+    calls_elsewhere = True
+
+    @contextmanager
+    def around_storing(self, serializer: Any) -> Iterator[None]:
+        """Ask the controller of a ZeroTier server before the transaction begins."""
+        try:
+            with provisioning.controller_asked(serializer.checked):
+                yield
+        except ModelError as error:
+            raise refused(error) from None
 
 
 class VpnListCreateView(VpnView, Creating):

@@ -36,7 +36,18 @@ class _IssuedSerializer(MaskedSecrets, ValidatedSerializer):
                     field.read_only = True
                     field.required = False
             fields.pop("passphrase", None)
+        else:
+            fields["common_name"].required, fields["common_name"].default = False, ""
         return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        """An imported certificate says itself whose it is, which is to be unique, and what kind of key it has."""
+        values = super().to_internal_value(data)
+        if values.get("certificate") and values.get("private_key"):
+            values["common_name"], key_length = issuing.imported(values["certificate"])
+            if key_length and "key_length" not in data:
+                values["key_length"] = key_length
+        return values
 
     def check(self, instance: Any) -> None:
         instance.signing = issuing.Signing(in_background=True)
