@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Queue
 
-from . import bodies, environment
+from . import bodies, environment, queues
 
 PRODUCTION = environment.is_production()
 DEBUG = environment.flag("DEBUG")
@@ -162,15 +162,15 @@ else:
 # Nothing urgent waits behind something that is not; see `server/workers.py`.
 CELERY_TASK_ROUTES = {
     **{
-        f"openwisp_controller.config.tasks.{name}": {"queue": "compile"}
+        f"openwisp_controller.config.tasks.{name}": {"queue": queues.COMPILE}
         for name in ("compile_stale", "run_jobs", "redeliver_signals", "compile_servers")
     },
     **{
-        f"openwisp_controller.connection.tasks.{name}": {"queue": "push"}
+        f"openwisp_controller.connection.tasks.{name}": {"queue": queues.PUSH}
         for name in ("push_due", "update_config", "launch_command", "launch_batch_command")
     },
 }
-CELERY_TASK_QUEUES = [Queue(name) for name in ("compile", "push", "celery")]
+CELERY_TASK_QUEUES = [Queue(name) for name in queues.QUEUES]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
