@@ -15,7 +15,7 @@ from django.db import OperationalError, connections
 
 from .. import __version__, fleet
 from ..fleet import cli as fleet_cli
-from . import backup, check, demo, environment, processes, queues, stored, workers
+from . import backup, check, demo, environment, metrics_directory, processes, queues, stored, workers
 
 _CORES = os.cpu_count() or 1
 _THREADS = min(8, 2 * _CORES + 1)
@@ -183,14 +183,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _web(options: argparse.Namespace) -> int:
-    _require_production()
-    processes.serve_http(
-        "openwisp_controller.server.rsgi:application",
-        options.host,
-        options.port,
-        workers=options.workers,
-        threads=options.threads,
-    )
+    with metrics_directory.made():
+        _require_production()
+        processes.serve_http(
+            "openwisp_controller.server.rsgi:application",
+            options.host,
+            options.port,
+            workers=options.workers,
+            threads=options.threads,
+        )
     return 0
 
 

@@ -74,6 +74,7 @@ AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
 LOGIN_PATHS = ("/admin/login/", "/accounts/login/", "/api/v1/users/token/")
 LOGIN_FAILURES_PER_MINUTE = environment.number("LOGIN_FAILURES_PER_MINUTE", 10, minimum=1)
+METRICS_TOKEN = environment.metrics_token()
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 

@@ -8,12 +8,13 @@ from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
 from ..config.admin import choices
 from ..subnet_division import api as ipam_views
-from . import health
+from . import health, metrics
 
 urlpatterns = [
     path("", include("openwisp_controller.config.device_api.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("config/schema.json", choices.schema, name="config_schema"),
