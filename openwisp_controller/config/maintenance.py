@@ -20,6 +20,7 @@ from ..common.wakeup import wake
 from .compiling import compiler
 from .compiling.compilation import Compilation
 from .delivery import jobs, notices
+from .devices import shared_address
 from .models import Cause, Config, ControllerState, Job, Notice, OutboxEntry, Revision, Vpn, VpnRevision
 from .policy import evaluation
 from .settings import settings
@@ -56,6 +57,7 @@ def compile_stale(limit: int | None = None) -> int:
 def reconcile() -> None:
     """Start again whatever is left undone. Cheap when nothing is."""
     _note_reconciled()
+    shared_address.look()
     mark_after_system_change()
     if Job.objects.exists():
         jobs.run_all()

@@ -112,6 +112,8 @@ def command_line() -> argparse.ArgumentParser:
     bring_back.set_defaults(run=_restore)
 
     verify = commands.add_parser("check", help="verify the environment and name what is missing")
+    text = "verify what a deployment needs, too; exit 1 for warnings as well"
+    verify.add_argument("--deploy", action="store_true", help=text)
     _add_data_directory(verify)
     verify.set_defaults(run=_check)
     return parser
@@ -265,7 +267,7 @@ def _require_embedded(instead: str) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    return check.report()
+    return check.report(deploy=options.deploy)
 
 
 if __name__ == "__main__":
