@@ -21,11 +21,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, models, transaction
 from django.db.models import Q
 
-from .moments import moment
+from .moments import MARGIN, moment
 
 logger = logging.getLogger(__name__)
-_MARGIN = timedelta(minutes=1)
-"""Between the time of a statement and that of another one which saw its effect lies less."""
 Row = TypeVar("Row", bound=models.Model)
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
@@ -50,7 +48,7 @@ def passed(field: str, longest: timedelta) -> Q:
         longest: no moment is ever written that lies further ahead.
     """
     now = moment()
-    return Q(**{f"{field}__lte": now}) | Q(**{f"{field}__gt": now + longest + _MARGIN})
+    return Q(**{f"{field}__lte": now}) | Q(**{f"{field}__gt": now + longest + MARGIN})
 
 
 @dataclass(frozen=True)

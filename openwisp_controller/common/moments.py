@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.db import connection, models
 from django.db.models.functions import Now
 from django.utils import timezone
+
+#: Between the time of a statement and that of another one which saw its effect lies less.
+MARGIN = timedelta(minutes=1)
 
 
 def moment() -> Any:
@@ -23,6 +26,17 @@ def database_time() -> datetime:
         cursor.execute("SELECT STATEMENT_TIMESTAMP()")
         (now,) = cursor.fetchone()
     return cast("datetime", now)
+
+
+def is_ahead(until: datetime, longest: timedelta) -> bool:
+    """Tell whether a moment is still to come; the opposite of ``claims.passed`` for a row in hand.
+
+    Args:
+        until: the moment.
+        longest: none is ever written that lies further ahead; one that does counts as passed.
+    """
+    now = database_time()
+    return now < until <= now + longest + MARGIN
 
 
 class MomentField(models.DateTimeField):

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from openwisp_utils.admin_theme import register_dashboard_chart
+from openwisp_utils.admin_theme import register_dashboard_chart, register_dashboard_template
+
+from .devices import shared_address
 
 
 def register() -> None:
-    """Register the charts; those of organizations that a person does not manage are not counted."""
+    """Register the charts; those of organizations that a person does not manage are not counted. Above, a warning."""
+    # templates call what they are given
+    register_dashboard_template(
+        0, {"template": "admin/config/shared_address.html"}, {"shared_address": shared_address.noted}
+    )
     register_dashboard_chart(
         1,
         {

@@ -6,17 +6,21 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from ..common.moments import database_time
+from ..common.recently import Recently
 from ..common.sql import delete_rows
 from ..common.wakeup import wake
 from .compiling import compiler
 from .compiling.compilation import Compilation
 from .delivery import jobs, notices
+from .devices import shared_address
 from .models import Cause, Config, ControllerState, Job, Notice, OutboxEntry, Revision, Vpn, VpnRevision
 from .policy import evaluation
 from .settings import settings
@@ -27,6 +31,8 @@ logger = logging.getLogger(__name__)
 CHUNK = 200
 PRUNED_AT_ONCE = 10_000
 _INPUTS = "system-inputs"
+_RECONCILED = "reconciled"
+_noted = Recently(_RECONCILED, seconds=20)
 
 
 def compile_stale(limit: int | None = None) -> int:
@@ -50,6 +56,8 @@ def compile_stale(limit: int | None = None) -> int:
 
 def reconcile() -> None:
     """Start again whatever is left undone. Cheap when nothing is."""
+    _note_reconciled()
+    shared_address.look()
     mark_after_system_change()
     if Job.objects.exists():
         jobs.run_all()
@@ -65,6 +73,19 @@ def reconcile() -> None:
         outbound_calls.run_due()
     if Notice.objects.exists():
         notices.deliver_all()
+
+
+def last_reconciled() -> datetime | None:
+    """Return when ``reconcile`` was last begun, by the clock of the database, give or take 20 seconds; None = never."""
+    value = ControllerState.objects.filter(name=_RECONCILED).values_list("value", flat=True).first()
+    return datetime.fromisoformat(value) if value is not None else None
+
+
+def _note_reconciled() -> None:
+    if _noted.is_new(""):
+        value = {"value": database_time().isoformat()}
+        if not ControllerState.objects.filter(name=_RECONCILED).update(**value):
+            ControllerState.objects.get_or_create(name=_RECONCILED, defaults=value)
 
 
 def mark_after_system_change() -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
 from ..common.notification_text import as_written
 from ..common.recently import Recently
-from .delivery.notices import Kind, kinds
+from .delivery.notices import Kind, kinds, latest, message_about
 from .models import Config, Device, Notice, Vpn
 
 _CONFIG_TAB = "#config-group"
@@ -58,7 +57,7 @@ def register() -> None:
 def _config_errors(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
     """Devices that could not apply their configuration, unless that is over."""
     configs = Config.objects.filter(status=Config.Status.ERROR, compile_error="")
-    for config, _notice in _latest(configs.select_related("device"), notices):
+    for config, _notice in latest(configs.select_related("device"), notices):
         yield {"sender": config, "type": "config_error", "target": config.device, "target_url_suffix": _CONFIG_TAB}
 
 
@@ -72,15 +71,12 @@ def _config_errors_together(first: dict[str, Any], count: int) -> str:
 def _compile_errors(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
     """Configurations that do not compile. The error may hold secrets of a device, so it stays on the device's page."""
     configs = Config.objects.exclude(compile_error="").select_related("device").order_by("device__name")
-    for config, _notice in _latest(configs, notices):
+    for config, _notice in latest(configs, notices):
         message = _(
             "The configuration of [{notification.target}]({notification.target_link})"
             " cannot be generated; its page says why."
         )
-        yield {
-            "sender": config, "type": "generic_message", "level": "error", "target": config.device,
-            "target_url_suffix": _CONFIG_TAB, "message": str(message),
-        }  # fmt: skip
+        yield message_about(config.device, "error", message, sender=config, target_url_suffix=_CONFIG_TAB)
 
 
 def _compile_errors_together(first: dict[str, Any], count: int) -> str:
@@ -99,13 +95,13 @@ def address_refused(device_id: str, address: str) -> None:
         "[{notification.target}]({notification.target_link}) says that it is reached at %(address)s, which is the"
         " management address of a device of another organization. The claim is ignored."
     )
-    _about_device(device, "warning", claim % {"address": address})
+    notify.send(**message_about(device, "warning", claim % {"address": address}))
     for holder in Device.objects.filter(management_ip=address).exclude(organization=device.organization_id):
         told = _(
             "A device of another organization says that it is reached at %(address)s, the management address of"
             " [{notification.target}]({notification.target_link}), which keeps it."
         )
-        _about_device(holder, "warning", told % {"address": address})
+        notify.send(**message_about(holder, "warning", told % {"address": address}))
 
 
 def _reenrolments_refused(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
@@ -115,12 +111,9 @@ def _reenrolments_refused(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]
         " refused. If you reset it, or changed the shared secret, choose “Expect re-enrolment” on its page. If not,"
         " somebody else presents its MAC address and the secret of its organization."
     )
-    for device, _notice in _latest(Device.objects.all(), notices):
+    for device, _notice in latest(Device.objects.all(), notices):
         if not device.is_reenrolment_expected():
-            yield {
-                "sender": device, "type": "generic_message", "level": "warning", "target": device,
-                "message": str(text),
-            }  # fmt: skip
+            yield message_about(device, "warning", text)
 
 
 def _reenrolments_refused_together(first: dict[str, Any], count: int) -> str:
@@ -131,13 +124,9 @@ def _reenrolments_refused_together(first: dict[str, Any], count: int) -> str:
     ) % {"count": count}
 
 
-def _about_device(device: Device, level: str, message: Any) -> None:
-    notify.send(sender=device, type="generic_message", level=level, target=device, message=str(message))
-
-
 def _registrations(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
     """Devices that enrolled, new ones first."""
-    told = [(device, bool(notice.facts["is_new"])) for device, notice in _latest(Device.objects.all(), notices)]
+    told = [(device, bool(notice.facts["is_new"])) for device, notice in latest(Device.objects.all(), notices)]
     for device, is_new in sorted(told, key=lambda each: not each[1]):
         condition = _("A new") if is_new else _("The existing")
         yield {"sender": device, "type": "device_registered", "target": device, "condition": str(condition)}
@@ -147,13 +136,6 @@ def _registrations_together(first: dict[str, Any], count: int) -> str:
     return _(
         "%(count)d devices, such as [{notification.target}]({notification.target_link}), have {notification.verb}."
     ) % {"count": count}
-
-
-def _latest(rows: QuerySet[Any], notices: Sequence[Notice]) -> Iterator[tuple[Any, Notice]]:
-    """Yield the objects that are still there, each with the latest notice about it."""
-    latest = {notice.subject: notice for notice in notices}
-    for row in rows.filter(pk__in=latest):
-        yield row, latest[row.pk]
 
 
 def addresses_exhausted(vpn_id: str) -> None:
@@ -194,12 +176,4 @@ def _link(vpn: Vpn) -> str:
 
 
 def _about_server(vpn: Vpn, level: str, message: Any, description: Any) -> None:
-    notify.send(
-        sender=vpn,
-        type="generic_message",
-        level=level,
-        target=vpn,
-        action_object=vpn,
-        message=str(message),
-        description=str(description),
-    )
+    notify.send(**message_about(vpn, level, message, action_object=vpn, description=str(description)))

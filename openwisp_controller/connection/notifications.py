@@ -11,7 +11,7 @@ from openwisp_notifications.signals import notify
 from openwisp_notifications.types import register_notification_type
 
 from ..common.notification_text import as_written
-from ..config.delivery.notices import Kind, kinds
+from ..config.delivery.notices import Kind, kinds, latest, message_about
 from ..config.models import Device, Notice
 from .models import BatchCommand, DeviceConnection
 
@@ -59,14 +59,12 @@ def on_is_working_changed(
 
 def _connections(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
     """Connections that broke or work again, each with the reason of that moment."""
-    latest = {notice.subject: notice.facts for notice in notices}
-    for connection in DeviceConnection.objects.select_related("device", "credentials").filter(pk__in=latest):
-        facts = latest[connection.pk]
+    for connection, notice in latest(DeviceConnection.objects.select_related("device", "credentials"), notices):
         yield {
             "sender": connection,
-            "type": "connection_is_working" if facts["is_working"] else "connection_is_not_working",
+            "type": "connection_is_working" if notice.facts["is_working"] else "connection_is_not_working",
             "target": connection.device, "target_url_suffix": TAB,
-            "credentials": as_written(connection.credentials), "failure_reason": as_written(facts["reason"]),
+            "credentials": as_written(connection.credentials), "failure_reason": as_written(notice.facts["reason"]),
         }  # fmt: skip
 
 
@@ -90,12 +88,8 @@ def _host_keys(notices: Sequence[Notice]) -> Iterator[dict[str, Any]]:
         "The SSH host key of [{notification.target}]({notification.target_link}) is not the one it is known by."
         " It is not connected to until somebody accepts the new key on its page."
     )
-    devices = Device.objects.filter(pk__in=[notice.subject for notice in notices], host_key__refused_key__gt="")
-    for device in devices:
-        yield {
-            "sender": device, "type": "generic_message", "level": "error", "target": device,
-            "target_url_suffix": TAB, "message": str(text),
-        }  # fmt: skip
+    for device, _notice in latest(Device.objects.filter(host_key__refused_key__gt=""), notices):
+        yield message_about(device, "error", text, target_url_suffix=TAB)
 
 
 def _host_keys_together(first: dict[str, Any], count: int) -> str:
@@ -114,10 +108,4 @@ def batch_finished(batch_id: str) -> None:
     text = _(
         'The mass command "%(label)s" ended: %(successful)d successful, %(failed)d failed, %(skipped)d skipped.'
     ) % {"label": as_written(batch.label), **counts}
-    notify.send(
-        sender=batch,
-        type="generic_message",
-        level="info" if batch.status == BatchCommand.Status.SUCCESS else "warning",
-        target=batch,
-        message=text,
-    )
+    notify.send(**message_about(batch, "info" if batch.status == BatchCommand.Status.SUCCESS else "warning", text))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -23,7 +24,7 @@ from ..config.models import Config, Device
 from . import claims
 from .attempts import Attempt
 from .connectors.configured import paths_with_update_strategy
-from .models import Credentials, DeviceConnection, Push
+from .models import Credentials, DeviceConnection, Push, PushCount
 from .settings import settings
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,10 @@ WHERE connection.enabled AND connection.device_id IN ({devices}) AND credentials
 ORDER BY 1
 ON CONFLICT (device_id) DO UPDATE
 SET requested = {pushes}.requested + 1, due = excluded.due, attempts = 0, reason = ''
+"""
+_COUNT = """
+INSERT INTO {counts} (outcome, number) VALUES {rows}
+ON CONFLICT (outcome) DO UPDATE SET number = {counts}.number + excluded.number
 """
 _NOW = {"postgresql": "STATEMENT_TIMESTAMP()", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
 """The time of the database, as ``Now`` writes it."""
@@ -193,23 +198,40 @@ def store(owner: uuid.UUID, outcomes: Sequence[PushOutcome]) -> None:
         rows = {row.pk: row for row in mine.annotate(now=Now()).order_by("pk").select_for_update()}
         busy = _busy(rows)
         done, again, failed = [], [], []
+        counts: Counter[PushCount.Outcome] = Counter()
         for outcome in outcomes:
             row = rows.get(outcome.task.device_id)
             if row is None:
                 continue  # another process has taken over the claim
             if row.requested != outcome.task.requested:
                 again.append(row.pk)
+                counts[PushCount.Outcome.AGAIN] += 1
             elif (
                 outcome.reason or outcome.is_busy or row.pk in busy
             ) and row.attempts + 1 < settings.CONTROLLER_PUSH_ATTEMPTS:
                 wait = backoff(row.attempts) if outcome.reason else BUSY_PAUSE
                 due = row.now + timedelta(seconds=wait)
                 failed.append((row.pk, due, row.attempts + 1, outcome.reason, None, None))
+                counts[PushCount.Outcome.RETRIED if outcome.reason else PushCount.Outcome.AGAIN] += 1
             else:
                 done.append(row.pk)
+                counts[PushCount.Outcome.GIVEN_UP if outcome.reason else PushCount.Outcome.TOLD] += 1
         Push.objects.filter(pk__in=done).delete()
         Push.objects.filter(pk__in=again).update(claim=None, claimed_until=None)
         update_many(Push, ("device_id", "due", "attempts", "reason", "claim", "claimed_until"), failed)
+        _count(counts)
+
+
+def _count(counts: Mapping[PushCount.Outcome, int]) -> None:
+    """Add to the numbers of outcomes, with one statement, which locks their rows in one order."""
+    if counts:
+        statement = _COUNT.format(
+            counts=connection.ops.quote_name(PushCount._meta.db_table), rows=", ".join(["(%s, %s)"] * len(counts))
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                statement, [value for outcome in sorted(counts) for value in (outcome.value, counts[outcome])]
+            )
 
 
 def _busy(device_ids: Collection[Any]) -> set[Any]:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import ctypes.util
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import django
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from . import environment, stored
+from .findings import Finding, Weight
 from .health import CHECKS
 from .processes import problems
 
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check; ``problem`` is empty when all is well."""
-
-    name: str
-    problem: str = ""
-    essential: bool = True
+# Imported when they are called: they need the settings, which need the command line.
+_DEPLOY_CHECKS = f"{__package__}.deploy_checks"
+_SHARED_ADDRESS = "openwisp_controller.config.devices.shared_address.find"
 
 
-def findings() -> list[Finding]:
-    """Run all checks, cheapest first; those of the server only when its settings can be loaded."""
+def findings(*, deploy: bool = False) -> list[Finding]:
+    """Run all checks, cheapest first; those of the server only when its settings can be loaded.
+
+    Args:
+        deploy: run those of a deployment, too.
+    """
     result = [_extensions(), _spatialite(), _gdal()]
     keys = _keys()
     result.append(keys)
@@ -37,18 +37,29 @@ def findings() -> list[Finding]:
     except Exception as error:
         return [*result, Finding("settings", str(error))]
     result += [*_settings(), *(_run(name, check) for name, check in CHECKS.items())]
-    if not any(finding.problem for finding in result if finding.name in CHECKS):
+    answers = not any(finding.problem for finding in result if finding.name in CHECKS)
+    if deploy:
+        result += import_string(f"{_DEPLOY_CHECKS}.findings")()
+    if answers:
         result += [_run(name, check) for name, check in stored.CHECKS.items()]
+        result.append(_addresses())
+        if deploy:
+            result += import_string(f"{_DEPLOY_CHECKS}.findings_of_database")()
     return result
 
 
-def report() -> int:
-    """Print the findings; return 0 when nothing essential is missing, else 1."""
+def report(*, deploy: bool = False) -> int:
+    """Print the findings; return 0 when nothing essential is missing, else 1.
+
+    Args:
+        deploy: run the checks of a deployment, too; then a warning is as good as an error.
+    """
+    failing = {Weight.ERROR, Weight.WARNING} if deploy else {Weight.ERROR}
     failed = False
-    for finding in findings():
-        mark = "ok" if not finding.problem else "MISSING" if finding.essential else "absent"
+    for finding in findings(deploy=deploy):
+        mark = finding.weight.value if finding.problem else "ok"
         print(f"{mark:<8}{finding.name}" + (f": {finding.problem}" if finding.problem else ""))
-        failed |= bool(finding.problem) and finding.essential
+        failed |= bool(finding.problem) and finding.weight in failing
     return int(failed)
 
 
@@ -58,18 +69,18 @@ def _extensions() -> Finding:
     usable = hasattr(connection, "enable_load_extension")
     connection.close()
     problem = "" if usable else "this Python cannot load them; Debian's /usr/bin/python3 can"
-    return Finding(name, problem, essential=False)
+    return Finding(name, problem, Weight.REMARK)
 
 
 def _spatialite() -> Finding:
     name = "SpatiaLite (for maps in the embedded mode)"
     problem = "" if environment.spatialite_is_usable() else "install libsqlite3-mod-spatialite and gdal-bin"
-    return Finding(name, problem, essential=False)
+    return Finding(name, problem, Weight.REMARK)
 
 
 def _gdal() -> Finding:
     problem = "" if ctypes.util.find_library("gdal") else "install gdal-bin"
-    return Finding("GDAL (for maps)", problem, essential=False)
+    return Finding("GDAL (for maps)", problem, Weight.REMARK)
 
 
 def _keys() -> Finding:
@@ -90,6 +101,11 @@ def _settings() -> list[Finding]:
     if not settings.ALLOWED_HOSTS and not settings.DEBUG:
         wrong.append("ALLOWED_HOSTS is not set, so every request of a person is refused: name the server's hosts in it")
     return [Finding("settings", problem) for problem in wrong] or [Finding("settings")]
+
+
+def _addresses() -> Finding:
+    found = import_string(_SHARED_ADDRESS)()
+    return Finding("addresses of devices", str(found or ""), Weight.WARNING)
 
 
 def _private_files() -> list[Path]:

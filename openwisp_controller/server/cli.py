@@ -15,7 +15,7 @@ from django.db import OperationalError, connections
 
 from .. import __version__, fleet
 from ..fleet import cli as fleet_cli
-from . import backup, check, demo, environment, processes, stored, workers
+from . import backup, check, demo, environment, metrics_directory, processes, queues, stored, workers
 
 _CORES = os.cpu_count() or 1
 _THREADS = min(8, 2 * _CORES + 1)
@@ -81,7 +81,7 @@ def command_line() -> argparse.ArgumentParser:
 
     worker = commands.add_parser("worker", help="run background tasks (production)")
     worker.add_argument("--concurrency", type=_positive, default=_CORES, help="processes that compile (default: cores)")
-    worker.add_argument("--queues", type=_queues, help="only these, of compile,push,celery (default: all)")
+    worker.add_argument("--queues", type=_queues, help=f"only these, of {','.join(queues.QUEUES)} (default: all)")
     worker.set_defaults(run=_worker)
 
     scheduler = commands.add_parser("scheduler", help="start periodic tasks; run exactly one (production)")
@@ -112,6 +112,8 @@ def command_line() -> argparse.ArgumentParser:
     bring_back.set_defaults(run=_restore)
 
     verify = commands.add_parser("check", help="verify the environment and name what is missing")
+    text = "verify what a deployment needs, too; exit 1 for warnings as well"
+    verify.add_argument("--deploy", action="store_true", help=text)
     _add_data_directory(verify)
     verify.set_defaults(run=_check)
     return parser
@@ -140,9 +142,9 @@ def _positive(text: str) -> int:
 
 def _queues(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in ("compile", "push", "celery")]
+    unknown = [name for name in names if name not in queues.QUEUES]
     if unknown or not names:
-        raise argparse.ArgumentTypeError(f"{text!r} names no queue: write some of compile,push,celery")
+        raise argparse.ArgumentTypeError(f"{text!r} names no queue: write some of {','.join(queues.QUEUES)}")
     return names
 
 
@@ -183,14 +185,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _web(options: argparse.Namespace) -> int:
-    _require_production()
-    processes.serve_http(
-        "openwisp_controller.server.rsgi:application",
-        options.host,
-        options.port,
-        workers=options.workers,
-        threads=options.threads,
-    )
+    with metrics_directory.made():
+        _require_production()
+        processes.serve_http(
+            "openwisp_controller.server.rsgi:application",
+            options.host,
+            options.port,
+            workers=options.workers,
+            threads=options.threads,
+        )
     return 0
 
 
@@ -205,7 +208,7 @@ def _live(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     _require_production()
     processes.require_suitable_database()
-    return workers.run(workers.pools(options.queues or workers.QUEUES, options.concurrency))
+    return workers.run(workers.pools(options.queues or queues.QUEUES, options.concurrency))
 
 
 def _scheduler(options: argparse.Namespace) -> int:
@@ -264,7 +267,7 @@ def _require_embedded(instead: str) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    return check.report()
+    return check.report(deploy=options.deploy)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ POSTGRESQL_SCHEMES = {"postgres", "postgresql", "postgis"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: So often a statement is executed before PostgreSQL is told to keep its plan.
 _EXECUTIONS = 2
+#: A metrics token has at least so many characters.
+_TOKEN_LENGTH = 16
 _POSTGRESQL_EXAMPLE = "write postgresql://user:password@host:5432/name"
 
 
@@ -101,6 +103,21 @@ def redis_url() -> str:
     if url and not url.startswith(("redis://", "rediss://")):
         raise ImproperlyConfigured("REDIS_URL must start with redis:// or rediss://: write redis://host:6379/0")
     return url
+
+
+def metrics_token() -> str:
+    """Read what Prometheus shows to read the numbers of the server from ``METRICS_TOKEN``; empty = nobody may.
+
+    Raises:
+        ImproperlyConfigured: it can be guessed, or cannot be sent in a header.
+    """
+    token = os.environ.get("METRICS_TOKEN", "")
+    if token and (len(token) < _TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token):
+        raise ImproperlyConfigured(
+            f"METRICS_TOKEN needs {_TOKEN_LENGTH} or more characters, ASCII without spaces:"
+            " make one with `openssl rand -hex 32`"
+        )
+    return token
 
 
 def directory(name: str, default: str) -> str:

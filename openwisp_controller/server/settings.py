@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Queue
 
-from . import bodies, environment
+from . import bodies, environment, queues
 
 PRODUCTION = environment.is_production()
 DEBUG = environment.flag("DEBUG")
@@ -21,6 +21,7 @@ ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "" if PRODUCTION else "*")
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 SECURE_COOKIES = environment.flag("SECURE_COOKIES", PRODUCTION)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 0)
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = bodies.max_body_size()
 
@@ -89,6 +90,7 @@ AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
 LOGIN_PATHS = ("/admin/login/", "/accounts/login/", "/api/v1/users/token/")
 LOGIN_FAILURES_PER_MINUTE = environment.number("LOGIN_FAILURES_PER_MINUTE", 10, minimum=1)
+METRICS_TOKEN = environment.metrics_token()
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_LOGOUT_REDIRECT_URL = "admin:login"
 
@@ -177,15 +179,15 @@ else:
 # Nothing urgent waits behind something that is not; see `server/workers.py`.
 CELERY_TASK_ROUTES = {
     **{
-        f"openwisp_controller.config.tasks.{name}": {"queue": "compile"}
+        f"openwisp_controller.config.tasks.{name}": {"queue": queues.COMPILE}
         for name in ("compile_stale", "run_jobs", "redeliver_signals", "compile_servers")
     },
     **{
-        f"openwisp_controller.connection.tasks.{name}": {"queue": "push"}
+        f"openwisp_controller.connection.tasks.{name}": {"queue": queues.PUSH}
         for name in ("push_due", "update_config", "launch_command", "launch_batch_command")
     },
 }
-CELERY_TASK_QUEUES = [Queue(name) for name in ("compile", "push", "celery")]
+CELERY_TASK_QUEUES = [Queue(name) for name in queues.QUEUES]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -211,8 +213,14 @@ OPENWISP_CONTROLLER_LOOPBACK_MANAGEMENT_IP = environment.flag("LOOPBACK_MANAGEME
 if environment.flag("TRUST_X_FORWARDED_PROTO"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
-DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "controller@localhost")
+EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND") or "django.core.mail.backends.console.EmailBackend"
+EMAIL_HOST = os.environ.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = environment.number("EMAIL_PORT", 25, minimum=1)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS")
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or "controller@localhost"
 
 OPENWISP_ADMIN_THEME_LINKS = [
     {"type": "text/css", "href": "/static/admin/css/openwisp.css", "rel": "stylesheet", "media": "all"},

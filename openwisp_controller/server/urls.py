@@ -9,12 +9,13 @@ from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 from ..config.admin import choices
 from ..config.settings import settings as config_settings
 from ..subnet_division import api as ipam_views
-from . import api_docs, health, users_api
+from . import api_docs, health, metrics, users_api
 
 urlpatterns = [
     path("", include("openwisp_controller.config.device_api.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("config/schema.json", choices.schema, name="config_schema"),

@@ -21,11 +21,9 @@ from django.db import close_old_connections, connections
 
 from . import environment
 from .celery import app
+from .queues import COMPILE
 
 logger = logging.getLogger(__name__)
-#: Names of queues. The last one is Celery's default, of tasks of libraries and of one's own.
-COMPILE, PUSH, REST = "compile", "push", "celery"
-QUEUES = (COMPILE, PUSH, REST)
 #: Tasks at once in the process for pushes and the rest.
 THREADS = 4
 _RESTART_AFTER = 1.0
@@ -53,7 +51,7 @@ def pools(queues: Sequence[str], processes: int) -> list[Pool]:
     """Return the processes that work off these queues.
 
     Args:
-        queues: some of ``QUEUES``.
+        queues: some of ``queues.QUEUES``.
         processes: how many compile.
     """
     compiling = [Pool(f"compile-{number}", (COMPILE,)) for number in range(processes)] if COMPILE in queues else []

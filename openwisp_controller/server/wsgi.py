@@ -22,6 +22,7 @@ from django.urls import get_resolver, set_script_prefix
 from django.utils.log import log_response
 
 from .device_request import DeviceRequest
+from .request_metrics import measured
 
 DEVICE_PREFIX = "/controller/"
 DEVICE_ADDRESSES = "openwisp_controller.config.device_api.urls"
@@ -83,4 +84,4 @@ class Dispatcher:
         return (self.devices if short else self.people)(environ, start_response)
 
 
-application = Dispatcher()
+application = measured(Dispatcher())

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import asyncssh
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.db.models.signals import post_save
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from openwisp_notifications.models import Notification
 
+from openwisp_controller.common.moments import database_time
+from openwisp_controller.config.devices import reenrolment
 from openwisp_controller.config.models import Device
 from openwisp_controller.connection.models import HostKey
 
@@ -141,7 +147,7 @@ class TestNotExpected:
         expect(root, device)
         device.deactivate()
         assert register(client, key=NEW_KEY).status_code == 400
-        assert "activate it first" in expect(root, device).content.decode()
+        assert "activate router first" in expect(root, device).content.decode()
 
 
 class TestPage:
@@ -162,12 +168,84 @@ class TestPage:
         assert "1 device was changed." in answer.content.decode()
         assert Device.objects.get().is_reenrolment_expected()
 
+    def test_many_are_logged(self, root: Client, organization: Any) -> None:
+        devices = [make.device(organization, name=f"router-{number}") for number in range(3)]
+        expect_many(root, devices)
+        entries = LogEntry.objects.filter(change_message="Expects its re-enrolment with another key.")
+        assert {entry.object_id for entry in entries} == {str(device.pk) for device in devices}
+
+    def test_one_of_many_is_deactivated_meanwhile(self, root: Client, organization: Any) -> None:
+        devices = [make.device(organization, name=f"router-{number}") for number in range(3)]
+        with another_deactivated_at_the_first_save(devices) as deactivated:
+            text = expect_many(root, devices)
+        assert f"A deactivated device cannot enrol: activate {deactivated[0]} first." in text
+        assert "2 devices were changed." in text
+        expected = set(Device.objects.filter(reenrolment_expected_until__isnull=False))
+        assert expected == set(devices) - set(deactivated)
+        assert LogEntry.objects.count() == 2
+
     def test_saving_the_page_does_not_end_it(self, root: Client, device: Device) -> None:
         stale = Device.objects.get()
         expect(root, device)
         stale.notes = "edited"
         stale.save()
         assert Device.objects.get().is_reenrolment_expected()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="has a clock of its own")
+class TestClock:
+    """The clock of the database decides, whatever that of a process says."""
+
+    @pytest.mark.parametrize("hours", [-48, 48])
+    def test_of_the_process_that_lets_in(
+        self, client: Client, root: Client, device: Device, monkeypatch: pytest.MonkeyPatch, hours: int
+    ) -> None:
+        expect(root, device)
+        set_clock(monkeypatch, hours)
+        assert register(client, key=NEW_KEY).status_code == 201
+
+    @pytest.mark.parametrize("hours", [-48, 48])
+    def test_of_the_process_that_expects(
+        self, client: Client, root: Client, device: Device, monkeypatch: pytest.MonkeyPatch, hours: int
+    ) -> None:
+        with monkeypatch.context() as there:
+            set_clock(there, hours)
+            reenrolment.expect(device)
+        until = Device.objects.get().reenrolment_expected_until
+        assert until is not None
+        assert timedelta(0) < until - database_time() <= timedelta(hours=24)
+
+    def test_of_the_database_was_set_back(self, client: Client, root: Client, device: Device) -> None:
+        """What lies further ahead than is ever written is over."""
+        Device.objects.update(reenrolment_expected_until=database_time() + timedelta(hours=25))
+        assert register(client, key=NEW_KEY).status_code == 400
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    true = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: true() + timedelta(hours=hours))
+
+
+def expect_many(root: Client, devices: list[Device]) -> str:
+    chosen = {"action": "expect_reenrolment_of_devices", "_selected_action": [str(device.pk) for device in devices]}
+    return root.post(reverse("admin:config_device_changelist"), chosen, follow=True).content.decode()
+
+
+@contextmanager
+def another_deactivated_at_the_first_save(devices: list[Device]) -> Iterator[list[Device]]:
+    """Somebody deactivates another one of these devices when the first of them is saved; yields a list of that one."""
+    deactivated: list[Device] = []
+
+    def deactivate(instance: Device, **kwargs: Any) -> None:
+        if not deactivated:
+            deactivated.append(next(device for device in devices if device != instance))
+            Device.objects.filter(pk=deactivated[0].pk).update(_is_deactivated=True)
+
+    post_save.connect(deactivate, sender=Device)
+    try:
+        yield deactivated
+    finally:
+        post_save.disconnect(deactivate, sender=Device)
 
 
 def page(root: Client, device: Device) -> str:

@@ -20,6 +20,8 @@ WRONG: list[tuple[str, str, Callable[[], Any], str]] = [
     ("STATIC_ROOT", "/dev/null/x", lambda: environment.directory("STATIC_ROOT", ""), "cannot be used: Not a directory"),
     ("MEDIA_ROOT", "/dev/null/x", lambda: environment.directory("MEDIA_ROOT", ""), "cannot be used: Not a directory"),
     ("CSRF_TRUSTED_ORIGINS", "a.org", lambda: environment.origins("CSRF_TRUSTED_ORIGINS"), "such as https://a.org"),
+    ("METRICS_TOKEN", "short", environment.metrics_token, "make one with `openssl rand -hex 32`"),
+    ("METRICS_TOKEN", "of two words " * 4, environment.metrics_token, "ASCII without spaces"),
     ("REDIS_URL", "http://x", environment.redis_url, "write redis://host:6379/0"),
     ("OPENWISP_DATA_DIR", "/dev/null/x", environment.data_directory, "Name another one with OPENWISP_DATA_DIR"),
     ("OPENWISP_DATA_DIR", "/dev/null", environment.data_directory, "Name another one with OPENWISP_DATA_DIR"),
@@ -36,7 +38,7 @@ def test_wrong_values_are_refused(
         read()
     assert mend in str(refused.value)
     assert name in str(refused.value)
-    assert value.upper() in str(refused.value).upper() or name == "REDIS_URL", "an address may hold a password"
+    assert value.upper() in str(refused.value).upper() or name in ("REDIS_URL", "METRICS_TOKEN"), "it may hold a secret"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import reversion
@@ -21,7 +22,6 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 
 from ...common.validators import check_key_length
 from ..devices import management_ip as management_ips
-from ..devices import reenrolment
 from ..models import Config, Device
 from ..settings import settings
 from .base import ControllerAdmin, is_backend_hidden
@@ -259,18 +259,20 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
 
     @admin.action(description=_("Expect re-enrolment of selected devices"), permissions=["change"])
     def expect_reenrolment_of_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
-        self._for_each(request, queryset, reenrolment.expect, is_deactivated=False)
+        self._for_each(request, queryset, partial(self._expect, request), is_deactivated=False)
 
     @admin.action(description=_("Change group of selected devices"), permissions=["change"])
     def change_group(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
         return change_group(self, request, queryset)
 
-    def _for_each(self, request: HttpRequest, queryset: QuerySet[Device], do: Any, *, is_deactivated: bool) -> None:
+    def _for_each(
+        self, request: HttpRequest, queryset: QuerySet[Device], do: Callable[[Device], Any], *, is_deactivated: bool
+    ) -> None:
+        """Do something to those that are deactivated or not; ``do`` returns False where it did nothing."""
         if not self.may_manage(request):
             raise PermissionDenied
         count = 0
         for device in queryset.filter(_is_deactivated=is_deactivated):
-            do(device)
-            count += 1
+            count += do(device) is not False
         message = ngettext("%(count)d device was changed.", "%(count)d devices were changed.", count) % {"count": count}
         self.message_user(request, message, messages.SUCCESS if count else messages.INFO)

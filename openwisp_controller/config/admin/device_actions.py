@@ -112,13 +112,19 @@ class DeviceTools:
 
     def expect_reenrolment(self, request: HttpRequest, pk: Any) -> HttpResponse:
         device = self._manageable(request, pk)
+        if not self._expect(request, device):
+            return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
+        return self._done(request, device, _("The device may enrol with another key, once, within 24 hours."))
+
+    def _expect(self, request: HttpRequest, device: Device) -> bool:
+        """Expect the re-enrolment of a device, as its history tells; return False when the person was told why not."""
         try:
             reenrolment.expect(device)
         except reenrolment.CannotBeExpected as error:
             self.message_user(request, str(error), messages.ERROR)
-            return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
+            return False
         self.log_change(request, device, "Expects its re-enrolment with another key.")
-        return self._done(request, device, _("The device may enrol with another key, once, within 24 hours."))
+        return True
 
     def expect_no_reenrolment(self, request: HttpRequest, pk: Any) -> HttpResponse:
         device = self._manageable(request, pk)

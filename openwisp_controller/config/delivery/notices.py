@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import models, transaction
 from openwisp_notifications.signals import notify
 
 from ...common import claims
@@ -33,6 +33,31 @@ class Kind:
 
 
 kinds: Registry[Kind] = Registry("kind of notice")
+
+
+def latest(rows: models.QuerySet[Any], notices: Sequence[Notice]) -> Iterator[tuple[Any, Notice]]:
+    """Yield those of the objects that are still there, each with the latest notice about it.
+
+    Args:
+        rows: among which the subjects of the notices are.
+        notices: in the order in which they were written.
+    """
+    by_subject = {notice.subject: notice for notice in notices}
+    for row in rows.filter(pk__in=by_subject):
+        yield row, by_subject[row.pk]
+
+
+def message_about(target: models.Model, level: str, message: Any, **more: Any) -> dict[str, Any]:
+    """Return the arguments of ``notify.send`` for a message of no type of its own.
+
+    Args:
+        target: whose page the notification leads to; the sender, too, unless ``more`` names another.
+        level: such as ``warning``.
+        message: may be translated lazily.
+        more: arguments besides.
+    """
+    arguments = {"sender": target, "type": "generic_message", "level": level, "target": target}
+    return {**arguments, "message": str(message), **more}
 
 
 def deliver_all() -> int:

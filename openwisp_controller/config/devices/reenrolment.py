@@ -2,27 +2,26 @@
 
 The key is what proves who a device is, so such a device is refused, however well its MAC address is known: anybody can
 send that. People are told, and one of them expects its re-enrolment; then whoever presents the secret of its
-organization and its MAC address (or serial number) becomes that device, once, within ``EXPECTED_FOR``.
+organization and its MAC address (or serial number) becomes that device, once, within ``REENROLMENT_EXPECTED_FOR``.
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ...common.moments import database_time
 from ...common.recently import Recently
 from ..models import Device, Notice
-from ..models.device import mac_spellings
+from ..models.device import REENROLMENT_EXPECTED_FOR, mac_spellings
 from ..unit_of_work import unit_of_work
 from .stored import locked_alone
 
 logger = logging.getLogger(__name__)
-EXPECTED_FOR = timedelta(hours=24)
 _notified = Recently("reenrolment-notified", seconds=86400)
 
 
@@ -31,7 +30,7 @@ class CannotBeExpected(Exception):
 
 
 def expect(device: Device) -> None:
-    """Let a device enrol with a new key, once, from now on for ``EXPECTED_FOR``.
+    """Let a device enrol with a new key, once, from now on for ``REENROLMENT_EXPECTED_FOR``.
 
     Raises:
         CannotBeExpected: it is deactivated.
@@ -39,8 +38,9 @@ def expect(device: Device) -> None:
     with unit_of_work() as unit:
         stored = locked_alone(unit, device.pk)
         if stored is None or stored.is_deactivated():
-            raise CannotBeExpected(_("A deactivated device cannot enrol: activate it first."))
-        _remember(device, timezone.now() + EXPECTED_FOR)
+            text = _("A deactivated device cannot enrol: activate %(device)s first.")
+            raise CannotBeExpected(text % {"device": device})
+        _remember(device, database_time() + REENROLMENT_EXPECTED_FOR)
 
 
 def expect_no_more(device: Device) -> None:

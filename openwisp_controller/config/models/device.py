@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import uuid
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,12 +14,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.db.models.lookups import Exact
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 from openwisp_utils.utils import get_random_key
 
+from ...common.moments import is_ahead
 from ...common.prepared import OneOf, Parameter, Prepared
 from ...common.sql import advisory_lock
 from ...common.validators import device_name_validator, key_validator, mac_address_validator
@@ -31,6 +32,9 @@ from .organization import OrganizationConfigSettings, OrganizationLimits
 
 if TYPE_CHECKING:
     from .config import Config
+
+#: For how long a device may enrol with another key once somebody expects that.
+REENROLMENT_EXPECTED_FOR = timedelta(hours=24)
 
 
 def is_reachable(address: str) -> bool:
@@ -168,9 +172,9 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         return self._is_deactivated and (not self.has_config() or self.config.status == "deactivated")
 
     def is_reenrolment_expected(self) -> bool:
-        """Tell whether the device may enrol with another key now."""
+        """Tell whether the device may enrol with another key now, by the clock of the database."""
         until = self.reenrolment_expected_until
-        return until is not None and until > timezone.now() and not self._is_deactivated
+        return until is not None and not self._is_deactivated and is_ahead(until, REENROLMENT_EXPECTED_FOR)
 
     def can_be_updated(self) -> bool:
         """Tell whether the device has something to fetch, so that it is told so."""

@@ -5,6 +5,6 @@ from .command import Command
 from .connection import DeviceConnection
 from .credentials import Credentials
 from .host_key import HostKey
-from .push import Push
+from .push import Push, PushCount
 
-__all__ = ["BatchCommand", "Command", "Credentials", "DeviceConnection", "HostKey", "Push"]
+__all__ = ["BatchCommand", "Command", "Credentials", "DeviceConnection", "HostKey", "Push", "PushCount"]

@@ -29,3 +29,23 @@ class Push(models.Model):
 
     class Meta:
         default_permissions = ()
+
+
+class PushCount(models.Model):
+    """How many attempts to tell devices of changes ended in which way, since the beginning."""
+
+    class Outcome(models.TextChoices):
+        TOLD = "told"
+        """The device was told, and nothing is left to be told."""
+        AGAIN = "again"
+        """It is told again: it changed meanwhile, or was busy."""
+        RETRIED = "retried"
+        """It could not be told, and is tried again."""
+        GIVEN_UP = "given-up"
+        """It could not be told, for the last time."""
+
+    outcome = models.CharField(max_length=8, choices=Outcome, primary_key=True)
+    number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
