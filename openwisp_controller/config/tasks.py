@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import maintenance, notifications
+from . import impacts, maintenance, notifications
 from .delivery import jobs, notices
 from .policy import evaluation
 from .vpn import credentials, outbound_calls, servers
@@ -86,3 +86,9 @@ def notify_server_call_recovered(vpn_id: str, action: str) -> None:
 def notify_address_refused(device_id: str, address: str) -> None:
     """Notify people that a device claimed the management address of a device of another organization."""
     notifications.address_refused(device_id, address)
+
+
+@shared_task(soft_time_limit=3600)
+def preview_impact(key: str) -> None:
+    """Look at further devices for the preview of an edit; ``key`` says of which."""
+    impacts.go_on(key)

@@ -8,6 +8,7 @@ two sections never become one, and what the device would refuse is an error.
 from .archive import Archive, ArchiveFile, limit_archives, list_files
 from .backends import load_backend
 from .blame import Blame, explain
+from .difference import diff
 from .errors import InvalidConfiguration, RenderingError, UnknownBackend, UnreadableConfiguration
 from .stack import Stack
 
@@ -20,6 +21,7 @@ __all__ = [
     "Stack",
     "UnknownBackend",
     "UnreadableConfiguration",
+    "diff",
     "explain",
     "limit_archives",
     "list_files",

@@ -47,7 +47,7 @@ class OrganizationLimitsSerializer(ValidatedSerializer):
 class _OfOrganization(Protected, Editing):
     """The one object of its kind that belongs to the organization in the address; made with the first write."""
 
-    http_method_names = ("get", "head", "options", "put", "patch")
+    http_method_names: Any = ("get", "head", "options", "put", "patch")
     together = staticmethod(unit_of_work)
     organization_field = "organization"
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import bulk, insights, organizations, revisions, views
+from . import bulk, impacts, insights, organizations, revisions, views
 
 app_name = "config_api"
 urlpatterns = [
@@ -44,6 +44,15 @@ urlpatterns = [
         "controller/organization/<uuid:pk>/limits/",
         organizations.OrganizationLimitsView.as_view(),
         name="organization_limits",
+    ),
+    path("controller/group/<uuid:pk>/preview/", impacts.GroupPreview.as_view(), name="devicegroup_preview"),
+    path("controller/preview/<uuid:pk>/", impacts.ImpactProgress.as_view(), name="preview_progress"),
+    path("controller/template/<uuid:pk>/preview/", impacts.TemplatePreview.as_view(), name="template_preview"),
+    path("controller/vpn/<uuid:pk>/preview/", impacts.VpnPreview.as_view(), name="vpn_preview"),
+    path(
+        "controller/organization/<uuid:pk>/settings/preview/",
+        impacts.OrganizationSettingsPreview.as_view(),
+        name="organization_settings_preview",
     ),
     path(
         "controller/organization/<uuid:pk>/settings/",

@@ -9,19 +9,19 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from ... import rendering
 from ...common import claims
 from ...common.sql import insert_many, update_many
-from ..models import Cause, Config, Revision, Template, VpnClient
+from ..models import Cause, Config, Revision, Template
 from ..models.config import shorten_reason, storable
 from ..vpn.reading import clients as vpn_clients
 from ..vpn.reading.variables import examples
-from . import context
 from .dsa import uses_dsa
-from .loading import Loaded, load, templates_of
+from .inputs import Inputs, gather, of_one
+from .loading import Loaded, load
 from .outcome import Outcome, Why
 from .release import release, status_of
 
@@ -74,13 +74,9 @@ def compile_configs(
     configs = load(reasons, new=assigned.keys() >= reasons.keys())
     clients = vpn_clients.clients_of_configs(configs)
     configs, postponed = _postpone_waiting(configs, clients, reasons)
-    templates = templates_of(configs, assigned)
-    provided = context.provided(configs, clients)
+    inputs = gather(configs, clients, assigned=assigned)
     stacks = Stacks()
-    outcomes = []
-    for config in configs:
-        inputs = _Inputs(templates[config.pk], clients[config.pk], provided.get(config.pk, ()))
-        outcomes.append(_compile(config, inputs, stacks, reasons[config.pk]))
+    outcomes = [_compile(config, inputs[config.pk], stacks, reasons[config.pk]) for config in configs]
     fresh: list[tuple[Outcome, Revision]] = []
     for outcome, archive in outcomes:
         if archive is not None:
@@ -118,8 +114,8 @@ def _postpone_waiting(
 
 def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingError | None:
     """Return why a configuration, perhaps unsaved, does not render with ``templates``; None when it does."""
-    templates = [template for template in templates if template.backend == config.backend]
-    variables = context.merge(context.layers(config, templates, context.provided_with(config, templates)))
+    inputs = of_one(config, templates)
+    templates, variables = inputs.templates, inputs.variables()
     for template in templates:
         if template.vpn is not None:
             variables = {**examples(template.vpn), **variables}
@@ -151,7 +147,7 @@ def undefined_variables(
     """
     templates = [template for template in templates if template.backend == config.backend]
     if variables is None:
-        variables = context.merge(context.layers(config, templates, context.provided_with(config, templates)))
+        variables = of_one(config, templates).variables()
     try:
         stack = rendering.Stack(config.backend, [template.config for template in templates])
         return stack.undefined(_own_config(config, stack), variables)
@@ -169,35 +165,45 @@ def render_text(config: Config, templates: Sequence[Template]) -> str:
     Raises:
         rendering.RenderingError: it cannot be rendered.
     """
-    templates = [template for template in templates if template.backend == config.backend]
-    variables = context.merge(context.layers(config, templates, context.provided_with(config, templates)))
-    stack = Stacks().get(config.backend, templates, uses_dsa(config.device.os))
-    return stack.text(_own_config(config, stack), variables)
+    inputs = of_one(config, templates)
+    stack = Stacks().get(config.backend, inputs.templates, uses_dsa(config.device.os))
+    return stack.text(_own_config(config, stack), inputs.variables())
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """What a configuration is compiled from, besides what stands in its own row and its device's."""
+def render(inputs: Inputs, stacks: Stacks, variables: Mapping[str, Any]) -> rendering.Archive:
+    """Return the archive that a configuration compiles to.
 
-    templates: Sequence[Template]
-    clients: Sequence[VpnClient]
-    provided: Sequence[context.Layer]
+    Args:
+        inputs: of the configuration.
+        stacks: shared by all that are rendered together.
+        variables: of the device.
+
+    Raises:
+        rendering.RenderingError: it cannot be rendered.
+    """
+    config = inputs.config
+    stack = stacks.get(config.backend, inputs.templates, uses_dsa(config.device.os))
+    return stack.render(_own_config(config, stack), variables)
 
 
-def _compile(config: Loaded, inputs: _Inputs, stacks: Stacks, why: Why) -> tuple[Outcome, rendering.Archive | None]:
+def explain(inputs: Inputs) -> str:
+    """Return which template, or the configuration itself, is to blame and why; empty when that cannot be told."""
+    return _explain(inputs.config, inputs.templates, inputs.variables())
+
+
+def _compile(config: Loaded, inputs: Inputs, stacks: Stacks, why: Why) -> tuple[Outcome, rendering.Archive | None]:
     """Render one configuration; return the archive only when it differs from the last compiled one."""
     outcome = Outcome(config, previous_status=config.status)
-    templates = inputs.templates
     if config.device.is_deactivated():
-        config.config, templates = {}, ()
+        config.config, inputs = {}, replace(inputs, templates=())
+    templates = inputs.templates
     missing = vpn_clients.missing_address(inputs.clients) or vpn_clients.unreadable_key(inputs.clients)
     if missing:
         _fail(outcome, missing)
         return outcome, None
     try:
-        variables = context.merge(context.layers(config, templates, inputs.provided))
-        stack = stacks.get(config.backend, templates, uses_dsa(config.device.os))
-        archive = stack.render(_own_config(config, stack), variables)
+        variables = inputs.variables()
+        archive = render(inputs, stacks, variables)
     except rendering.RenderingError as error:
         config.undefined_variables = undefined_variables(config, templates, variables)
         _fail(outcome, _explain(config, templates, variables) or error.message)

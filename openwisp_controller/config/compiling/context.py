@@ -114,6 +114,11 @@ def _is_client(extra: Sequence[Layer], vpn_id: uuid.UUID) -> bool:
     return any(f"vpn_host_{vpn_id.hex}" in layer.variables for layer in extra)
 
 
+def is_secret(name: str) -> bool:
+    """Tell whether a variable of this name is a private key or the like."""
+    return name.startswith(_SECRETS)
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """A variable as a device sees it, and where its value comes from."""
@@ -127,7 +132,7 @@ class Explained:
     @property
     def is_secret(self) -> bool:
         """Whether it is a private key or the like, to be shown only when somebody asks for it."""
-        return self.name.startswith(_SECRETS)
+        return is_secret(self.name)
 
 
 def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
-
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -37,13 +34,7 @@ def diff(old: Revision | None, new: Revision) -> str:
     Returns:
         an empty text when the files are the same.
     """
-    before = {file.path: file for file in old.files()} if old is not None else {}
-    after = {file.path: file for file in new.files()}
-    return "".join(
-        line
-        for path in sorted(before.keys() | after.keys())
-        for line in _file_diff(path, before.get(path), after.get(path))
-    )
+    return "".join(rendering.diff(old.files() if old is not None else [], new.files()))
 
 
 def roll_back(config: Config, revision: Revision) -> None:
@@ -74,19 +65,3 @@ def lift_hold(config: Config) -> None:
     """Let a device follow again: what its configuration compiles to now is released."""
     config.release_policy = Config.Release.AUTOMATIC
     config.save(update_fields=["release_policy", "modified"])
-
-
-def _file_diff(path: str, old: rendering.ArchiveFile | None, new: rendering.ArchiveFile | None) -> Iterator[str]:
-    if old == new:
-        return
-    if old is not None and new is not None and old.mode != new.mode:
-        yield f"mode of {path}: {old.mode} → {new.mode}\n"
-    lines = difflib.unified_diff(
-        old.contents.splitlines() if old is not None else [],
-        new.contents.splitlines() if new is not None else [],
-        f"a/{path}" if old is not None else "/dev/null",
-        f"b/{path}" if new is not None else "/dev/null",
-        lineterm="",
-    )
-    for line in lines:
-        yield line + "\n"
