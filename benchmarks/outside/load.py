@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 CONNECTIONS = 16
@@ -13,20 +15,24 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True)
 class Request:
-    """One request; ``form`` makes it a POST."""
+    """One request; ``form`` makes it a POST, ``json`` a PATCH."""
 
     path: str
     form: dict[str, str] | None = None
     headers: str = ""
     """Lines that end with CR LF."""
+    json: Any = None
 
     def encode(self) -> bytes:
-        body = urlencode(self.form).encode() if self.form is not None else b""
-        method = "POST" if self.form is not None else "GET"
+        method, kind, body = "GET", "", b""
+        if self.form is not None:
+            method, kind, body = "POST", "application/x-www-form-urlencoded", urlencode(self.form).encode()
+        elif self.json is not None:
+            method, kind, body = "PATCH", "application/json", json.dumps(self.json).encode()
         # sent as a proxy does: devices that shared a private address would take it from each other with every poll
         head = f"{method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: 8.8.8.8\r\n{self.headers}"
-        if self.form is not None:
-            head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+        if kind:
+            head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         return head.encode() + b"\r\n" + body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -134,6 +135,7 @@ def run(deployment: Deployment, devices: int) -> Iterator[Row]:
     yield bench.requests("enrolment again", again, 201, target=4, warm=20)
     bench.log_in()
     yield from _pages(bench)
+    yield from _rest(bench)
     yield from _template_change(bench)
 
 
@@ -150,6 +152,22 @@ def _pages(bench: Bench) -> Iterator[Row]:
         ("administration: first page", "/admin/", None),
     ):
         yield bench.requests(operation, several(path, 25), 200, target=target, warm=5, connections=2)
+
+
+def _rest(bench: Bench) -> Iterator[Row]:
+    from openwisp_controller.config.models import Device
+
+    account = {"username": "root", "password": "password"}
+    answer = load.ask(bench.deployment.port, Request("/api/v1/users/token/", account))
+    bearer = f"Authorization: Bearer {json.loads(answer.body)['token']}\r\n"
+    base = "/api/v1/controller/device/"
+    keys = list(Device.objects.order_by("pk").values_list("pk", flat=True)[:200])
+    lists = [Request(f"{base}?page_size=100", headers=bearer)] * 30
+    yield bench.requests("REST: list of 100 devices", lists, 200, target=25, warm=5, connections=2)
+    details = [Request(f"{base}{key}/", headers=bearer) for key in keys]
+    yield bench.requests("REST: a device", details, 200, target=4, warm=20, connections=2)
+    edits = [Request(f"{base}{key}/", headers=bearer, json={"config": {"context": {"note": str(key)}}}) for key in keys]
+    yield bench.requests("REST: PATCH of variables", edits, 200, target=10, warm=20, connections=2)
 
 
 def _template_change(bench: Bench) -> Iterator[Row]:

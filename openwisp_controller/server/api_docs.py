@@ -60,6 +60,7 @@ class RedocView(_Page, views.SpectacularRedocView):
     """The page for reading."""
 
     url_name = "schema-json"
+    template_name = "api/redoc.html"
 
 
 urlpatterns = (

@@ -31,12 +31,16 @@ class CredentialsView(OfOrganizations):
 
 
 class CredentialsList(CredentialsView, Creating):
+    """Lists credentials, with secrets masked, and creates them."""
+
     def get_serializer_class(self) -> Any:
         creating = self.request.method == "POST"
         return serializers.CredentialsSerializer if creating else serializers.CredentialsListSerializer
 
 
 class CredentialsDetail(CredentialsView, Editing):
+    """Shows, edits and deletes credentials."""
+
     serializer_class = serializers.CredentialsSerializer
 
 
@@ -84,11 +88,11 @@ class DeviceConnectionView(OfDevice):
 
 
 class DeviceConnectionList(DeviceConnectionView, Creating):
-    pass
+    """Lists the connections of a device and adds one."""
 
 
 class DeviceConnectionDetail(DeviceConnectionView, Editing):
-    pass
+    """Shows, edits and removes a connection of a device."""
 
 
 class CommandView(OfDevice):
@@ -97,13 +101,15 @@ class CommandView(OfDevice):
 
 
 class CommandList(CommandView, Creating):
+    """Lists the commands of a device and sends one."""
+
     def get_serializer_class(self) -> Any:
         creating = self.request.method not in SAFE_METHODS
         return serializers.NewCommandSerializer if creating else CommandSerializer
 
 
 class CommandDetail(CommandView, generics.RetrieveAPIView):
-    pass
+    """Shows a command with its output."""
 
 
 class BatchCommandView(OfOrganizations):
@@ -115,10 +121,14 @@ class BatchCommandView(OfOrganizations):
 
 
 class BatchCommandList(BatchCommandView, generics.ListAPIView):
+    """Lists mass commands."""
+
     serializer_class = serializers.BatchCommandSerializer
 
 
 class BatchCommandDetail(BatchCommandView, generics.RetrieveAPIView):
+    """Shows a mass command and how far it is."""
+
     serializer_class = serializers.BatchCommandDetailSerializer
 
 
