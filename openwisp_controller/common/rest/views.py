@@ -112,8 +112,8 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
             lambda: self.get_serializer(self._expected_object(request), data=request.data, partial=partial),
             self._update,
         )
-        shown = self.get_serializer(self.after_update(serializer.instance))
-        return self._tagged(shown, shown.data)
+        serializer.instance = self.after_update(serializer.instance)
+        return self._tagged(serializer, serializer.data)
 
     def _update(self, serializer: Any) -> None:
         if self.calls_elsewhere:

@@ -62,7 +62,8 @@ class DeviceListCreateView(DeviceView, Creating):
 
     def shown_after_creation(self, serializer: Any) -> Any:
         """The device as it is stored: a configuration may have come with it."""
-        return self.get_serializer(self.get_queryset().get(pk=serializer.instance.pk)).data
+        serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
+        return serializer.data
 
 
 class DeviceDetailView(DeviceView, Editing):
