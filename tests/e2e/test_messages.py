@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from openwisp_controller.connection.connectors.openwrt.ssh import WAKE
-from openwisp_controller.server.workers import QUEUES
+from openwisp_controller.server.queues import QUEUES
 
 from ..ssh import SshServers
 from .deployment import Deployment, Services
