@@ -152,7 +152,8 @@ def tenant(mark: str, network: str) -> Tenant:
         "connection": connection.pk, "command": command.pk, "batch-command": batch.pk, "organization": owner.pk,
         "user": member.pk, "email": email.pk, "subnet": subnet.pk, "ip-address": address.pk,
         "notification": notification.pk, "user-setting": setting.pk if setting else uuid.uuid4(),
-        "app_label": kind.app_label, "model_name": kind.model, "object_id": device.pk, "revision": revision.pk, "preview": uuid.uuid4(),
+        "app_label": kind.app_label, "model_name": kind.model, "object_id": device.pk,
+        "revision": revision.pk, "preview": uuid.uuid4(),
     }  # fmt: skip
     objects: list[Model] = [
         owner, ca, server, wireguard, client, template, group, device, stored, subnet, address, credentials,
