@@ -22,6 +22,10 @@ class _ForPeopleWhoAreLoggedIn:
     authentication_classes = (BearerAuthentication, SessionAuthentication)
     permission_classes = (AllowAny if settings.DEBUG else IsAuthenticated,)
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """What is unknown as a format gets the first one."""
+        return super().perform_content_negotiation(request, force=True)  # type: ignore[misc]
+
 
 class JsonSchemaView(_ForPeopleWhoAreLoggedIn, views.SpectacularJSONAPIView):
     """The description as JSON."""
@@ -32,6 +36,8 @@ class YamlSchemaView(_ForPeopleWhoAreLoggedIn, views.SpectacularYAMLAPIView):
 
 
 class _Page(_ForPeopleWhoAreLoggedIn):
+    http_method_names = ("get", "head")
+
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Send people to the login, and back; ``?format=openapi`` is for programs."""
         if request.GET.get("format") == "openapi":
@@ -45,9 +51,6 @@ class _Page(_ForPeopleWhoAreLoggedIn):
         """Refusals are JSON, whatever was asked for."""
         found: list[Any] = super().get_renderers()  # type: ignore[misc]
         return [*found, JSONRenderer()]
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        return super().perform_content_negotiation(request, force=True)  # type: ignore[misc]
 
 
 class DocsView(_Page, views.SpectacularSwaggerSplitView):

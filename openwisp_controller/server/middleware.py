@@ -13,6 +13,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.common import CommonMiddleware
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -62,6 +63,26 @@ class PeerAddress:
         if address is not None:
             request.META["REMOTE_ADDR"] = address
         return self.get_response(request)
+
+
+class AddressMiddleware(CommonMiddleware):
+    """Django's own, but programs are told in JSON where there is no address, also with ``DEBUG``.
+
+    The same goes for writes to an address without its final slash: a redirect would lose what they send, and with
+    ``DEBUG`` Django fails instead.
+    """
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        if request.path_info.startswith("/api/") and request.method not in ("GET", "HEAD", "OPTIONS"):
+            return False
+        return bool(super().should_redirect_with_slash(request))
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Lead on, or say that there is nothing."""
+        answer: HttpResponse = super().process_response(request, response)
+        if answer.status_code == 404 and request.path_info.startswith("/api/") and request.resolver_match is None:
+            return JsonResponse({"detail": "Not found."}, status=404)
+        return answer
 
 
 class BadInputMiddleware:

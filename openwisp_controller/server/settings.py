@@ -72,7 +72,13 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "channels",
 ]
-REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "openwisp_controller.common.rest.schema.OperationSchema"}
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "openwisp_controller.common.rest.schema.OperationSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "openwisp_users.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "OpenWISP API",
     "VERSION": "v1",
@@ -103,7 +109,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "openwisp_controller.server.middleware.AddressMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "openwisp_users.middleware.PasswordExpirationMiddleware",

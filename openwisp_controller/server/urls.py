@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from openwisp_ipam.api.urls import get_api_urls as get_ipam_api_urls
+from openwisp_notifications.urls import get_urls as get_notifications_urls
 from openwisp_users.api.urls import get_api_urls as get_users_api_urls
 
 from ..config.admin import choices
 from ..config.settings import settings as config_settings
 from ..subnet_division import api as ipam_views
-from . import api_docs, health, metrics, users_api
+from . import api_docs, health, metrics, notifications_api, users_api
 
 urlpatterns = [
     path("", include("openwisp_controller.config.device_api.urls")),
@@ -25,7 +26,7 @@ urlpatterns = [
     *([path("api/v1/", include("openwisp_controller.pki.api.urls"))] if config_settings.PKI_API else []),
     path("api/v1/", include("openwisp_controller.connection.api.urls")),
     path("api/v1/", include(api_docs.urlpatterns)),
-    path("", include("openwisp_notifications.urls")),
+    path("", include((get_notifications_urls(notifications_api), "notifications"))),
     path("api/v1/ipam/", include((get_ipam_api_urls(ipam_views), "ipam"), namespace="ipam")),
 ]
 handler403 = "openwisp_controller.server.pages.permission_denied"

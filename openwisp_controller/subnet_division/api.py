@@ -11,20 +11,44 @@ from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from openwisp_ipam.api import views
-from openwisp_ipam.api.serializers import IpRequestSerializer
-from openwisp_ipam.api.views import subnet_allocation, subnet_hosts, subnet_list_create
-from openwisp_ipam.models import Subnet
+from openwisp_ipam.api.serializers import SubnetSerializer as LibrarySubnetSerializer
+from openwisp_ipam.models import IpAddress, Subnet
+from openwisp_users.api.permissions import IsOrganizationManager
+from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
+from ..common.rest.permissions import ModelPermissions
 from ..common.sql import advisory_lock
 from ..common.tenancy import managed_objects
 from . import importing, protection
 from .generated import is_generated
 
 
-class _GeneratedView:
+class _Protected:
+    """For managers with the permission on the model: the library does not ask for it everywhere."""
+
+    permission_classes: Any = (IsOrganizationManager, ModelPermissions)
+
+
+class SubnetSerializer(LibrarySubnetSerializer):
+    """Who is no superuser says whose a subnet is to be."""
+
+    def filter_fields(self) -> None:
+        super().filter_fields()
+        user = self.context["request"].user
+        if not user.is_superuser and not user.is_anonymous:
+            self.fields["organization"].required = True
+
+
+class SubnetListView(_Protected, views.SubnetListCreateView):
+    """Lists subnets and creates them."""
+
+    serializer_class = SubnetSerializer
+
+
+class _GeneratedView(_Protected):
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         super().check_object_permissions(request, obj)  # type: ignore[misc]
         if request.method in ("PUT", "PATCH") and is_generated(obj):
@@ -39,6 +63,8 @@ class _GeneratedView:
 
 class SubnetView(_GeneratedView, views.SubnetView):
     """Reads, edits or deletes a subnet."""
+
+    serializer_class = SubnetSerializer
 
     def perform_update(self, serializer: Any) -> None:
         values = serializer.validated_data
@@ -56,11 +82,13 @@ class IpAddressView(_GeneratedView, views.IpAddressView):
     """Reads, edits or deletes an address."""
 
 
-class _OfSubnet:
+class _OfSubnet(_Protected):
     """What happens inside of a subnet: of those that the user manages; shared ones can be looked at.
 
     The views of the library look at the organization in some of their methods only.
     """
+
+    permission_model: Any = IpAddress
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
@@ -69,8 +97,18 @@ class _OfSubnet:
         self.subnet = get_object_or_404(subnets, pk=self.kwargs["subnet_id"])  # type: ignore[attr-defined]
 
 
+class IpRequestSerializer(serializers.ModelSerializer):
+    """What can be said about an address that is requested; the address of the request names the subnet."""
+
+    class Meta:
+        model = IpAddress
+        fields = ("description",)
+
+
 class RequestIpView(_OfSubnet, views.RequestIPView):
     """Takes the next free address of a subnet."""
+
+    serializer_class = IpRequestSerializer
 
     def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         given = request.data if isinstance(request.data, dict) else {}
@@ -100,8 +138,22 @@ class SubnetAddressesView(_OfSubnet, views.IpAddressListCreateView):
 class ExportSubnetView(_OfSubnet, views.ExportSubnetView):
     """Exports a subnet with its addresses."""
 
+    permission_model = Subnet
 
-class ImportSubnetView(importing.OrganizationChecked, views.ImportSubnetView):
+
+class SubnetHostsView(_OfSubnet, views.SubnetHostsView):
+    """Lists all possible addresses of a subnet."""
+
+    permission_model = Subnet
+
+
+class SubnetAllocationView(_OfSubnet, views.SubnetAllocationView):
+    """Counts the addresses of a subnet."""
+
+    permission_model = Subnet
+
+
+class ImportSubnetView(_Protected, importing.OrganizationChecked, views.ImportSubnetView):
     """Imports a subnet with its addresses from a file."""
 
     def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -117,6 +169,9 @@ class ImportSubnetView(importing.OrganizationChecked, views.ImportSubnetView):
 
 
 subnet = SubnetView.as_view()
+subnet_list_create = SubnetListView.as_view()
+subnet_hosts = SubnetHostsView.as_view()
+subnet_allocation = SubnetAllocationView.as_view()
 import_subnet = ImportSubnetView.as_view()
 ip_address = IpAddressView.as_view()
 request_ip = RequestIpView.as_view()

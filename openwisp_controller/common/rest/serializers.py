@@ -9,7 +9,7 @@ from openwisp_users.api.mixins import FilterSerializerByOrgManaged
 from rest_framework import serializers
 
 from ..masking import MASK
-from ..tenancy import is_made_from
+from ..tenancy import is_made_from, owner_of
 from .permissions import may_see_secrets
 
 
@@ -49,12 +49,13 @@ class ValidatedSerializer(FilterSerializerByOrgManaged, serializers.ModelSeriali
                 field.allow_null, field.required = False, True
                 relation.queryset = objects.filter(pk__in=managed)
                 continue
-            if not hasattr(objects.model, "organization_id"):
+            owner = owner_of(objects.model)
+            if owner is None:
                 continue
-            own = objects.filter(organization__in=managed)
+            own = objects.filter(**{f"{owner}__in": managed})
             shared = (self.include_shared or name in self.shared_relations) and not is_made_from(self.Meta.model, name)
             present = objects.filter(pk=getattr(self.instance, f"{name}_id", None))
-            relation.queryset = own | present | objects.filter(organization=None) if shared else own | present
+            relation.queryset = own | present | objects.filter(**{owner: None}) if shared else own | present
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(data)
