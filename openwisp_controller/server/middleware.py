@@ -13,6 +13,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -77,9 +78,9 @@ class AddressMiddleware(CommonMiddleware):
             return False
         return bool(super().should_redirect_with_slash(request))
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Lead on, or say that there is nothing."""
-        answer: HttpResponse = super().process_response(request, response)
+        answer = super().process_response(request, response)
         if answer.status_code == 404 and request.path_info.startswith("/api/") and request.resolver_match is None:
             return JsonResponse({"detail": "Not found."}, status=404)
         return answer
