@@ -10,6 +10,8 @@ from typing import Any
 from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from openwisp_ipam.api import views
 from openwisp_ipam.api.serializers import SubnetSerializer as LibrarySubnetSerializer
 from openwisp_ipam.models import IpAddress, Subnet
@@ -61,6 +63,10 @@ class _GeneratedView(_Protected):
         super().perform_destroy(instance)  # type: ignore[misc]
 
 
+_IN_USE = extend_schema(responses={204: None, 400: OpenApiTypes.OBJECT})
+
+
+@extend_schema_view(delete=_IN_USE)
 class SubnetView(_GeneratedView, views.SubnetView):
     """Reads, edits or deletes a subnet."""
 
@@ -78,6 +84,7 @@ class SubnetView(_GeneratedView, views.SubnetView):
         super().perform_update(serializer)
 
 
+@extend_schema_view(delete=_IN_USE)
 class IpAddressView(_GeneratedView, views.IpAddressView):
     """Reads, edits or deletes an address."""
 
@@ -135,14 +142,25 @@ class SubnetAddressesView(_OfSubnet, views.IpAddressListCreateView):
         super().perform_create(serializer)
 
 
+@extend_schema_view(post=extend_schema(request=None, responses={(200, "text/csv"): OpenApiTypes.STR}))
 class ExportSubnetView(_OfSubnet, views.ExportSubnetView):
     """Exports a subnet with its addresses."""
 
     permission_model = Subnet
 
 
+class HostsPagination(views.HostsListPagination):
+    """Pages by address, without counting."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "nullable": True}
+        return {"type": "object", "properties": {"next": link, "previous": link, "results": schema}}
+
+
 class SubnetHostsView(_OfSubnet, views.SubnetHostsView):
     """Lists all possible addresses of a subnet."""
+
+    pagination_class = HostsPagination
 
     permission_model = Subnet
 

@@ -149,9 +149,11 @@ def _page(value: Any) -> dict[str, Any]:
 
 def _errors_of(view: Any, method: str, has_key: bool) -> list[str]:
     found = ["401", "403"]
-    if method in ("POST", "PUT", "PATCH"):
+    is_list = method == "GET" and getattr(view, "pagination_class", None) is not None
+    has_filters = is_list and bool(getattr(view, "filter_backends", None))
+    if has_filters or method in ("POST", "PUT", "PATCH"):
         found.insert(0, "400")
-    if has_key:
+    if has_key or is_list:
         found.append("404")
         if isinstance(view, Editing) and method != "GET":
             found.append("412")

@@ -27,7 +27,7 @@ _POINTERS = ("compiled", "released", "downloaded", "applied")
 class RevisionSerializer(serializers.ModelSerializer):
     """What a configuration compiled to: when, why, by whom."""
 
-    author = serializers.CharField(source="author.username", default=None, read_only=True)
+    author = serializers.CharField(source="author.username", default=None, read_only=True, allow_null=True)
     states = serializers.SerializerMethodField(help_text="Which pointers of the device hold it.")
 
     class Meta:
@@ -158,7 +158,7 @@ class DeviceRevisionDiff(_OfConfiguration):
     serializer_class = DiffSerializer
     shows_contents = True
 
-    @extend_schema(parameters=[_WITH])
+    @extend_schema(parameters=[_WITH], responses={200: DiffSerializer, 400: OpenApiTypes.OBJECT})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         new = self.revision(kwargs["revision_id"])
         given = request.query_params.get("with")

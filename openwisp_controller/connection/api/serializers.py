@@ -75,6 +75,8 @@ class NewCommandSerializer(ValidatedSerializer):
         if device is not None:
             self.fields["type"].choices = commands.allowed_commands(device.organization_id)
             self.fields["connection"].queryset = device.deviceconnection_set.all()
+        else:
+            self.fields["type"].choices = commands.get_command_choices()  # as the description has it
 
     def filter_fields(self) -> None:
         """The device, which decides about everything here, was checked already."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db.models import Count, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from openwisp_users.api.mixins import FilterByParentManaged
 from rest_framework import generics
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied, ValidationError
@@ -100,6 +101,7 @@ class CommandView(OfDevice):
     serializer_class = CommandSerializer
 
 
+@extend_schema_view(post=extend_schema(responses={201: CommandSerializer}))
 class CommandList(CommandView, Creating):
     """Lists the commands of a device and sends one."""
 
@@ -148,7 +150,10 @@ class BatchCommandExecute(BatchCommandView):
 
     serializer_class = serializers.NewBatchCommandSerializer
 
-    @extend_schema(parameters=[serializers.DryRunSerializer], responses=serializers.PlanSerializer)
+    @extend_schema(
+        parameters=[serializers.DryRunSerializer],
+        responses={200: serializers.PlanSerializer, 400: OpenApiTypes.OBJECT},
+    )
     def get(self, request: Request) -> Response:
         """Say what a mass command would do."""
         serializer = serializers.DryRunSerializer(
