@@ -227,9 +227,9 @@ def go_on(key: str) -> None:
 
 
 def _keep(key: str, job: dict[str, Any]) -> None:
-    cache.set(f"impact {key}", json.dumps(job, cls=DjangoJSONEncoder), _KEPT)
+    cache.set(f"impact-{key}", json.dumps(job, cls=DjangoJSONEncoder), _KEPT)
 
 
 def _kept(key: str) -> dict[str, Any] | None:
-    found = cache.get(f"impact {key}")
+    found = cache.get(f"impact-{key}")
     return json.loads(found) if found is not None else None

@@ -14,6 +14,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from ..common.rest.permissions import ModelPermissions
 from ..config.models import OrganizationConfigSettings
+from . import users_serializers
 
 
 class _Protected:
@@ -24,6 +25,8 @@ class _Protected:
 
 class OrganizationListCreateView(_Protected, views.OrganizationListCreateView):
     """Lists organizations and creates them, with settings and a shared secret of their own."""
+
+    serializer_class = users_serializers.OrganizationSerializer
 
     def perform_create(self, serializer: Any) -> None:
         with transaction.atomic():
@@ -38,9 +41,23 @@ class OrganizationDetailView(_Protected, views.OrganizationDetailView):
 class UsersListCreateView(_Protected, views.UsersListCreateView):
     """Lists people and creates them."""
 
+    def get_serializer_class(self) -> Any:
+        is_superuser = self.request.user.is_superuser
+        return users_serializers.SuperUserListSerializer if is_superuser else users_serializers.UserListSerializer
+
 
 class UserDetailView(_Protected, views.UserDetailView):
     """Shows, edits and deletes a person."""
+
+    def get_serializer_class(self) -> Any:
+        is_superuser = self.request.user.is_superuser
+        return users_serializers.SuperUserDetailSerializer if is_superuser else serializers.UserDetailSerializer
+
+
+class ChangePasswordView(views.ChangePasswordView):
+    """Changes the password of a person."""
+
+    serializer_class = users_serializers.ChangePasswordSerializer
 
 
 class EmailListCreateView(_Protected, views.EmailListCreateView):
@@ -72,6 +89,7 @@ organization_list = OrganizationListCreateView.as_view()
 organization_detail = OrganizationDetailView.as_view()
 user_list = UsersListCreateView.as_view()
 user_detail = UserDetailView.as_view()
+change_password = ChangePasswordView.as_view()
 email_list = EmailListCreateView.as_view()
 email_update = EmailUpdateView.as_view()
 group_list = GroupListCreateView.as_view()
