@@ -1,7 +1,7 @@
 # Every target sets the project up first; when nothing changed that costs about a second.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run test soak lint format bench constraints
+.PHONY: help bootstrap demo run test soak contract lint format bench constraints
 
 BIN := .venv/bin
 
@@ -22,6 +22,9 @@ test: bootstrap ## run all tests, on SQLite and on PostgreSQL + Redis
 
 soak: bootstrap ## run thousands of random histories (HISTORIES=2000 STEPS=50)
 	@HISTORIES=$${HISTORIES:-2000} STEPS=$${STEPS:-50} scripts/test --only sqlite tests/property
+
+contract: bootstrap ## send whatever the description of the REST interface allows (EXAMPLES=30)
+	@CONTRACT_EXAMPLES=$${EXAMPLES:-30} scripts/test --only sqlite tests/rest/test_schema.py
 
 lint: bootstrap ## check style, types and import contracts
 	@status=0; \
