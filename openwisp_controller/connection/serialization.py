@@ -17,9 +17,7 @@ class CommandSerializer(serializers.ModelSerializer):
     type = serializers.CharField(source="type_label", read_only=True)
     type_name = serializers.CharField(source="type", read_only=True)
     device = serializers.UUIDField(source="device_id", format="hex_verbose", read_only=True)
-    connection = serializers.UUIDField(
-        source="connection_id", format="hex_verbose", read_only=True, allow_null=True
-    )
+    connection = serializers.UUIDField(source="connection_id", format="hex_verbose", read_only=True, allow_null=True)
     batch_command = serializers.UUIDField(
         source="batch_command_id", format="hex_verbose", read_only=True, allow_null=True
     )

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
+from . import inherited_socket
 from .bodies import BodyLimits, BodyRefused, ClientGone
 from .threads import AnswerThreads
 
@@ -34,6 +35,7 @@ class _Bridge:
         self._application = application
         self._threads = AnswerThreads(threads)
         self._limits = limits or BodyLimits.from_environment()
+        self._last_headers: list[tuple[str, str]] = []
 
     def _announced(self, headers: Any, method: str, version: str) -> int:
         """Return how many bytes are to come; raise ``BodyRefused`` where that is not known."""
@@ -45,6 +47,13 @@ class _Bridge:
 
 class RsgiBridge(_Bridge):
     """An RSGI application, see ``RSGI specification`` of granian: one call for each request."""
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare for the end: connections are closed with the answers that are given then."""
+        inherited_socket.stop_accepting_when_told(loop, self._end)
+
+    def _end(self) -> None:
+        self._last_headers = [("connection", "close")]
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
@@ -73,7 +82,8 @@ class RsgiBridge(_Bridge):
         finally:
             _close(chunks)
         status, headers = start
-        protocol.response_bytes(int(status[:3]), [(name.lower(), value) for name, value in headers], data)
+        sent = [(name.lower(), value) for name, value in headers] + self._last_headers
+        protocol.response_bytes(int(status[:3]), sent, data)
 
 
 class AsgiBridge(_Bridge):

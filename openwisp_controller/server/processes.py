@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import django
 from django.contrib.auth import get_user_model
@@ -16,14 +16,19 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
-from . import environment, stored
+from . import environment, inherited_socket, stored
+from .inherited_socket import ServerOfSocket
 
 logger = logging.getLogger(__name__)
 #: Names the environment variable by which the processes that serve HTTP hear how many requests to answer at once.
 THREADS = "OPENWISP_HTTP_THREADS"
+#: So many connections wait to be accepted.
+BACKLOG = 2048
+#: Seconds that requests have to end in when the process is told to stop.
+_PATIENCE_WITH_REQUESTS = 25
 
 
 def serve_websockets(target: str, host: str, port: int, *, workers: int, threads: int = 4) -> None:
@@ -36,22 +41,7 @@ def serve_websockets(target: str, host: str, port: int, *, workers: int, threads
         workers: processes.
         threads: HTTP requests at once, for an application that answers them in threads.
     """
-    address = address_of(host, port)
-    os.environ[THREADS] = str(threads)
-    allow_many_connections()
-    server = Granian(
-        target,
-        address=address,
-        port=port,
-        interface=Interfaces.ASGINL,
-        workers=workers,
-        backlog=2048,
-        respawn_failed_workers=True,
-        workers_kill_timeout=10,
-        log_level=LogLevels.warning,
-        process_name=None,
-    )
-    server.serve()
+    _serve(target, host, port, Interfaces.ASGINL, workers=workers, threads=threads, workers_kill_timeout=10)
 
 
 def serve_http(target: str, host: str, port: int, *, workers: int, threads: int) -> None:
@@ -64,23 +54,27 @@ def serve_http(target: str, host: str, port: int, *, workers: int, threads: int)
         workers: processes.
         threads: requests that each process handles at once; every thread has a database connection.
     """
-    address = address_of(host, port)
+    _serve(
+        target, host, port, Interfaces.RSGI, workers=workers, threads=threads, websockets=False,
+        workers_kill_timeout=_PATIENCE_WITH_REQUESTS,
+    )  # fmt: skip
+
+
+def _serve(target: str, host: str, port: int, interface: Interfaces, *, threads: int, **options: Any) -> None:
+    """Serve at an address; the short interface also on a socket that was passed to this process."""
+    # Not HTTP/2: a connection on which nothing was read yet, and which may be of that, is dropped at the end.
+    descriptor = inherited_socket.inherited() if interface is Interfaces.RSGI else None
+    address = address_of(host, port) if descriptor is None else host
     os.environ[THREADS] = str(threads)
     allow_many_connections()
-    server = Granian(
-        target,
-        address=address,
-        port=port,
-        interface=Interfaces.RSGI,
-        workers=workers,
-        backlog=2048,
-        websockets=False,
-        respawn_failed_workers=True,
-        workers_kill_timeout=10,
-        log_level=LogLevels.warning,
-        process_name=None,
-    )
-    server.serve()
+    arguments: dict[str, Any] = {
+        "address": address, "port": port, "interface": interface, "backlog": BACKLOG, "respawn_failed_workers": True,
+        "log_level": LogLevels.warning, "process_name": None, "http": HTTPModes.http1, **options,
+    }  # fmt: skip
+    if descriptor is None:
+        Granian(target, **arguments).serve()
+    else:
+        ServerOfSocket(target, descriptor=descriptor, **arguments).serve()
 
 
 def allow_many_connections() -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from openwisp_controller.server import cli
+from openwisp_controller.server import cli, processes
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
+SOCKET = ROOT / "deploy/systemd/openwisp-controller-web.socket"
 NGINX = (ROOT / "deploy/nginx/openwisp-controller.conf").read_text()
 
 
@@ -32,13 +33,21 @@ def test_a_unit_for_each_process() -> None:
     assert [started_by(unit)[0] for unit in UNITS] == ["live", "scheduler", "web", "worker"]
 
 
+def test_the_socket_is_where_web_would_listen() -> None:
+    web = ROOT / "deploy/systemd/openwisp-controller-web.service"
+    options = cli.command_line().parse_args(started_by(web))
+    assert f"ListenStream={options.host}:{options.port}\n" in SOCKET.read_text()
+    assert f"Backlog={processes.BACKLOG}\n" in SOCKET.read_text()
+    assert f"Requires={SOCKET.name}\n" in web.read_text()
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_units_start_commands_that_there_are(unit: Path) -> None:
     assert cli.command_line().parse_args(started_by(unit)).run
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+@pytest.mark.parametrize("unit", [*UNITS, SOCKET], ids=lambda unit: unit.name)
 def test_units_are_understood(unit: Path) -> None:
     result = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     own = [line for line in result.stderr.splitlines() if unit.name in line and "is not executable" not in line]
