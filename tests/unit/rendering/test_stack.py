@@ -127,8 +127,8 @@ def test_later_changes_of_a_template_do_not_reach_the_stack() -> None:
 def test_the_package_is_pure() -> None:
     allowed = {"netjsonconfig", "jsonschema", "jsonschema_rs", "jinja2"}
     standard = {
-        "__future__", "collections", "contextlib", "copy", "dataclasses", "difflib", "functools", "hashlib", "importlib",
-        "inspect", "io", "itertools", "re", "struct", "sys", "tarfile", "types", "typing", "zlib", "marshal",
+        "__future__", "collections", "contextlib", "copy", "dataclasses", "difflib", "functools", "hashlib",
+        "importlib", "inspect", "io", "itertools", "re", "struct", "sys", "tarfile", "types", "typing", "zlib", "marshal",
         "threading",
     }  # fmt: skip
     assert rendering.__file__
