@@ -128,8 +128,8 @@ def test_the_package_is_pure() -> None:
     allowed = {"netjsonconfig", "jsonschema", "jsonschema_rs", "jinja2"}
     standard = {
         "__future__", "collections", "contextlib", "copy", "dataclasses", "difflib", "functools", "hashlib",
-        "importlib", "inspect", "io", "itertools", "re", "struct", "sys", "tarfile", "types", "typing", "zlib", "marshal",
-        "threading",
+        "importlib", "inspect", "io", "itertools", "re", "struct", "sys", "tarfile", "types", "typing", "zlib",
+        "marshal", "threading",
     }  # fmt: skip
     assert rendering.__file__
     files = sorted(Path(rendering.__file__).parent.rglob("*.py"))
