@@ -89,6 +89,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # a test compares the description; what views of libraries leave open is nothing that whoever deploys can mend
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
     "AUTHENTICATION_WHITELIST": ["openwisp_users.api.authentication.BearerAuthentication"],
 }
 EXTENDED_APPS = ("django_x509",)
