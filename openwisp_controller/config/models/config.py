@@ -151,7 +151,9 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
         verbose_name = _("configuration")
         verbose_name_plural = _("configurations")
         indexes = [
-            models.Index(fields=["stale_since"], name="config_stale", condition=models.Q(stale_since__isnull=False))
+            models.Index(fields=["stale_since"], name="config_stale", condition=models.Q(stale_since__isnull=False)),
+            # lists of those that need somebody; nearly all the others are applied, and cost nothing here
+            models.Index(fields=["status"], name="config_not_applied", condition=~models.Q(status="applied")),
         ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -124,7 +124,10 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         verbose_name, verbose_name_plural = settings.DEVICE_VERBOSE_NAME
         unique_together = (("mac_address", "organization"), ("hardware_id", "organization"))
         ordering = ("name",)
-        indexes = (models.Index(F("organization"), Upper("name"), name="config_device_org_upper_name"),)
+        indexes = (
+            models.Index(F("organization"), Upper("name"), name="config_device_org_upper_name"),
+            models.Index(fields=["-created"], name="config_device_newest"),
+        )
 
     def __str__(self) -> str:
         if settings.HARDWARE_ID_ENABLED and settings.HARDWARE_ID_AS_NAME and self.hardware_id:
