@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..common.masking import MASK
+from ..common.rest.permissions import may_see_secrets
 from .models import Credentials
 
 _SECRET = ("password", "key", "community")
@@ -17,7 +18,7 @@ def shown_params(credentials: Credentials, user: Any) -> dict[str, Any]:
         user: who asks; None = nobody may see secrets here.
     """
     params: dict[str, Any] = dict(credentials.params)
-    if user is not None and _may_change(credentials, user):
+    if user is not None and may_see_secrets(user, credentials):
         return params
     secret = getattr(credentials.connector_class, "secret_params", _SECRET)
     return {name: MASK if name in (*secret, *_SECRET) else value for name, value in params.items()}
@@ -28,9 +29,3 @@ def restore_masked(params: Any, stored: dict[str, Any]) -> Any:
     if not isinstance(params, dict):
         return params
     return {name: stored[name] if value == MASK and name in stored else value for name, value in params.items()}
-
-
-def _may_change(credentials: Credentials, user: Any) -> bool:
-    if user.is_superuser:
-        return True
-    return credentials.organization_id is not None and user.has_perm("connection.change_credentials")

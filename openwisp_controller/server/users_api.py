@@ -10,7 +10,10 @@ from typing import Any
 
 from django.db import transaction
 from openwisp_users.api import serializers, views
+from openwisp_users.api.throttling import AuthRateThrottle
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from ..common.rest.permissions import ModelPermissions
 from ..config.models import OrganizationConfigSettings
@@ -36,6 +39,8 @@ class OrganizationListCreateView(_Protected, views.OrganizationListCreateView):
 
 class OrganizationDetailView(_Protected, views.OrganizationDetailView):
     """Shows, edits and deletes an organization."""
+
+    serializer_class = users_serializers.OrganizationDetailSerializer
 
 
 class UsersListCreateView(_Protected, views.UsersListCreateView):
@@ -63,26 +68,69 @@ class ChangePasswordView(views.ChangePasswordView):
 class EmailListCreateView(_Protected, views.EmailListCreateView):
     """Lists the e-mail addresses of a person and adds one."""
 
+    serializer_class = users_serializers.EmailAddressSerializer
+
 
 class EmailUpdateView(_Protected, views.EmailUpdateView):
     """Shows, edits and deletes an e-mail address of a person."""
 
-
-class GroupSerializer(serializers.GroupSerializer):
-    """A group may have no permissions."""
-
-    def create(self, validated_data: dict[str, Any]) -> Any:
-        return super().create({"permissions": [], **validated_data})
+    serializer_class = users_serializers.EmailAddressSerializer
 
 
 class GroupListCreateView(_Protected, views.GroupListCreateView):
     """Lists groups of permissions and creates them."""
 
-    serializer_class = GroupSerializer
+    serializer_class = users_serializers.GroupSerializer
 
 
 class GroupDetailView(_Protected, views.GroupDetailView):
     """Shows, edits and deletes a group of permissions."""
+
+    serializer_class = users_serializers.GroupSerializer
+
+
+class FailuresThrottle(AuthRateThrottle):
+    """Limits failed tries. Each counts when it begins, so none slips through beside others; one that succeeds is free.
+
+    All that guesses passwords or codes shares one count, as in the library.
+    """
+
+    def forgive(self) -> None:
+        """Take back the try of this request."""
+        if self.rate is None:
+            return
+        history = self.cache.get(self.key, [])
+        if self.now in history:
+            history.remove(self.now)
+            self.cache.set(self.key, history, self.duration)
+
+
+class _FailuresLimited:
+    throttle_classes: Any = (FailuresThrottle,)
+
+    def get_throttles(self) -> list[Any]:
+        self._throttles: list[Any] = super().get_throttles()  # type: ignore[misc]
+        return self._throttles
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if response.status_code < 400:
+            for throttle in self._throttles:
+                throttle.forgive()
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+
+
+class ObtainAuthTokenView(_FailuresLimited, views.ObtainAuthTokenView):
+    """Returns the token of a person for a name and a password."""
+
+
+class PasswordResetConfirmView(_FailuresLimited, views.PasswordResetConfirmView):
+    """Sets a new password, with what the e-mail about it told."""
+
+    serializer_class = users_serializers.PasswordResetConfirmSerializer
+
+
+class PasswordChangeView(_FailuresLimited, views.PasswordChangeView):
+    """Changes one's own password."""
 
 
 organization_list = OrganizationListCreateView.as_view()
@@ -92,5 +140,8 @@ user_detail = UserDetailView.as_view()
 change_password = ChangePasswordView.as_view()
 email_list = EmailListCreateView.as_view()
 email_update = EmailUpdateView.as_view()
+obtain_auth_token = ObtainAuthTokenView.as_view()
+password_reset_confirm = PasswordResetConfirmView.as_view()
+password_change = PasswordChangeView.as_view()
 group_list = GroupListCreateView.as_view()
 group_detail = GroupDetailView.as_view()

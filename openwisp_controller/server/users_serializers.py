@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dj_rest_auth.serializers import PasswordResetConfirmSerializer as LibraryPasswordResetConfirmSerializer
+from django.contrib.auth.models import Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as ModelError
 from django.db import transaction
@@ -25,6 +27,74 @@ class OrganizationSerializer(library.OrganizationSerializer):
         return checked
 
 
+class OrganizationDetailSerializer(library.OrganizationDetailSerializer):
+    """The owner of an organization is one of its own people; null, as it is read, stands for none."""
+
+    owner = library.OrganizationOwnerSerializer(required=False, allow_null=True)
+
+    def validate_owner(self, value: dict[str, Any] | None) -> dict[str, Any]:
+        if value is None:
+            return {"organization_user": None}
+        if "organization_user" not in value:
+            raise serializers.ValidationError({"organization_user": [_("This field is required.")]})
+        membership = value["organization_user"]
+        if membership is not None and membership.organization_id != self.instance.pk:
+            text = _("The owner has to be a member of this organization: name one of its organization users.")
+            raise serializers.ValidationError({"organization_user": [text]})
+        return value
+
+
+class EmailAddressSerializer(library.EmailAddressSerializer):
+    """An e-mail address of a person, who has one primary address: another one that is made primary takes its place."""
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        self.becomes_primary = data.get("primary", False) and not (self.instance and self.instance.primary)
+        checked = super().validate({**data, "primary": False} if self.becomes_primary else data)
+        return {name: value for name, value in checked.items() if name != "primary" or not self.becomes_primary}
+
+    def save(self, **options: Any) -> Any:
+        with transaction.atomic():
+            address = super().save(**options)
+            if self.becomes_primary:
+                address.set_as_primary()
+        return address
+
+
+class PermissionField(serializers.PrimaryKeyRelatedField):
+    """A permission by its number, or by the text that is shown of it: the number, a colon and the name."""
+
+    def to_representation(self, value: Any) -> str:
+        return f"{value.pk}: {value.natural_key()[2]} | {value.name}"
+
+    def to_internal_value(self, data: Any) -> Any:
+        number = data.partition(":")[0].strip() if isinstance(data, str) else data
+        if isinstance(number, str) and number.isdecimal():
+            number = int(number)
+        if not isinstance(number, int):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        return super().to_internal_value(number)
+
+
+class GroupSerializer(library.GroupSerializer):
+    """A group of permissions, perhaps of none."""
+
+    permissions = PermissionField(many=True, queryset=Permission.objects.select_related("content_type"), required=False)
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        return super().create({"permissions": [], **validated_data})
+
+
+class PasswordResetConfirmSerializer(LibraryPasswordResetConfirmSerializer):
+    """What comes with a new password: who it is for, and the code from the e-mail."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            checked: dict[str, Any] = super().validate(attrs)
+        except ModelError:  # the key that was decoded is none
+            raise serializers.ValidationError({"uid": [_("Invalid value")]}) from None
+        return checked
+
+
 class MembershipsField(serializers.Field):
     """The organizations of a person: one object adds or changes one, a list says all of them."""
 
@@ -42,17 +112,23 @@ class MembershipsField(serializers.Field):
         return []
 
 
-class _CheckedPassword:
+class _NewPerson:
+    def to_internal_value(self, data: Any) -> Any:
+        """No organizations are as good as none named."""
+        if isinstance(data, dict) and data.get("organization_users") == []:
+            data = {name: value for name, value in data.items() if name != "organization_users"}
+        return super().to_internal_value(data)  # type: ignore[misc]
+
     def validate_password(self, value: str) -> str:
         """Refuse what can be guessed, as the administration does."""
         return _checked(value)
 
 
-class SuperUserListSerializer(_CheckedPassword, library.SuperUserListSerializer):
+class SuperUserListSerializer(_NewPerson, library.SuperUserListSerializer):
     """People, for superusers."""
 
 
-class UserListSerializer(_CheckedPassword, library.UserListSerializer):
+class UserListSerializer(_NewPerson, library.UserListSerializer):
     """People, for those who manage organizations."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from openwisp_users.models import Organization
 
 from openwisp_controller.config.models import Config, Device
@@ -13,11 +14,6 @@ from .. import factories as make
 from .client import Rest, done, wrong
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
 
 
 @pytest.fixture
@@ -41,6 +37,8 @@ def test_life_cycle(rest: Rest, devices: list[Device]) -> None:
     assert (answer["done"], answer["failed"]) == (0, 3)
     assert answer["results"][0]["errors"] == ["The device must be deactivated prior to deletion"]
     assert statuses(send(rest, devices[:2], "delete", force=True)) == ["done", "done"]
+    logged = LogEntry.objects.values_list("object_id", "user__username")
+    assert set(logged) == {(str(device.pk), "administrator") for device in devices[:2]}
     assert Device.objects.count() == 1
 
 

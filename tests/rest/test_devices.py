@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import DELETION, LogEntry
 from openwisp_users.models import Organization
 
 from openwisp_controller.config.models import Config, Device
@@ -24,11 +25,6 @@ DETAIL = (
 )  # fmt: skip
 EMPTY = {"backend": make.BACKEND, "templates": [], "context": {}, "config": {}}
 LAN = {"interfaces": [{"name": "eth0", "type": "ethernet"}]}
-
-
-@pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
 
 
 def data(organization: Organization, /, **fields: Any) -> dict[str, Any]:
@@ -288,7 +284,7 @@ class TestUpdate:
 class TestLifeCycle:
     def test_deactivate_and_activate(self, rest: Rest, organization: Organization) -> None:
         config = make.config(organization, templates=[make.template(organization)], config=LAN, context={"a": "1"})
-        path = f"/device/{config.device_id}/"
+        path, name = f"/device/{config.device_id}/", config.device.name
         assert rest.post(f"{path}activate/").json() == {"detail": "No Device matches the given query."}
         assert rest.delete(path).json() == {"detail": "The device must be deactivated prior to deletion"}
         answer = done(rest.post(f"{path}deactivate/"))
@@ -300,7 +296,11 @@ class TestLifeCycle:
         answer = done(rest.post(f"{path}activate/"))
         assert (answer["is_deactivated"], answer["config"]["context"]) == (False, {"a": "1"})
         assert rest.client.delete(f"/api/v1/controller{path}?force=True").status_code == 403
+        assert not LogEntry.objects.exists()
         assert rest.client.delete(f"/api/v1/controller{path}?force=true").status_code == 204
+        entry = LogEntry.objects.get()
+        told = entry.user.username, entry.action_flag, entry.object_id, entry.object_repr
+        assert told == ("administrator", DELETION, str(config.device_id), name)
         assert not Device.objects.exists()
 
     def test_operators_need_no_permission_to_add(self, organization: Organization) -> None:

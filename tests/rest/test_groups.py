@@ -20,11 +20,6 @@ FIELDS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
-
-
 def data(organization: Organization, /, **fields: Any) -> dict[str, Any]:
     return {"name": "g1", "organization": str(organization.pk), "templates": [], **fields}
 

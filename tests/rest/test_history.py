@@ -16,11 +16,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
-
-
-@pytest.fixture
 def viewer(organization: Organization) -> Rest:
     client = make.person("viewer", organization)
     make.permit(client, "view_device")

@@ -33,11 +33,6 @@ FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 
 
 @pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
-
-
-@pytest.fixture
 def ca(organization: Organization) -> Ca:
     return make.ca(organization)
 

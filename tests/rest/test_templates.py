@@ -27,11 +27,6 @@ CHOICE = "Select a valid choice. That choice is not one of the available choices
 EMPTY = ["The configuration field cannot be empty."]
 
 
-@pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
-
-
 def data(organization: Organization | None, /, **fields: Any) -> dict[str, Any]:
     owner = str(organization.pk) if organization else None
     return {"name": "t1", "organization": owner, "backend": make.BACKEND, "config": NET, **fields}

@@ -36,11 +36,6 @@ def backend(kind: str) -> str:
 
 
 @pytest.fixture
-def rest(administrator: Any) -> Rest:
-    return Rest(administrator)
-
-
-@pytest.fixture
 def viewer(organization: Organization) -> Rest:
     client = make.person("viewer", organization)
     make.permit(client, "view_vpn")

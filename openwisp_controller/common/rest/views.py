@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import reversion
+from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from openwisp_users.api.mixins import FilterByOrganizationManaged, ProtectedAPIMixin
@@ -27,6 +29,20 @@ def version(request: Request) -> Iterator[None]:
     with reversion.create_revision(atomic=False):
         reversion.set_user(request.user)
         yield
+
+
+@contextmanager
+def deletion_logged(user: Any, instance: Any) -> Iterator[None]:
+    """Write into the log of the administration who deletes an object; goes into a transaction of the caller."""
+    entry = LogEntry(
+        user=user,
+        content_type=ContentType.objects.get_for_model(instance),
+        object_id=str(instance.pk),
+        object_repr=str(instance)[:200],
+        action_flag=DELETION,
+    )
+    yield
+    entry.save()
 
 
 class Protected(ProtectedAPIMixin):
@@ -112,7 +128,7 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
             lambda: self.get_serializer(self._expected_object(request), data=request.data, partial=partial),
             self._update,
         )
-        serializer.instance = self.after_update(serializer.instance)
+        serializer.instance = self.after_update(serializer)
         return self._tagged(serializer, serializer.data)
 
     def _update(self, serializer: Any) -> None:
@@ -120,9 +136,9 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
             self._expected_object(self.request)  # somebody may have changed it while that call took place
         self.perform_update(serializer)
 
-    def after_update(self, instance: Any) -> Any:
+    def after_update(self, serializer: Any) -> Any:
         """Return the instance that the answer to a write shows."""
-        return instance
+        return serializer.instance
 
     def perform_update(self, serializer: Any) -> None:
         with version(self.request):
@@ -132,7 +148,9 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with self.together():
-            self.perform_destroy(self._expected_object(request))
+            instance = self._expected_object(request)
+            with deletion_logged(request.user, instance):
+                self.perform_destroy(instance)
         return Response(status=204)
 
     def _expected_object(self, request: Request) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as Forbidden
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...common.rest.permissions import may
-from ...common.rest.views import version
+from ...common.rest.views import deletion_logged, version
 from ..devices import history
 from ..models import Device, DeviceGroup, Template
 from .serializers import FilterTemplatesByOrganization, templates_field
@@ -107,7 +108,9 @@ class DeviceBulk(DeviceView):
         try:
             if device is None:
                 raise ModelError(_("There is no such device, or it belongs to an organization that you do not manage."))
-            with transaction.atomic(), version(self.request):
+            is_deletion = data["action"] == "delete"
+            logged = deletion_logged(self.request.user, device) if is_deletion else nullcontext()
+            with transaction.atomic(), version(self.request), logged:
                 changed = _DO[data["action"]](device, data)
         except ModelError as error:
             errors = error.messages

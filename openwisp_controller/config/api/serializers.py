@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer, refused
+from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer
 from ...common.validators import check_key_length
 from ..assignment import rules
 from ..compiling import undefined
@@ -138,6 +138,8 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         self.is_touched = self.instance is None or bool(self.model_values(data))
+        sent = data.get("config") or {}
+        self.edits_configuration_alone = not self.is_touched and sent.keys() <= {"config", "context"}
         data = super().validate(data)
         sent = data.get("config")
         if sent:
@@ -393,5 +395,5 @@ class DeviceGroupSerializer(FilterTemplatesByOrganization, BaseSerializer):
 __all__ = [
     "BaseConfigSerializer", "BaseSerializer", "DeviceDetailConfigSerializer", "DeviceDetailSerializer",
     "DeviceGroupSerializer", "DeviceListConfigSerializer", "DeviceListSerializer", "FilterTemplatesByOrganization",
-    "TemplateSerializer", "VpnSerializer", "refused",
+    "TemplateSerializer", "VpnSerializer",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
@@ -74,7 +74,8 @@ class DeviceDetailView(DeviceView, Editing):
     def get_queryset(self) -> QuerySet[Device]:
         rows = super().get_queryset()
         if self.request.method in ("PUT", "PATCH"):
-            return rows.select_related("organization__config_settings", "group")
+            with_servers = Prefetch("config__templates", Template.objects.select_related("vpn"))
+            return rows.select_related("organization__config_settings", "group").prefetch_related(with_servers)
         return rows
 
     def check_object_permissions(self, request: Request, obj: Device) -> None:
@@ -82,7 +83,11 @@ class DeviceDetailView(DeviceView, Editing):
         if request.method in ("PUT", "PATCH") and obj.is_deactivated():
             raise PermissionDenied
 
-    def after_update(self, instance: Device) -> Device:
+    def after_update(self, serializer: Any) -> Device:
+        """The device as it is stored; what only edits its configuration has that in hand, others may swap templates."""
+        instance: Device = serializer.instance
+        if serializer.edits_configuration_alone:
+            return instance
         return self.get_queryset().get(pk=instance.pk)
 
     def perform_destroy(self, instance: Device) -> None:
@@ -205,7 +210,8 @@ class TemplateListCreateView(TemplateView, Creating):
 class TemplateDetailView(TemplateView, Editing):
     """Shows, edits and deletes a template; the devices that use it follow in the background."""
 
-    def after_update(self, instance: Template) -> Template:
+    def after_update(self, serializer: Any) -> Template:
+        instance: Template = serializer.instance
         instance.__dict__.get("_prefetched_objects_cache", {}).pop("tags", None)
         return instance
 

@@ -66,11 +66,14 @@ def templates_of(
 ) -> dict[uuid.UUID, list[Template]]:
     """Return the templates of each configuration from first to last, leaving out those of another backend."""
     backends = {config.pk: config.backend for config in configs}
+    unknown = [key for key in backends if key not in known]
+    if len(unknown) == 1:
+        known = {**known, **{config.pk: config.ordered_templates() for config in configs if config.pk in unknown}}
+        unknown = []
     result: dict[uuid.UUID, list[Template]] = {
         key: [template for template in known.get(key, ()) if template.backend == backend]
         for key, backend in backends.items()
     }
-    unknown = [key for key in backends if key not in known]
     if not unknown:
         return result
     links = Config.templates.through.objects.filter(config_id__in=unknown)

@@ -59,8 +59,8 @@ class OfDevice(Protected, FilterByParentManaged, generics.GenericAPIView):
         return Device.objects.filter(pk=self.kwargs["device_id"])
 
     def assert_parent_exists(self) -> None:
-        """Look once whether the device is there, and one of the person's."""
-        assert self.device
+        """Look whether the device is there, and one of the person's; raise ``NotFound``."""
+        self.find_device()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -71,6 +71,10 @@ class OfDevice(Protected, FilterByParentManaged, generics.GenericAPIView):
     @property
     def device(self) -> Device:
         """The device in the address; 404 where it is none of the person's."""
+        return self.find_device()
+
+    def find_device(self) -> Device:
+        """Return the device in the address, looked up once; raise ``NotFound`` where it is none of the person's."""
         if "_device" not in self.__dict__:
             devices = managed_objects(self.request.user, self.get_parent_queryset(), shared=False)
             self._device = devices.select_related("config", "organization").first()
