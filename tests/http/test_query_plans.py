@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from openwisp_controller.config.models import Config, Device
+from openwisp_controller.config.models import Config, Device, Template
 from openwisp_controller.connection.models import Command
 
 from .. import factories as make
@@ -36,7 +36,10 @@ Statement = tuple[str, Any]
 def fleet(organization: Any, lost_messages: Any) -> Device:
     """One of thousands of devices, each with a configuration that is applied, one of many groups, and five commands."""
     groups = [make.group(organization) for _ in range(GROUPS)]
-    config = make.config(make.device(organization, name="router", mac_address=MAC, group=groups[0]))
+    config = make.config(
+        make.device(organization, name="router", mac_address=MAC, group=groups[0]),
+        templates=[make.template(organization)],
+    )
     make.connection(config)
     Command.objects.bulk_create([Command(device=config.device, type="reboot", status="success")])
     with connection.cursor() as cursor:
@@ -160,6 +163,16 @@ def test_searching_reads_the_devices_and_nothing_else(root: Client, fleet: Devic
     assert set().union(*whole_tables(statements).values()) <= {"config_device"}
 
 
+@pytest.mark.parametrize(
+    "query", [{"name": "opy-77"}, {"mac_address": "BB:00:00"}, {"search": "copy-77"}],
+    ids=["name", "part of a MAC address", "search"],
+)  # fmt: skip
+def test_parts_of_texts_by_rest(root: Client, fleet: Device, query: dict[str, Any]) -> None:
+    with executed() as statements:
+        assert root.get("/api/v1/controller/device/", query).json()["count"] > 10
+    assert set().union(*whole_tables(statements).values()) <= {"config_device"}
+
+
 def test_commands_by_rest(root: Client, fleet: Device) -> None:
     with executed() as statements:
         answer = root.get(f"/api/v1/controller/device/{fleet.pk}/command/")
@@ -168,7 +181,23 @@ def test_commands_by_rest(root: Client, fleet: Device) -> None:
     assert whole_tables(statements) == {}
 
 
-def test_devices_by_rest(root: Client, fleet: Device) -> None:
+BY_REST: dict[str, Callable[[Device], dict[str, Any]]] = {
+    "all": lambda device: {},
+    "status": lambda device: {"config__status": "error"},
+    "group": lambda device: {"group": device.group_id},
+    "organization": lambda device: {"organization": device.organization_id},
+    "mac address": lambda device: {"mac_address": device.mac_address},
+    "key": lambda device: {"key": device.key},
+    "template": lambda device: {"config__templates": Template.objects.values_list("pk", flat=True).get()},
+    "created": lambda device: {"created__gte": "2020-01-01"},
+    "by name": lambda device: {"ordering": "name"},
+    "second page": lambda device: {"page_size": 100, "page": 2},
+}
+
+
+@pytest.mark.parametrize("query", BY_REST)
+def test_devices_by_rest(root: Client, fleet: Device, query: str) -> None:
+    """Counting may take the whole table: the answer says how many there are."""
     with executed() as statements:
-        assert root.get("/api/v1/controller/device/").status_code == 200
+        assert root.get("/api/v1/controller/device/", BY_REST[query](fleet)).status_code == 200
     assert whole_tables([each for each in statements if not each[0].startswith("SELECT COUNT(*)")]) == {}

@@ -329,6 +329,8 @@ class TestFilters:
         for query, found in (
             ({"name": "ONE"}, ["one"]),
             ({"mac_address": "02:aa"}, ["one"]),
+            ({"mac_address": "02:aa:00:00:00:01"}, ["one"]),
+            ({"mac_address": "02:aa:00:00:00:02"}, []),
             ({"config__status": "applied"}, ["one"]),
             ({"config__backend": make.BACKEND}, ["one"]),
             ({"config__templates": str(template.pk)}, ["one"]),

@@ -15,10 +15,12 @@ from ..models import Config, Device, DeviceGroup, Template, Vpn
 from ..models.base import backend_choices
 from ..models.vpn import backend_choices as vpn_backend_choices
 
+_MAC_LENGTH = len("00:00:00:00:00:00")
+
 
 class DeviceListFilter(CreatedFilterSet):
     name = filters.CharFilter(lookup_expr="icontains")
-    mac_address = filters.CharFilter(lookup_expr="icontains")
+    mac_address = filters.CharFilter(method="having_mac_address")
     config__status = filters.ChoiceFilter(field_name="config__status", choices=Config.Status.choices)
     config__backend = filters.ChoiceFilter(field_name="config__backend", choices=backend_choices)
     config__templates = filters.CharFilter(field_name="config__templates", method="having_template")
@@ -27,6 +29,12 @@ class DeviceListFilter(CreatedFilterSet):
     class Meta:
         model = Device
         fields: ClassVar[list[str]] = []
+
+    def having_mac_address(self, devices: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
+        """Return the devices with this in their MAC address; a whole one is looked up, for it stands there alone."""
+        if len(value) == _MAC_LENGTH:
+            return devices.filter(mac_address__in={value, value.upper(), value.lower()})
+        return devices.filter(mac_address__icontains=value)
 
     def having_template(self, devices: QuerySet[Device], name: str, value: Any) -> QuerySet[Device]:
         """Return the devices whose configuration has a template, given by key."""
