@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
@@ -74,9 +74,15 @@ class DeviceDetailView(DeviceView, Editing):
     def get_queryset(self) -> QuerySet[Device]:
         rows = super().get_queryset()
         if self.request.method in ("PUT", "PATCH"):
-            with_servers = Prefetch("config__templates", Template.objects.select_related("vpn"))
-            return rows.select_related("organization__config_settings", "group").prefetch_related(with_servers)
+            return rows.select_related("organization__config_settings", "group")
         return rows
+
+    def get_object(self) -> Device:
+        """The device; where it is edited, with its templates loaded ahead, for checking, storing and the answer."""
+        device: Device = super().get_object()
+        if self.request.method in ("PUT", "PATCH") and device.has_config():
+            device.config.load_templates()
+        return device
 
     def check_object_permissions(self, request: Request, obj: Device) -> None:
         super().check_object_permissions(request, obj)

@@ -258,6 +258,12 @@ class Config(ConfigInterface, Observed, NetJsonModel, TimeStampedEditableModel):
             return list(self.templates.all())
         return _templates_in_order(config=self.pk)
 
+    def load_templates(self) -> None:
+        """Load the assigned templates ahead, in order, as ``prefetch_related`` does but without planning a query."""
+        loaded: Any = Template.objects.all()
+        loaded._result_cache, loaded._prefetch_done = _templates_in_order(config=self.pk), True
+        self.__dict__.setdefault("_prefetched_objects_cache", {})["templates"] = loaded
+
     def can_be_updated(self) -> bool:
         """Tell whether the device has something to fetch."""
         return self.status != self.Status.APPLIED
