@@ -13,11 +13,12 @@ from openwisp_users.models import Organization
 from reversion.admin import VersionAdmin
 from reversion.models import Version
 
+from .simultaneous_edits import SimultaneousEdits
 from .tenancy import owner_of
 from .tenant_pages import TenantPages
 
 
-class GuardedVersions(TenantPages, VersionAdmin):
+class GuardedVersions(SimultaneousEdits, TenantPages, VersionAdmin):
     """Earlier versions within the organizations that a person manages; deleted objects are for superusers.
 
     A version is shown and restored on the page of its own model only, and only if the person may change all that is

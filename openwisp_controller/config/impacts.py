@@ -145,7 +145,8 @@ class Report:
         """Return it for people: the biggest groups first."""
 
         def sorted_(groups: dict[str, Any]) -> list[Any]:
-            return sorted(groups.values(), key=lambda group: -group["devices"])
+            named = ({**group, "names": sorted(group["names"])} for group in groups.values())
+            return sorted(named, key=lambda group: -group["devices"])
 
         undefined = [{"name": name, "devices": count} for name, count in sorted(self.data["undefined"].items())]
         return {

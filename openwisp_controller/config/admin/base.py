@@ -6,20 +6,25 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import JSONField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantAdminMixin
 
+from ...common.handover import Handover
 from ...common.json_input import JSONFormField
 from ...common.versions import GuardedVersions
 from ..models import Template
 from ..settings import settings
 from ..unit_of_work import unit_of_work
+
+#: What a request has stored, until all is compiled.
+_saved: Handover[Model] = Handover()
 
 
 def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) -> QuerySet[Template]:
@@ -103,7 +108,33 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
         with unit_of_work():
-            return super().changeform_view(request, *args, **kwargs)
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        saved = _saved.take(request)
+        if saved is not None and (error := self.compile_error_of(saved)):
+            self._tell_compile_error(request, saved, error)
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        _saved.put(request, obj)
+
+    def compile_error_of(self, instance: Any) -> str:
+        """Return why a stored object does not compile; empty when it does, or is not compiled."""
+        return ""
+
+    def _tell_compile_error(self, request: HttpRequest, instance: Any, error: str) -> None:
+        """Tell it in red instead of what was told of success, with the way to the place."""
+        told = list(messages.get_messages(request))
+        for message in told:
+            if message.level != messages.SUCCESS:
+                messages.add_message(request, message.level, message.message)
+        text = gettext(
+            "“%(name)s” was saved, but it does not compile: %(error)s What was compiled before stays in use."
+        )
+        page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[instance.pk])
+        shown = text % {"name": instance, "error": error if error.endswith(".") else f"{error}."}
+        link = format_html('<a href="{}#id_config">{}</a>', page, gettext("Open it"))
+        messages.error(request, format_html("{} {}", shown, link))
 
     def reversion_register(self, model: type[Model], **options: Any) -> None:
         """Keep versions of what people edit; what the compiler owns is not restored."""

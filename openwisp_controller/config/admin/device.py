@@ -187,6 +187,9 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         allowed = super().has_delete_permission(request, obj)
         return bool(allowed) and (obj is None or obj.is_deactivated())
 
+    def compile_error_of(self, instance: Device) -> str:
+        return Config.objects.filter(device=instance).values_list("compile_error", flat=True).first() or ""
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Tell which variables nobody defines."""
         super().save_related(request, form, formsets, change)

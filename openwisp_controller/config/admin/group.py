@@ -8,11 +8,14 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.http import HttpRequest
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ..assignment import rules
+from ..impacts import Edit
 from ..models import DeviceGroup
 from .base import ControllerAdmin
+from .impact import TellsImpact, edit_of_fields
 
 
 class DeviceGroupForm(forms.ModelForm):
@@ -42,7 +45,7 @@ class DeviceGroupForm(forms.ModelForm):
 
 
 @admin.register(DeviceGroup)
-class DeviceGroupAdmin(ControllerAdmin):
+class DeviceGroupAdmin(TellsImpact, ControllerAdmin):
     form = DeviceGroupForm
     list_display = ("name", "organization", "created", "modified")
     list_filter = (MultitenantOrgFilter, "created")
@@ -51,3 +54,7 @@ class DeviceGroupAdmin(ControllerAdmin):
     readonly_fields = ("id", "created", "modified")
     multitenant_shared_relations = ["templates"]
     fields = ("name", "organization", "description", "templates", "context", "meta_data", "id", "created", "modified")
+
+    def edit_of(self, request: HttpRequest, form: Any) -> Edit | None:
+        ignored = ("name", "organization", "description", "meta_data")
+        return edit_of_fields(form.instance, form, ignored, form.cleaned_data["templates"])

@@ -12,9 +12,13 @@ from openwisp_users.models import Organization
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
 from ...common.versions import GuardedVersions
+from ..impacts import Edit
 from ..models import OrganizationConfigSettings, OrganizationLimits
 from ..settings import settings
 from .base import ReadableJson
+from .impact import TellsImpact, edit_of_fields
+
+_NOT_OF_DEVICES = ("id", "organization", "registration_enabled", "shared_secret")
 
 
 class ConfigSettingsForm(AlwaysHasChangedMixin, forms.ModelForm):
@@ -48,8 +52,17 @@ admin.site.unregister(Organization)
 
 
 @admin.register(Organization)
-class OrganizationAdmin(GuardedVersions, BaseOrganizationAdmin):
+class OrganizationAdmin(TellsImpact, GuardedVersions, BaseOrganizationAdmin):
     """The library's page, with what organizations decide about devices; earlier versions are guarded."""
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [*super().get_inlines(request, obj), ConfigSettingsInline, LimitsInline]
+
+    def edit_of(self, request: HttpRequest, form: Any) -> Edit | None:
+        """The variables of the organization are what its devices are made from."""
+        formsets, _inlines = self._create_formsets(request, form.instance, change=True)
+        for formset in formsets:
+            if formset.model is OrganizationConfigSettings and formset.is_valid():
+                for settings_form in formset.initial_forms:
+                    return edit_of_fields(settings_form.instance, settings_form, _NOT_OF_DEVICES)
+        return None

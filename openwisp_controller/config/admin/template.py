@@ -17,9 +17,11 @@ from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ... import rendering
 from ..compiling import undefined
+from ..impacts import Edit
 from ..models import Template, TemplateTag
 from .base import is_backend_hidden, preselect_backend
 from .clone import clone_templates
+from .impact import TellsImpact, edit_of_fields
 from .renderable import RenderedAdmin
 
 _TAG_LIMIT = TemplateTag._meta.get_field("name").max_length or 0
@@ -45,7 +47,7 @@ admin.site.unregister(taggit.admin.Tag)  # templates have tags of their own, and
 
 
 @admin.register(Template)
-class TemplateAdmin(RenderedAdmin):
+class TemplateAdmin(TellsImpact, RenderedAdmin):
     form = TemplateForm
     change_form_template = "admin/config/template/change_form.html"
     list_display = ("name", "organization", "type", "backend", "default", "required", "created", "modified")
@@ -59,6 +61,9 @@ class TemplateAdmin(RenderedAdmin):
         "name", "organization", "type", "backend", "vpn", "auto_cert", "default", "required", "tags", "default_values",
         "system_variables", "config", "notes", "id", "created", "modified",
     )  # fmt: skip
+
+    def edit_of(self, request: HttpRequest, form: Any) -> Edit | None:
+        return edit_of_fields(form.instance, form, ("name", "notes", "tags"))
 
     def text_of(self, instance: Template) -> str:
         return instance.text()

@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
 from ...common.handover import Handover
+from ..impacts import Edit
 from ..models import Vpn
 from ..settings import settings
 from ..vpn import provisioning
 from ..vpn.kinds import Kind
 from ..vpn.reading import server_config
 from .base import Secret
+from .impact import TellsImpact, edit_of_fields
 from .renderable import RenderedAdmin
 
 
@@ -78,7 +80,7 @@ class VpnForm(forms.ModelForm):
 
 
 @admin.register(Vpn)
-class VpnAdmin(RenderedAdmin):
+class VpnAdmin(TellsImpact, RenderedAdmin):
     form = VpnForm
     change_form_template = "admin/config/vpn/change_form.html"
     list_display = ("name", "organization", "backend", "subnet", "ip", "created", "modified")
@@ -101,13 +103,18 @@ class VpnAdmin(RenderedAdmin):
             return [name for name in fields if name not in self.secrets]
         return [name for name in fields if obj is not None or name not in ("public_key", "state", "system_context")]
 
+    def edit_of(self, request: HttpRequest, form: Any) -> Edit | None:
+        return edit_of_fields(
+            form.instance, form, ("name", "notes", "organization", *self.secrets[:2], "webhook_endpoint")
+        )
+
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         with self._controller_asked(request, None):
             return super().add_view(request, *args, **kwargs)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+    def told_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         with self._controller_asked(request, object_id):
-            return super().change_view(request, object_id, *args, **kwargs)
+            return super().told_view(request, object_id, *args, **kwargs)
 
     @contextmanager
     def _controller_asked(self, request: HttpRequest, object_id: str | None) -> Iterator[None]:
@@ -149,6 +156,9 @@ class VpnAdmin(RenderedAdmin):
         used = [vpn for vpn in objs if vpn.vpnclient_set.exists()]
         reason = _("%(vpn)s is used by devices: unassign its templates from them first")
         return deleted, counts, missing, [*protected, *(reason % {"vpn": vpn} for vpn in used)]
+
+    def compile_error_of(self, instance: Vpn) -> str:
+        return Vpn.objects.values_list("compile_error", flat=True).get(pk=instance.pk)
 
     def text_of(self, instance: Vpn) -> str:
         return server_config.render_text(instance)

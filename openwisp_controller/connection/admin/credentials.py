@@ -11,6 +11,7 @@ from django.urls import path
 from django.utils.module_loading import import_string
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
+from ...common.simultaneous_edits import SimultaneousEdits
 from ...common.tenant_pages import TenantPages
 from ..masked_params import restore_masked, shown_params
 from ..models import Credentials
@@ -34,7 +35,7 @@ class CredentialsForm(forms.ModelForm):
 
 
 @admin.register(Credentials)
-class CredentialsAdmin(MultitenantAdminMixin, TenantPages):
+class CredentialsAdmin(SimultaneousEdits, MultitenantAdminMixin, TenantPages):
     form = CredentialsForm
     change_form_template = "admin/connection/credentials_form.html"
     list_display = ("name", "organization", "connector", "auto_add", "created", "modified")
