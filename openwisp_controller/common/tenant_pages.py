@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
-from django.contrib.admin.filters import SimpleListFilter
-from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.filters import BooleanFieldListFilter, SimpleListFilter
+from django.contrib.admin.helpers import InlineAdminFormSet
+from django.contrib.admin.options import IS_POPUP_VAR, ModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, DateTimeField, Model, QuerySet
 from django.http import Http404, HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme.filters import AutocompleteFilter
 
 from .tenancy import is_made_from, managed_objects, owner_of
 
+_QUESTION = "is "
 _EXACT = ("", "exact", "in")
+#: What Django calls objects of models that do not say how they are called.
+_NAMELESS = re.compile(r"\w object \([^()]*\)(</a>)?$")
 _Page: Any = ModelAdmin
 
 
@@ -30,6 +40,41 @@ class TenantPages(_Page):
     """
 
     not_found = _("There is no such object, or it belongs to an organization that you do not manage.")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list under the name of what it lists."""
+        title = {} if IS_POPUP_VAR in request.GET else {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Name filters by what they ask: "active", not "is active"."""
+        return [self._named_filter(each) for each in super().get_list_filter(request)]
+
+    def _named_filter(self, name: Any) -> Any:
+        field = _field(self.model, name) if isinstance(name, str) else None
+        is_question = isinstance(field, BooleanField) and str(field.verbose_name).startswith(_QUESTION)
+        return (name, _StateFilter) if is_question else name
+
+    def _get_obj_does_not_exist_redirect(self, *args: Any) -> Any:
+        """An address that leads nowhere says so."""
+        raise Http404(self.not_found)
+
+    def get_inline_formsets(self, *args: Any, **kwargs: Any) -> Any:
+        """Let the buttons that add rows say so, also where there is none yet."""
+        found = super().get_inline_formsets(*args, **kwargs)
+        for formset in found:
+            formset.__class__ = _InlineFormSet
+        return found
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Leave out what has no name for people, such as rows that only link two objects."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        linking = {
+            str(model._meta.verbose_name_plural)
+            for model in apps.get_models(include_auto_created=True)
+            if model._meta.auto_created
+        }
+        return _named(deleted), {n: c for n, c in counts.items() if str(n) not in linking}, missing, protected
 
     def get_object_or_404(self, request: HttpRequest, key: Any) -> Any:
         """Return the object of this page that has a key.
@@ -72,6 +117,42 @@ class TenantPages(_Page):
             return offered
         chosen = getattr(obj, f"{name}_id", None)
         return offered.filter(pk__in=visible.values("pk")) | offered.filter(pk=chosen)
+
+
+class _StateFilter(BooleanFieldListFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = str(self.title).removeprefix(_QUESTION)
+
+
+class _InlineFormSet(InlineAdminFormSet):
+    def __iter__(self) -> Iterator[Any]:
+        """Rows that are being added have no dates yet."""
+        for row in super().__iter__():
+            if row.original is None:
+                instance = row.form.instance
+                for field in instance._meta.concrete_fields:
+                    if isinstance(field, DateTimeField) and field.name in self.readonly_fields:
+                        setattr(instance, field.name, None)
+            yield row
+
+    def inline_formset_data(self) -> str:
+        data = json.loads(super().inline_formset_data())
+        data["options"]["addText"] = gettext("Add %s") % self.opts.verbose_name
+        return json.dumps(data)
+
+
+def _named(deleted: list[Any]) -> list[Any]:
+    """Return what is about to be deleted, a list in lists, without objects that are known by their number alone."""
+    result: list[Any] = []
+    for each in deleted:
+        if isinstance(each, list):
+            below = _named(each)
+            if below:
+                result.append(below)
+        elif not _NAMELESS.search(str(each)):
+            result.append(each)
+    return result
 
 
 class _TenantChangeList(ChangeList):

@@ -8,11 +8,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django_x509.base.admin import AbstractCaAdmin, AbstractCertAdmin, X509Form
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
+from ..common.badges import badge
 from ..common.versions import GuardedVersions
 from . import issuing, renewal
 from .models import Ca, Cert
@@ -29,6 +31,8 @@ class _IssuedForm(X509Form):
             for name in ("certificate", "private_key"):
                 if not cleaned.get(name) and name not in self.errors:
                     self.add_error(name, _("Paste what is to be imported, in PEM format."))
+        elif "common_name" in self.fields and not cleaned.get("common_name") and "common_name" not in self.errors:
+            self.add_error("common_name", _("Say for what it is, such as the name of a host or a person."))
         return cleaned
 
 
@@ -51,6 +55,12 @@ class _IssuedAdmin(MultitenantAdminMixin, GuardedVersions):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), *(("secret",) if obj is not None else ()))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "digest" and field is not None:
+            field.help_text = _("Hash algorithm of the signature.")
+        return field
 
     @admin.display(description=_("private key"))
     def secret(self, issued: Ca | Cert) -> str:
@@ -132,10 +142,21 @@ class CaAdmin(_IssuedAdmin, AbstractCaAdmin):
 @admin.register(Cert)
 class CertAdmin(_IssuedAdmin, AbstractCertAdmin):
     list_filter = [MultitenantOrgFilter, "revoked", "key_length", "digest", "created"]
-    list_display = ["name", "organization", "ca_url", "key_length", "digest", "validity_end", "revoked", "created"]
+    list_display = ["name", "organization", "ca_url", "key_length", "digest", "validity_end", "validity", "created"]
     list_select_related = ["organization", "ca"]
     multitenant_shared_relations = ["ca"]
     used_by = ("vpn_set", "vpnclient")
+
+    @admin.display(description=_("validity"), ordering="revoked")
+    def validity(self, cert: Cert) -> Any:
+        """Say in words and colour whether it is in force."""
+        if cert.revoked:
+            return badge("bad", _("revoked"))
+        if cert.validity_end is not None and cert.validity_end < timezone.now():
+            return badge("bad", _("expired"))
+        if not cert.certificate:
+            return badge("waiting", _("being made"))
+        return badge("good", _("valid"))
 
     @admin.action(description=_("Renew selected certificates"), permissions=["change"])
     def renew_cert(self, request: HttpRequest, queryset: QuerySet[Cert]) -> HttpResponse | None:

@@ -21,7 +21,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     """Tell people what they may not do, and programs as little as Django does."""
     if not _is_for_people(request):
         return defaults.permission_denied(request, exception)
-    reason = _reason(exception) or _("You have not the permission that this page needs. Ask an administrator for it.")
+    reason = _reason(exception) or _("You do not have permission to open this page. Ask an administrator for it.")
     return render(request, "admin/error.html", {"title": _("Not allowed"), "reason": reason}, status=403)
 
 

@@ -146,6 +146,14 @@ class _GeneratedAdmin(GuardedVersions):
         return deleted, counts, missing, [*protected, *protection.users_of(objs)]
 
 
+def _tell_network(page: Any, request: HttpRequest, form: Any) -> None:
+    """Say that a network was stored under the address that it begins with, where another one was typed."""
+    typed = str(form.data.get(form.add_prefix("subnet"), "")).strip()
+    if "subnet" in form.changed_data and typed and typed != str(form.instance.subnet):
+        text = _("You typed %(typed)s; the network that it lies in was saved: %(network)s.")
+        page.message_user(request, text % {"typed": typed, "network": form.instance.subnet}, messages.WARNING)
+
+
 class SubnetForm(forms.ModelForm):
     """Keeps what is in use inside of the network."""
 
@@ -174,6 +182,10 @@ class SubnetAdmin(importing.OrganizationChecked, _GeneratedAdmin, BaseSubnetAdmi
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subnet]:
         return generated.with_device(super().get_queryset(request))
+
+    def save_model(self, request: HttpRequest, obj: Subnet, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        _tell_network(self, request, form)
 
     @admin.display(description=_("related device"))
     def related_device(self, subnet: Subnet) -> str:

@@ -173,7 +173,8 @@ def test_status_without_a_configuration(
     device = make.device(organization)
     if deactivated:
         device.deactivate()
-    assert b'<td class="field-status_label">' + label in root.get(url("device_changelist")).content
+    badge = b'<td class="field-config_status"><span class="controller-badge idle">%s</span></td>' % label
+    assert badge in root.get(url("device_changelist")).content
 
 
 class TestMoves:

@@ -221,7 +221,7 @@ def test_pages_cannot_be_framed_by_others(operator: Client) -> None:
 def test_pages_that_are_not_for_somebody_say_why(operator: Client, config: Config) -> None:
     page = operator.get(reverse("admin:config_revision_delete", args=[config.released.pk]))  # type: ignore[union-attr]
     assert page.status_code == 403
-    assert b"the permission that this page needs" in page.content
+    assert b"You do not have permission to open this page." in page.content
     assert b"Network Controller" in page.content
     missing = operator.get("/admin/config/nothing/")
     assert (missing.status_code, b"There is no such page." in missing.content) == (404, True)

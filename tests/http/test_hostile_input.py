@@ -172,7 +172,8 @@ class TestForms:
     @pytest.mark.parametrize("key", ["nonsense", "0" * 32, "'; DROP TABLE config_device; --"])
     def test_malformed_identifiers(self, admin: Any, key: str) -> None:
         answer = admin.get(f"/admin/config/device/{key}/change/")
-        assert answer.status_code == 302, "people are taken back and told that it does not exist"
+        assert answer.status_code == 404
+        assert "There is no such device" in answer.content.decode()
 
 
 class TestBodies:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
+from ...common.badges import badge
 from ...common.validators import check_key_length
 from ..devices import management_ip as management_ips
 from ..models import Config, Device
@@ -28,6 +29,9 @@ from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
+
+#: Status of a configuration → colour.
+_BADGES = {"applied": "good", "modified": "waiting", "error": "bad"}
 
 
 class ManagedFilter(MultitenantRelatedOrgFilter):
@@ -123,7 +127,7 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         "mac_address": _("MAC address"), "last_ip": _("Last IP"), "management_ip": _("Management IP"),
     }  # fmt: skip
     list_display = (
-        "name", "organization", "backend_label", "group", "status_label", "mac_address", "ip", "created", "modified",
+        "name", "organization", "backend_label", "group", "config_status", "mac_address", "ip", "created", "modified",
     )  # fmt: skip
     list_filter: tuple[str | type[admin.ListFilter], ...] = (
         "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter, "created",
@@ -235,8 +239,9 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         return device.backend or "-"
 
     @admin.display(description=_("config status"), ordering="config__status")
-    def status_label(self, device: Device) -> Any:
-        return device.status or (_("deactivated") if device.is_deactivated() else _("unknown"))
+    def config_status(self, device: Device) -> Any:
+        status = device.status or ("deactivated" if device.is_deactivated() else "")
+        return badge(_BADGES.get(status, "idle"), Config.Status(status).label if status else _("unknown"))
 
     @admin.display(description=_("IP address"))
     def ip(self, device: Device) -> str:

@@ -10,6 +10,8 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -25,11 +27,16 @@ class RevisionAdmin(MultitenantAdminMixin, TenantPages):
     multitenant_parent = "config__device"  # type: ignore[assignment]
     change_form_template = "admin/config/revision/change_form.html"
     not_found = _("There is no such revision, or it belongs to an organization that you do not manage.")
-    list_display = ("created", "device", "cause", "detail", "author", "state", "checksum")
+    list_display = ("moment", "device", "cause", "detail", "author", "state", "checksum")
     list_filter = ("cause", "created")
     search_fields = ("config__device__name", "checksum", "detail")
-    fields = ("device", "created", "cause", "detail", "author", "state", "checksum", "comparison", "contents")
+    fields = ("device", "moment", "cause", "detail", "author", "state", "checksum", "comparison", "contents")
     readonly_fields = fields
+
+    @admin.display(description=_("created"), ordering="created")
+    def moment(self, revision: Revision) -> str:
+        """Several may fall into one minute."""
+        return date_format(timezone.localtime(revision.created), "N j, Y, H:i:s")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
         pointers = {name: F(f"config__{name}_id") for name in ("compiled", "released", "downloaded", "applied")}
