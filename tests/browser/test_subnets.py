@@ -14,7 +14,7 @@ from .. import factories as make
 def test_pages_open_and_rules_are_created(page: Any) -> None:
     master = make.subnet(make.organization("acme"))
     page.goto(f"/admin/openwisp_ipam/subnet/{master.pk}/change/")
-    page.get_by_text("Add another Subnet division rule").click()
+    page.get_by_text("Add Subnet division rule").click()
     prefix = "#id_subnetdivisionrule_set-0"
     page.select_option(f"{prefix}-type", label="Device")
     for name, value in {"label": "OW", "number_of_subnets": "2", "size": "28", "number_of_ips": "2"}.items():

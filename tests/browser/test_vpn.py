@@ -96,6 +96,9 @@ def test_preview_save_and_download(page: Any, vpn: Vpn) -> None:
     assert "[Peer]" in text
     assert Vpn.objects.get(pk=vpn.pk).config == make.WIREGUARD
     save(page)
+    assert "1 device changes" in " ".join(page.inner_text(".controller-figures").split())
+    with page.expect_navigation():
+        page.click("[name=_confirmed]")
     assert Vpn.objects.get(pk=vpn.pk).config == config
     with page.expect_download() as download:
         page.get_by_role("link", name="Download configuration").click()
