@@ -21,13 +21,15 @@ from django import forms
 from django.contrib.admin.options import ModelAdmin
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Version
+
+from .form_data import plain, put
 
 FIELD = "_seen"
 """Name of the hidden field with what was seen."""
@@ -126,21 +128,7 @@ class WatchedForm:
     def _take_over(self, name: str, field: Any, stored: Any) -> None:
         """Show what is stored in place of what was posted."""
         self.data = self.data.copy()
-        html_name, widget, value = self.add_prefix(name), field.widget, field.prepare_value(stored)
-        self.data.pop(html_name, None)
-        if isinstance(widget, forms.CheckboxInput):
-            if value:
-                self.data[html_name] = "on"
-        elif isinstance(widget, forms.MultiWidget):
-            for number, part in enumerate(widget.decompress(value) or ()):
-                self.data[f"{html_name}_{number}"] = part or ""
-        elif isinstance(value, list | tuple | QuerySet):
-            keys = [str(key) for key in _plain(value)]
-            self.data.setlist(html_name, keys)
-            if field.has_changed(stored, widget.value_from_datadict(self.data, {}, html_name)):
-                self.data[html_name] = ",".join(keys)  # as sortable lists are posted
-        else:
-            self.data[html_name] = widget.format_value(value) or ""
+        put(self.data, self.add_prefix(name), field, stored)
 
 
 _Page: Any = ModelAdmin
@@ -203,26 +191,15 @@ def _digests(form: Any) -> dict[str, str]:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(_plain(value), sort_keys=True, default=str)
+    text = json.dumps(plain(value), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as it compares: objects by key, and nothing is as good as an empty text."""
-    if value is None:
-        return ""
-    if isinstance(value, Model):
-        return str(value.pk)
-    if isinstance(value, list | tuple | QuerySet):
-        return [_plain(each) for each in value]
-    return value if isinstance(value, dict | str | int | float | bool) else str(value)
 
 
 def _text(field: Any, value: Any) -> str:
     """Return a value as people read it: objects by name, JSON as it is typed."""
     if hasattr(field, "queryset"):
-        plain = _plain(value)
-        keys = [key for key in (plain if isinstance(plain, list) else [plain]) if key]
+        found = plain(value)
+        keys = [key for key in (found if isinstance(found, list) else [found]) if key]
         try:
             names = {str(pk): str(each) for pk, each in field.queryset.in_bulk(keys).items()}
         except (ValidationError, ValueError):

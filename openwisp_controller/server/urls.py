@@ -19,7 +19,7 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("config/schema.json", choices.schema, name="config_schema"),
+    path("config/", include(([path("schema.json", choices.schema, name="schema")], "config"))),
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(users_api), "users"), namespace="users")),
     *([path("api/v1/", include("openwisp_controller.config.api.urls"))] if config_settings.API else []),

@@ -77,7 +77,7 @@ def test_the_person_behind_a_request_is_the_author(config: Config, admin_client:
     from django.urls import reverse
 
     url = reverse("admin:config_device_changelist")
-    admin_client.post(url, {"action": "deactivate_devices", "_selected_action": [str(config.device_id)]})
+    admin_client.post(url, {"action": "deactivate_device", "_selected_action": [str(config.device_id)]})
     newest = history.revisions(config)[0]
     assert (newest.cause, newest.author) == (Cause.DEACTIVATED, admin_user)
 

@@ -357,7 +357,7 @@ class TestTenancy:
         templates = foreign.templates.all() if field == "templates" else None
         assert "Select a valid choice." in errors(post_device(operator, config.device, templates, **values))
 
-    @pytest.mark.parametrize("action", ["activate_devices", "deactivate_devices", "delete_selected"])
+    @pytest.mark.parametrize("action", ["activate_device", "deactivate_device", "delete_selected"])
     def test_actions(self, operator: Client, config: Config, foreign: Config, action: str) -> None:
         before = foreign.device.is_deactivated()
         data = {"action": action, "_selected_action": [str(foreign.device_id)], "post": "yes"}
@@ -481,7 +481,7 @@ class TestDeactivatedDevice:
         assert operator.get(url("device_change", device)).status_code == 200
 
     def test_actions(self, operator: Client, config: Config) -> None:
-        for action, deactivated in (("deactivate_devices", True), ("activate_devices", False)):
+        for action, deactivated in (("deactivate_device", True), ("activate_device", False)):
             data = {"action": action, "_selected_action": [str(config.device_id)]}
             response = operator.post(url("device_changelist"), data, follow=True)
             assert b"1 device was changed." in response.content

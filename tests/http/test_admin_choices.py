@@ -101,8 +101,8 @@ def test_needs_permission(organization: Organization) -> None:
 
 
 def test_schema(operator: Client) -> None:
-    answer = operator.get(reverse("config_schema"))
-    assert reverse("config_schema") == "/config/schema.json"
+    answer = operator.get(reverse("config:schema"))
+    assert reverse("config:schema") == "/config/schema.json"
     schema = answer.json()["netjsonconfig.OpenWrt"]
     assert "interfaces" in schema["properties"]
     assert "hostname" not in schema["properties"]["general"]["properties"]

@@ -149,7 +149,7 @@ class TestHiddenBackend:
         assert Template.objects.get().backend == make.BACKEND
 
     def test_templates_to_choose_from(self, root: Client, config: Config) -> None:
-        page = reverse("admin:config_device_relevant_templates", args=[config.device.organization_id])
+        page = reverse("admin:get_relevant_templates", args=[config.device.organization_id])
         assert [each["name"] for each in root.get(page).json().values()] == ["wifi"]
         assert [each["name"] for each in root.get(page, {"config_id": config.pk}).json().values()] == ["wifi"]
 

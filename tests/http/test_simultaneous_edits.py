@@ -103,3 +103,16 @@ def test_every_page(root: Client, organization: Any) -> None:
         again = root.post(page(instance), form_of(answer))
         assert again.status_code == 302, (kind, again.context["adminform"].form.errors)
         assert getattr(type(instance).objects.get(pk=instance.pk), field) == "mine", kind
+
+
+def test_choices_and_boxes_are_taken_over(root: Client, organization: Any, other: Any) -> None:
+    template = make.template(organization)
+    mine = form_of(root.get(page(template))) | {"notes": "mine"}
+    Template.objects.filter(pk=template.pk).update(required=True, default=True, organization=other)
+    answer = root.post(page(template), mine)
+    assert answer.context["adminform"].form.errors.keys() >= {"required", "default", "organization"}
+    again = form_of(answer)
+    assert (again["required"], again["default"], again["organization"]) == ("on", "on", str(other.pk))
+    assert root.post(page(template), again | {"_confirmed": "1"}).status_code == 302
+    template.refresh_from_db()
+    assert (template.required, template.organization, template.notes) == (True, other, "mine")

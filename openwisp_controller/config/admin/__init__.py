@@ -1,5 +1,6 @@
 """Administration pages of devices, templates, groups and VPN servers."""
 
+from .base import DeactivatedDeviceReadOnlyMixin
 from .device import DeviceAdmin, DevicePageExtension, GroupFilter, extend_device_page
 from .group import DeviceGroupAdmin
 from .organization import ConfigSettingsInline, LimitsInline, OrganizationAdmin
@@ -10,6 +11,7 @@ from .vpn import VpnAdmin
 
 __all__ = [
     "ConfigSettingsInline",
+    "DeactivatedDeviceReadOnlyMixin",
     "DeviceAdmin",
     "DeviceGroupAdmin",
     "DevicePageExtension",

@@ -73,6 +73,23 @@ class ReadableJson(admin.options.BaseModelAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
+class DeactivatedDeviceReadOnlyMixin:
+    """Mixed into inline forms of the device page: what belongs to a deactivated device can only be looked at."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request, obj) and not _is_deactivated(obj)  # type: ignore[misc]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not _is_deactivated(obj)  # type: ignore[misc]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not _is_deactivated(obj)  # type: ignore[misc]
+
+
+def _is_deactivated(device: Any) -> bool:
+    return device is not None and bool(device.is_deactivated())
+
+
 class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
     """A page limited to the organizations a person manages; what it saves is one change, evaluated once."""
 

@@ -31,13 +31,13 @@ class BadRequest(Exception):
 
 
 @require_GET
-def relevant_templates(request: HttpRequest, organization: str) -> JsonResponse:
+def relevant_templates(request: HttpRequest, organization_id: str) -> JsonResponse:
     """Answer with the templates that a configuration of an organization and backend may have, in order, by key.
 
     Those that it has come first, in their order, then required ones, default ones and the others.
     """
     try:
-        key = _organization(request, organization)
+        key = _organization(request, organization_id)
         config = _found(Config.objects.select_related("device"), _key(request.GET.get("config_id")))
         group = _found(DeviceGroup.objects.all(), _key(request.GET.get("group_id")))
     except BadRequest as error:

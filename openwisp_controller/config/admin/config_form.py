@@ -15,7 +15,13 @@ from ..assignment import rules
 from ..compiling import compiler, context, undefined
 from ..devices import history
 from ..models import Config, Device
-from .base import ReadableJson, is_backend_hidden, preselect_backend, selectable_templates
+from .base import (
+    DeactivatedDeviceReadOnlyMixin,
+    ReadableJson,
+    is_backend_hidden,
+    preselect_backend,
+    selectable_templates,
+)
 
 
 class ConfigForm(forms.ModelForm):
@@ -32,6 +38,12 @@ class ConfigForm(forms.ModelForm):
         """Variables that nobody defines."""
         if self.adding:
             preselect_backend(self)
+        if "release_policy" in self.fields:
+            self.fields["release_policy"].required = False
+
+    def clean_release_policy(self) -> str:
+        """A form that does not say it leaves it as it is."""
+        return self.cleaned_data["release_policy"] or self.instance.release_policy
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -95,7 +107,7 @@ class ConfigFormSet(forms.BaseInlineFormSet):
         return undefined.sentence(found for form in forms_ for found in form.undefined)
 
 
-class ConfigInline(ReadableJson, admin.StackedInline):
+class ConfigInline(DeactivatedDeviceReadOnlyMixin, ReadableJson, admin.StackedInline):
     model = Config
     form = ConfigForm
     formset = ConfigFormSet
@@ -119,7 +131,7 @@ class ConfigInline(ReadableJson, admin.StackedInline):
             hidden.add("undefined_names")
         if config is None:
             hidden |= {"status", "released_revision", "system_variables", "release_policy"}
-        if not super().has_change_permission(request, obj):
+        if not admin.StackedInline.has_change_permission(self, request, obj):
             hidden |= {"system_variables", "context"}
         if is_backend_hidden():
             hidden.add("backend")
@@ -141,12 +153,6 @@ class ConfigInline(ReadableJson, admin.StackedInline):
         """Show what the device may fetch, and what waits while its release is held."""
         states = {"config": config, "released": config.released, "pending": history.pending(config)}
         return render_to_string("admin/config/released.html", states)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and not (obj is not None and obj.is_deactivated())
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_add_permission(request, obj) and not (obj is not None and obj.is_deactivated())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import reversion
 from django import forms
@@ -13,7 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -85,11 +85,17 @@ class DevicePageExtension:
 def extend_device_page(extension: DevicePageExtension) -> None:
     """Add to the pages of devices; to be called by the ``admin`` module of an app."""
     DeviceAdmin.extensions += (extension,)
-    DeviceAdmin.inlines += extension.inlines
-    DeviceAdmin.list_filter += extension.list_filter
+    DeviceAdmin.inlines.extend(extension.inlines)
+    DeviceAdmin.list_filter.extend(extension.list_filter)
+    _register_again()
+
+
+def _register_again() -> None:
+    """Let what was added take effect, on the page that shows devices now, which may be a package's own."""
+    page = type(admin.site._registry[Device])
     reversion.unregister(Device)
     admin.site.unregister(Device)
-    admin.site.register(Device, DeviceAdmin)
+    admin.site.register(Device, page)
 
 
 class DeviceForm(forms.ModelForm):
@@ -126,25 +132,73 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         **ControllerAdmin.labels,
         "mac_address": _("MAC address"), "last_ip": _("Last IP"), "management_ip": _("Management IP"),
     }  # fmt: skip
-    list_display = (
+    # lists: packages add to them
+    list_display: ClassVar[list[Any]] = [
         "name", "organization", "backend_label", "group", "config_status", "mac_address", "ip", "created", "modified",
-    )  # fmt: skip
-    list_filter: tuple[str | type[admin.ListFilter], ...] = (
+    ]  # fmt: skip
+    list_filter: ClassVar[list[Any]] = [
         "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter, "created",
-    )  # fmt: skip
-    list_select_related = ("organization", "group", "config")
-    search_fields = ("id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip")
-    readonly_fields = ("id", "last_ip", "created", "modified")
-    inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = (ConfigInline,)
+    ]  # fmt: skip
+    list_select_related: ClassVar[list[str]] = ["organization", "group", "config"]
+    search_fields: ClassVar[list[str]] = [
+        "id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip",
+    ]  # fmt: skip
+    readonly_fields: ClassVar[list[str]] = ["id", "last_ip", "created", "modified"]
+    inlines: ClassVar[list[Any]] = [ConfigInline]
+    conditional_inlines: ClassVar[list[Any]] = []
+    """Inline forms of packages that are shown where their ``_get_conditional_queryset`` finds something."""
     extensions: tuple[DevicePageExtension, ...] = ()
-    actions = (
-        "activate_devices", "deactivate_devices", "change_group", "expect_reenrolment_of_devices", "delete_selected",
-    )  # fmt: skip
+    followed: ClassVar[list[str]] = []
+    """Names of relations whose objects enter the versions of a device; see ``add_reversion_following``."""
+    actions: ClassVar[list[str]] = [
+        "activate_device", "deactivate_device", "change_group", "expect_reenrolment_of_devices", "delete_selected",
+    ]  # fmt: skip
     multitenant_shared_relations = ["group"]
-    fields = (
+    fields: ClassVar[list[Any]] = [
         "name", "organization", "mac_address", "group", "key", "model", "os", "system", "notes", "management_ip",
         "last_ip", "id", "created", "modified",
-    )  # fmt: skip
+    ]  # fmt: skip
+
+    class Media:
+        """What packages add to the page; its own is in its template."""
+
+        css: ClassVar[dict[str, list[str]]] = {"all": []}
+        js: ClassVar[list[str]] = []
+
+    @classmethod
+    def add_reversion_following(cls, follow: Iterable[str]) -> None:
+        """Let the objects of these relations enter the versions of a device; for packages."""
+        DeviceAdmin.followed.extend(name for name in follow if name not in DeviceAdmin.followed)
+        _register_again()
+
+    def reversion_register(self, model: type[Model], **options: Any) -> None:
+        if model is Device:
+            options["follow"] = [*options.get("follow", ()), *self.followed]
+        super().reversion_register(model, **options)
+
+    def get_extra_context(self, pk: Any = None) -> dict[str, Any]:
+        """Return what templates of the add and the change page know besides; for packages.
+
+        Args:
+            pk: key of the device; None on the add page.
+        """
+        return {}
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return super().add_view(request, form_url, {**self.get_extra_context(), **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {**self.get_extra_context(unquote(object_id)), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        found = list(super().get_inlines(request, obj))
+        for inline in self.conditional_inlines if obj is not None else ():
+            if inline(inline.model, self.admin_site)._get_conditional_queryset(request, obj=obj):
+                found.append(inline)
+        return found
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **{"form": DeviceForm, **kwargs})  # a class of its own for each request
@@ -258,11 +312,11 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         return answer
 
     @admin.action(description=_("Activate selected devices"), permissions=["view"])
-    def activate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+    def activate_device(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         self._for_each(request, queryset, Device.activate, is_deactivated=True)
 
     @admin.action(description=_("Deactivate selected devices"), permissions=["view"])
-    def deactivate_devices(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+    def deactivate_device(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         self._for_each(request, queryset, Device.deactivate, is_deactivated=False)
 
     @admin.action(description=_("Expect re-enrolment of selected devices"), permissions=["change"])

@@ -7,16 +7,34 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ... import rendering
+from ...common.form_data import completed
 from ..compiling import compiler, undefined
 from ..devices import history, reenrolment
 from ..models import Config, Device
 from . import choices, responses
+
+#: What of a configuration is posted to the preview by its plain name.
+_PLAIN = ("backend", "config", "context", "templates")
+
+
+def _with_config(given: QueryDict, device: Device | None) -> QueryDict:
+    """Return what was posted by plain names as the page posts it, with the configuration as its only inline form."""
+    data = given.copy()
+    has_config = device is not None and device.has_config()
+    is_given = has_config or any(name in given for name in _PLAIN)
+    data["config-TOTAL_FORMS"], data["config-INITIAL_FORMS"] = str(int(is_given)), str(int(has_config))
+    for name in _PLAIN:
+        if name in given:
+            data[f"config-0-{name}"] = str(given[name])
+    if device is not None and has_config:
+        data["config-0-id"], data["config-0-device"] = str(device.config.pk), str(device.pk)
+    return data
 
 
 class DeviceTools:
@@ -35,14 +53,14 @@ class DeviceTools:
             path("preview/", view(require_POST(self.preview)), name="config_device_preview"),
             path("download/<uuid:pk>/", view(self.download), name="config_device_download"),
             path(
-                "config/get-relevant-templates/<str:organization>/",
+                "config/get-relevant-templates/<str:organization_id>/",
                 view(self._for_editors(choices.relevant_templates)),
-                name="config_device_relevant_templates",
+                name="get_relevant_templates",
             ),
             path(
                 "config/get-default-values/",
                 view(self._for_editors(choices.default_values)),
-                name="config_device_default_values",
+                name="get_default_values",
             ),
             path("<uuid:pk>/context.json", view(self.variables), name="config_device_context"),
             path("<uuid:pk>/activate/", view(require_POST(self.activate)), name="config_device_activate"),
@@ -159,11 +177,21 @@ class DeviceTools:
 
     def _forms(self, request: HttpRequest, device: Device | None) -> tuple[Any, Any]:
         """Bind the forms of the page to what was posted, without saving anything."""
-        form = self.get_form(request, device, change=device is not None)(request.POST, instance=device)  # type: ignore[attr-defined]
+        form_class = self.get_form(request, device, change=device is not None)  # type: ignore[attr-defined]
+        data: QueryDict = request.POST
+        is_plain = "config-TOTAL_FORMS" not in data
+        if is_plain:
+            data = completed(form_class(instance=device), _with_config(data, device))
+        form = form_class(data, instance=device)
         form.is_valid()
         (inline,) = [inline for inline in self.get_inline_instances(request, device) if inline.model is Config]  # type: ignore[attr-defined]
         formset_class = inline.get_formset(request, device)
-        formset = formset_class(request.POST, instance=form.instance, prefix=formset_class.get_default_prefix())
+        formset = formset_class(data, instance=form.instance, prefix=formset_class.get_default_prefix())
+        if is_plain:
+            for config_form in formset.forms:
+                config_form.data = completed(
+                    config_form.__class__(instance=config_form.instance, prefix="config-0"), data
+                )
         formset.is_valid()
         return form, formset.forms[0] if formset.forms else None
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from openwisp_users.admin import OrganizationAdmin as BaseOrganizationAdmin
 from openwisp_users.models import Organization
 from openwisp_utils.admin import AlwaysHasChangedMixin
 
+from ...common.rest.permissions import may
 from ...common.versions import GuardedVersions
 from ..impacts import Edit
-from ..models import OrganizationConfigSettings, OrganizationLimits
+from ..models import Device, OrganizationConfigSettings, OrganizationLimits
 from ..settings import settings
 from .base import ReadableJson
 from .impact import TellsImpact, edit_of_fields
 
+_NAMED = 10
+"""Devices that the page about deleting names."""
 _NOT_OF_DEVICES = ("id", "organization", "registration_enabled", "shared_secret")
 
 
@@ -57,6 +61,22 @@ class OrganizationAdmin(TellsImpact, GuardedVersions, BaseOrganizationAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [*super().get_inlines(request, obj), ConfigSettingsInline, LimitsInline]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Devices go with their organization, active ones, too, for who may delete devices; the page names them."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        if may(request.user, "delete", Device):
+            missing = missing - {Device._meta.verbose_name}
+        active = Device.objects.filter(organization__in=objs, _is_deactivated=False).order_by("name")
+        names = [str(device) for device in active[: _NAMED + 1]] if "post" not in request.POST else []
+        if names:
+            shown = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+            text = _(
+                "Active devices would be deleted, and keep their configuration: %s. "
+                "Deactivate them first, if they shall remove it."
+            )
+            self.message_user(request, text % shown, messages.WARNING)
+        return deleted, counts, missing, protected
 
     def edit_of(self, request: HttpRequest, form: Any) -> Edit | None:
         """The variables of the organization are what its devices are made from."""

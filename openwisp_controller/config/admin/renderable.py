@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from ... import rendering
+from ...common.form_data import completed
 from . import responses
 from .base import ControllerAdmin
+
+#: What only the forms of pages carry; programs post to the preview what they know, and the rest is as it is.
+_FROM_PAGES = "csrfmiddlewaretoken"
 
 
 class RenderedAdmin(ControllerAdmin):
@@ -64,7 +68,11 @@ class RenderedAdmin(ControllerAdmin):
         instance = self.get_object_or_404(request, key) if key else None
         if not (self.has_change_permission(request, instance) if instance else self.has_add_permission(request)):
             raise PermissionDenied
-        form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
+        form_class = self.get_form(request, instance, change=instance is not None)
+        data: QueryDict = request.POST
+        if _FROM_PAGES not in data:
+            data = completed(form_class(instance=instance), data)
+        form = form_class(data, instance=instance)
         if not form.is_valid():
             return JsonResponse({"errors": responses.errors_of(form)}, status=400)
         try:

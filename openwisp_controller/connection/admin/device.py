@@ -14,7 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ...config.admin import DeviceAdmin, DevicePageExtension, extend_device_page
+from ...config.admin import (
+    DeactivatedDeviceReadOnlyMixin,
+    DeviceAdmin,
+    DevicePageExtension,
+    extend_device_page,
+)
 from ...config.models import Device
 from .. import commands, push
 from ..models import Command, DeviceConnection, HostKey
@@ -24,7 +29,7 @@ RECENT = timedelta(days=7)
 MOST = 30
 
 
-class DeviceConnectionInline(admin.StackedInline):
+class DeviceConnectionInline(DeactivatedDeviceReadOnlyMixin, admin.StackedInline):
     model = DeviceConnection
     verbose_name = _("Credentials")
     verbose_name_plural = _("Credentials")
@@ -41,19 +46,6 @@ class DeviceConnectionInline(admin.StackedInline):
                 queryset = queryset.filter(Q(organization__in=user.organizations_managed) | Q(organization=None))
             field.queryset = queryset
         return field
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_add_permission(request, obj) and not _is_deactivated(obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and not _is_deactivated(obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not _is_deactivated(obj)
-
-
-def _is_deactivated(device: Device | None) -> bool:
-    return device is not None and device.is_deactivated()
 
 
 def _urls(device_admin: DeviceAdmin) -> list[Any]:
