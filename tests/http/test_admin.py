@@ -522,14 +522,14 @@ class TestDeactivatedDevice:
         assert Device.objects.count() == 2
 
     @pytest.mark.parametrize("many", [False, True])
-    def test_their_organization_is_kept(self, root: Client, config: Config, many: bool) -> None:
+    def test_their_organization_is_deleted_after_a_warning(self, root: Client, config: Config, many: bool) -> None:
         owner = config.device.organization
         name = "admin:openwisp_users_organization_"
         page = reverse(f"{name}changelist") if many else reverse(f"{name}delete", args=[owner.pk])
         chosen = {"action": "delete_selected", "_selected_action": [str(owner.pk)]} if many else {}
-        refused = root.post(page, chosen) if many else root.get(page)
-        assert b"Active devices can be deleted by nobody: deactivate them first." in refused.content
-        config.device.deactivate()
+        warned = root.post(page, chosen) if many else root.get(page)
+        assert b"Active devices would be deleted, and keep their configuration: router." in warned.content
+        assert Organization.objects.filter(pk=owner.pk).exists()
         assert root.post(page, {**chosen, "post": "yes"}).status_code == 302
         assert not Organization.objects.filter(pk=owner.pk).exists()
 

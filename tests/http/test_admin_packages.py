@@ -163,13 +163,3 @@ def test_a_form_without_release_policy_leaves_it(administrator: Client, organiza
     assert administrator.post(change(config.device), form).status_code == 302
     config.refresh_from_db()
     assert config.release_policy == "held"
-
-
-def test_an_organization_with_active_devices(root: Client, organization: Organization) -> None:
-    make.config(make.device(organization, "router"))
-    delete = reverse("admin:openwisp_users_organization_delete", args=[organization.pk])
-    page = root.get(delete).content.decode()
-    assert "Active devices would be deleted, and keep their configuration: router." in page
-    assert root.post(delete, {"post": "yes"}).status_code == 302
-    assert not Organization.objects.filter(pk=organization.pk).exists()
-    assert not Device.objects.exists()
