@@ -212,6 +212,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": RECONCILE_INTERVAL,
     },
     "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
+    # every hour, for a process that is started anew each day would never come to what is due once a day
+    "clean up WHOIS records": {
+        "task": "openwisp_controller.config.whois.tasks.cleanup_unreferenced_whois_records",
+        "schedule": 3600,
+    },
 }
 
 # How many proxies stand in front of the server and append to X-Forwarded-For; 0 = believe the peer address alone.
