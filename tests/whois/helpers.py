@@ -18,12 +18,12 @@ def enable(organization: Any, on: bool | None = True) -> None:
     settings.save()
 
 
-def known(address: str, *, days: int = 0, **fields: Any) -> WHOISInfo:
+def known(ip_address: str, *, days: int = 0, **fields: Any) -> WHOISInfo:
     """Store what is known about an address since so many days."""
-    record = WHOISInfo(ip_address=address, isp="Stored ISP", **fields)
+    record = WHOISInfo(ip_address=ip_address, isp="Stored ISP", **fields)
     record.full_clean()
     record.save()
-    age(address, days)
+    age(ip_address, days)
     return record
 
 

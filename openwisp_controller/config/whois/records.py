@@ -13,6 +13,7 @@ from ...common.moments import moment
 from ...common.wakeup import wake
 from ..models import Device, WHOISInfo
 from ..settings import settings
+from ..unit_of_work import unit_of_work
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,22 @@ def delete(address: str, *, force: bool) -> None:
         records.delete()
     else:
         review(records)
+
+
+def forget_unknown_addresses() -> int:
+    """Clear the last address of active devices about which nothing is known, one by one; return of how many."""
+    unknown = ~Exists(WHOISInfo.objects.filter(pk=OuterRef("last_ip")))
+    devices = Device.objects.filter(unknown, last_ip__isnull=False, _is_deactivated=False)
+    count = 0
+    for key in list(devices.order_by("pk").values_list("pk", flat=True)):
+        with unit_of_work() as unit:
+            unit.lock(Device, [key])
+            device = devices.filter(pk=key).first()
+            if device is not None:
+                device.last_ip = None
+                device.save(update_fields=["last_ip"])
+                count += 1
+    return count
 
 
 def clean_up() -> int:
