@@ -172,7 +172,7 @@ class ConfigSettings(SettingsGroup):
         "Host of the service, with its port where that is not 443: of MaxMind, or of a mirror with the same interface.",
         _host,
     )
-    WHOIS_TIMEOUT = Setting(10, "Seconds to wait for a connection to that service, and for its answer.", seconds)
+    WHOIS_TIMEOUT = Setting(5, "Seconds to wait for a connection to that service, and for its answer.", seconds)
     WHOIS_ENABLED = Setting(
         False,
         "Whether public addresses of devices are looked up in organizations that do not decide otherwise; needs"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +53,26 @@ class TestRules:
         assert record_of(ADDRESS).coordinates is None
         stored.coordinates = Position(1.5, 2.5)
         assert stored.coordinates == Point(1.5, 2.5, srid=4326)
+
+    @pytest.mark.once
+    def test_coordinates_without_the_libraries(self) -> None:
+        """Where GDAL is not installed, whatever else there is works."""
+        program = """
+from tests import settings
+settings.GDAL_LIBRARY_PATH = "/nonexistent"
+settings.DATABASES["default"]["ENGINE"] = "django.db.backends.sqlite3"
+import django
+django.setup()
+from openwisp_controller.config.models import WHOISInfo
+from openwisp_controller.config.models.whois import Position
+record = WHOISInfo(ip_address="8.8.8.8", coordinates=Position(12.5, 41.9))
+print(type(record.coordinates).__name__, record.coordinates.x, record.longitude, record.coordinates.srid)
+"""
+        environment = {**os.environ, "MAPS": "false", "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["Position", "12.5", "12.5", "4326"]
 
     @pytest.mark.parametrize(
         ("longitude", "latitude", "message"),
