@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -14,6 +15,7 @@ from openwisp_controller.common.wakeup import Message, intercepted
 
 from .databases import Migrated
 from .recorder import SignalRecorder
+from .services import PATIENCE
 from .ssh import SshServers, servers
 
 pytest.register_assert_rewrite("tests.http.protocol")  # before any test imports it, from whichever folder
@@ -153,3 +155,25 @@ def lost_messages() -> Iterator[list[Message]]:
     """Messages to workers get lost; lists them."""
     with intercepted() as messages:
         yield messages
+
+
+@pytest.fixture(scope="session")
+def geolite_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from .geolite import make_certificate
+
+    return make_certificate(tmp_path_factory.mktemp("geolite"))
+
+
+@pytest.fixture
+def geolite(geolite_certificate: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The service that is asked about addresses; WHOIS is configured with it, and off in every organization."""
+    from . import geolite
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(geolite_certificate))
+    with geolite.serve(geolite_certificate) as service:
+        settings.OPENWISP_CONTROLLER_WHOIS_GEOIP_ACCOUNT = geolite.ACCOUNT
+        settings.OPENWISP_CONTROLLER_WHOIS_GEOIP_KEY = geolite.KEY
+        settings.OPENWISP_CONTROLLER_WHOIS_GEOIP_HOST = service.host
+        settings.OPENWISP_CONTROLLER_WHOIS_TIMEOUT = PATIENCE
+        settings.OPENWISP_CONTROLLER_API_TASK_RETRY_OPTIONS = {"max_retries": 2}
+        yield service

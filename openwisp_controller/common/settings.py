@@ -118,6 +118,12 @@ def positive(value: Any) -> str:
     return "" if type(value) is int and value > 0 else "must be a whole number above zero."
 
 
+def seconds(value: Any) -> str:
+    """Check that ``value`` is a number above zero, of seconds."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return "" if usable else "must be a number of seconds above zero."
+
+
 def whole(value: Any) -> str:
     """Check that ``value`` is a whole number, zero included."""
     return "" if type(value) is int and value >= 0 else "must be a whole number, 0 or more."

@@ -68,6 +68,7 @@ class ConfigConfig(AppConfig):
             pre_save.connect(receivers.before_restoring, sender=restored, dispatch_uid=f"config_restoring_{name}")
             post_save.connect(receivers.after_restoring, sender=restored, dispatch_uid=f"config_restored_{name}")
         post_delete.connect(receivers.after_deleting_vpn, sender=Vpn, dispatch_uid="config_deleted_vpn")
+        post_delete.connect(receivers.after_deleting_device, sender=Device, dispatch_uid="config_deleted_device")
         post_delete.connect(clients.on_deletion, sender=VpnClient, dispatch_uid="config_deleted_vpn_client")
         for used in (Subnet, IpAddress):
             name = used.__name__

@@ -138,6 +138,16 @@ def _registrations_together(first: dict[str, Any], count: int) -> str:
     ) % {"count": count}
 
 
+def whois_failed(device_id: str, address: str) -> None:
+    """Notify that what is known about the address of a device could not be fetched; the log says why."""
+    device = Device.objects.filter(pk=device_id).first()
+    if device is None:
+        return
+    message = _("Failed to fetch WHOIS details for device [{notification.target}]({notification.target_link})")
+    description = _("WHOIS details could not be fetched for ip: %s.") % address
+    notify.send(**message_about(device, "error", message, action_object=device, description=description))
+
+
 def addresses_exhausted(vpn_id: str) -> None:
     """Notify that the subnet of a VPN server has no address left, at most once an hour for each server."""
     vpn = Vpn.objects.select_related("subnet").filter(pk=vpn_id).first()

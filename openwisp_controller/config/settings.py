@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..common.settings import (
     pairs,
     paths_of_pairs,
     positive,
+    seconds,
     whole,
 )
 
@@ -76,6 +78,11 @@ def _os_mapping(value: Any) -> str:
             except (TypeError, re.error) as error:
                 return f"holds {pattern!r}, which is no regular expression: {error}."
     return ""
+
+
+def _host(value: Any) -> str:
+    usable = isinstance(value, str) and re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", value)
+    return "" if usable else f"must be a host such as geolite.info, with :port or not, without https://, not {value!r}."
 
 
 _RETRY_OPTIONS = {
@@ -149,8 +156,34 @@ class ConfigSettings(SettingsGroup):
     )
     API_TASK_RETRY_OPTIONS: Setting[dict[str, Any]] = Setting(
         {"max_retries": 5, "retry_backoff": True, "retry_backoff_max": 600, "retry_jitter": True},
-        "How often and how long after each other calls to VPN servers are tried again (times in seconds).",
+        "How often and how long after each other calls to VPN servers and the WHOIS service are tried again (times in"
+        " seconds).",
         _retry_options,
+    )
+    WHOIS_GEOIP_ACCOUNT = Setting(
+        "",
+        "Account id at MaxMind, whose service is asked where and whose the public addresses of devices are; with the"
+        " licence key it makes WHOIS configured.",
+        must_be(str, "a text"),
+    )
+    WHOIS_GEOIP_KEY = Setting("", "Licence key of that account.", must_be(str, "a text"))
+    WHOIS_GEOIP_HOST = Setting(
+        "geolite.info",
+        "Host of the service, with its port where that is not 443: of MaxMind, or of a mirror with the same interface.",
+        _host,
+    )
+    WHOIS_TIMEOUT = Setting(5, "Seconds to wait for a connection to that service, and for its answer.", seconds)
+    WHOIS_ENABLED = Setting(
+        False,
+        "Whether public addresses of devices are looked up in organizations that do not decide otherwise; needs"
+        " account and key.",
+        must_be(bool, "True or False"),
+    )
+    WHOIS_REFRESH_THRESHOLD_DAYS = Setting(
+        90,
+        "After how many days what is known about an address is looked up again, and deleted where no active device has"
+        " that address any more.",
+        positive,
     )
     OUTGOING_ALLOWED_NETWORKS: Setting[Any] = Setting(
         (),
@@ -254,6 +287,28 @@ class ConfigSettings(SettingsGroup):
                 raise ImproperlyConfigured(
                     f"{self.prefix}{default} is none of {self.prefix}{choices}: write one of {', '.join(offered)}."
                 )
+        if self.WHOIS_ENABLED and not self.is_whois_configured:
+            raise ImproperlyConfigured(
+                f"{self.prefix}WHOIS_ENABLED is True, so {self.prefix}WHOIS_GEOIP_ACCOUNT and"
+                f" {self.prefix}WHOIS_GEOIP_KEY must be set."
+            )
+
+    @property
+    def is_whois_configured(self) -> bool:
+        """Tell whether there is an account to look up addresses with; nothing of WHOIS happens or shows without."""
+        return bool(self.WHOIS_GEOIP_ACCOUNT and self.WHOIS_GEOIP_KEY)
+
+    def pause_before_retry(self, attempts: int) -> float:
+        """Return how many seconds to wait before a call to another machine is tried again.
+
+        Args:
+            attempts: how often it was tried again already.
+        """
+        options = self.API_TASK_RETRY_OPTIONS
+        backoff = options.get("retry_backoff", True)
+        longest = options.get("retry_backoff_max", 600)
+        pause = float(min(longest, (1 if backoff is True else int(backoff)) * 2**attempts))
+        return random.uniform(pause / 2, pause) if options.get("retry_jitter", True) else pause
 
     @property
     def hardware_id_field_options(self) -> dict[str, Any]:

@@ -53,3 +53,9 @@ vpn_peers_changed = Signal()
 
 management_ip_changed = Signal()
 """Arguments: instance (Device), management_ip, old_management_ip."""
+
+whois_fetched = Signal()
+"""Arguments: whois (WHOISInfo), updated_fields, device. After the commit."""
+
+whois_lookup_skipped = Signal()
+"""Arguments: device (Device). After the commit; the sender is WHOISService."""

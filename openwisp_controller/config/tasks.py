@@ -8,6 +8,9 @@ from . import impacts, maintenance, notifications
 from .delivery import jobs, notices
 from .policy import evaluation
 from .vpn import credentials, outbound_calls, servers
+from .whois.tasks import cleanup_unreferenced_whois_records, delete_whois_record, fetch_whois_details
+
+__all__ = ["cleanup_unreferenced_whois_records", "delete_whois_record", "fetch_whois_details"]
 
 
 @shared_task(soft_time_limit=7200)
@@ -86,6 +89,12 @@ def notify_server_call_recovered(vpn_id: str, action: str) -> None:
 def notify_address_refused(device_id: str, address: str) -> None:
     """Notify people that a device claimed the management address of a device of another organization."""
     notifications.address_refused(device_id, address)
+
+
+@shared_task
+def notify_whois_failed(device_id: str, address: str) -> None:
+    """Notify people that what is known about the address of a device could not be fetched."""
+    notifications.whois_failed(device_id, address)
 
 
 @shared_task(soft_time_limit=3600)

@@ -6,14 +6,9 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from ..common.settings import Setting, SettingsGroup, json_schema, must_be, pairs, paths_of_pairs, positive
+from ..common.settings import Setting, SettingsGroup, json_schema, must_be, pairs, paths_of_pairs, positive, seconds
 
 _CONNECTORS = "openwisp_controller.connection.connectors."
-
-
-def _number(value: Any) -> str:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-    return "" if usable else "must be a number of seconds above zero."
 
 
 def _one_of(*values: str) -> Any:
@@ -102,10 +97,10 @@ class ConnectionSettings(SettingsGroup):
         must_be(dict, "a dictionary"),
         lambda value: value.values(),
     )
-    SSH_CONNECTION_TIMEOUT = Setting(5, "Seconds to wait for the TCP connection to a device.", _number)
-    SSH_BANNER_TIMEOUT = Setting(60, "Seconds to wait for a device's SSH banner and key exchange.", _number)
-    SSH_AUTH_TIMEOUT = Setting(2, "Seconds to wait for each answer of a device while logging in.", _number)
-    SSH_COMMAND_TIMEOUT = Setting(30, "Seconds that a remote command may take.", _number)
+    SSH_CONNECTION_TIMEOUT = Setting(5, "Seconds to wait for the TCP connection to a device.", seconds)
+    SSH_BANNER_TIMEOUT = Setting(60, "Seconds to wait for a device's SSH banner and key exchange.", seconds)
+    SSH_AUTH_TIMEOUT = Setting(2, "Seconds to wait for each answer of a device while logging in.", seconds)
+    SSH_COMMAND_TIMEOUT = Setting(30, "Seconds that a remote command may take.", seconds)
     CONTROLLER_SSH_HOST_KEYS = Setting(
         "first-use",
         "Which host keys are accepted: `first-use` = the first one seen is remembered, another one is refused;"
@@ -125,13 +120,13 @@ class ConnectionSettings(SettingsGroup):
         300, "SSH sessions that one process keeps open at once for pushes, and again for commands.", positive
     )
     CONTROLLER_PUSH_CONCURRENCY_TOTAL = Setting(1000, "The same for all processes together.", positive)
-    CONTROLLER_PUSH_DEADLINE = Setting(30, "Seconds that one attempt to tell a device may take in all.", _number)
+    CONTROLLER_PUSH_DEADLINE = Setting(30, "Seconds that one attempt to tell a device may take in all.", seconds)
     CONTROLLER_PUSH_ATTEMPTS = Setting(
         5, "How often a device is tried when a change cannot be told; afterwards it finds it at its own poll.", positive
     )
     CONTROLLER_PUSH_BACKOFF = Setting(
         5, "Seconds until the second attempt; each further one waits four times as long, give or take a quarter.",
-        _number,
+        seconds,
     )  # fmt: skip
     CONTROLLER_COMMAND_OUTPUT_LIMIT = Setting(
         262144, "Characters of a command's output that are kept; the rest is cut off and marked.", positive

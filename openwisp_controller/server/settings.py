@@ -212,12 +212,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": RECONCILE_INTERVAL,
     },
     "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
+    # every hour, for a process that is started anew each day would never come to what is due once a day
+    "clean up WHOIS records": {
+        "task": "openwisp_controller.config.whois.tasks.cleanup_unreferenced_whois_records",
+        "schedule": 3600,
+    },
 }
 
 # How many proxies stand in front of the server and append to X-Forwarded-For; 0 = believe the peer address alone.
 OPENWISP_CONTROLLER_TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
 # Whether devices are reached at loopback addresses, as virtual ones on the same machine are.
 OPENWISP_CONTROLLER_LOOPBACK_MANAGEMENT_IP = environment.flag("LOOPBACK_MANAGEMENT_IP")
+# The account for WHOIS, and whether it is on in organizations that do not decide otherwise.
+OPENWISP_CONTROLLER_WHOIS_GEOIP_ACCOUNT = os.environ.get("WHOIS_GEOIP_ACCOUNT", "")
+OPENWISP_CONTROLLER_WHOIS_GEOIP_KEY = os.environ.get("WHOIS_GEOIP_KEY", "")
+OPENWISP_CONTROLLER_WHOIS_ENABLED = environment.flag("WHOIS_ENABLED")
 if environment.flag("TRUST_X_FORWARDED_PROTO"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

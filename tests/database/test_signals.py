@@ -20,6 +20,7 @@ from openwisp_controller.config.policy.effects import Edited
 from openwisp_controller.config.unit_of_work import Happened, Saved
 
 from .. import factories as make
+from ..geolite import ADDRESS, Geolite
 from ..recorder import SignalRecorder
 from . import edge_scenarios, scenarios
 from .scenarios import MODIFIED, OTHER_BACKEND, STATUS, Scenario, World, fresh, interface, save, using
@@ -82,7 +83,7 @@ def test_every_signal_documents_its_arguments() -> None:
 
 
 def test_arguments_are_the_documented_ones(
-    organization: Any, recorded: SignalRecorder, client: Any, committing: Any
+    organization: Any, recorded: SignalRecorder, client: Any, committing: Any, geolite: Geolite
 ) -> None:
     """Make everything happen once; what is sent carries just the arguments that are documented."""
     template = make.template(organization, config=interface("eth1"))
@@ -105,6 +106,10 @@ def test_arguments_are_the_documented_ones(
         vpn = make.vpn(organization)
         fresh(config).templates.add(make.vpn_template(vpn, backend=OTHER_BACKEND, config=interface("wg0")))
         save(vpn, host="vpn2.test.com")
+    save(organization.config_settings, whois_enabled=True)
+    for _ in range(2):
+        with committing():
+            make.device(organization, last_ip=ADDRESS)
     assert {emission.name: set(emission.arguments) for emission in recorded.emitted} == _documented()
 
 
@@ -121,7 +126,7 @@ def test_table_names_real_fields_and_documented_arguments() -> None:
                 if fields
                 else Happened(_subject(row.trigger.model), row.trigger.name, defaultdict(str))
             )
-            assert {"instance", *sends.emission(observation).arguments} == _documented()[name], row.what
+            assert {sends.named, *sends.emission(observation).arguments} == _documented()[name], row.what
 
 
 def _subject(model: Any) -> Any:

@@ -25,6 +25,8 @@ from ...common.validators import check_key_length
 from ..devices import management_ip as management_ips
 from ..models import Config, Device
 from ..settings import settings
+from ..whois.service import WHOISService
+from . import whois
 from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
@@ -143,7 +145,7 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     search_fields: ClassVar[list[str]] = [
         "id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip",
     ]  # fmt: skip
-    readonly_fields: ClassVar[list[str]] = ["id", "last_ip", "created", "modified"]
+    readonly_fields: ClassVar[list[str]] = ["id", "last_ip", "whois", "created", "modified"]
     inlines: ClassVar[list[Any]] = [ConfigInline]
     conditional_inlines: ClassVar[list[Any]] = []
     """Inline forms of packages that are shown where their ``_get_conditional_queryset`` finds something."""
@@ -222,6 +224,8 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
             fields.remove("key")
         if settings.HARDWARE_ID_ENABLED:
             fields.insert(1, "hardware_id")
+        if obj is not None and WHOISService(obj).is_enabled:
+            fields.insert(fields.index("last_ip") + 1, "whois")
         return fields
 
     def get_list_display(self, request: HttpRequest) -> Any:
@@ -287,6 +291,10 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
             return HttpResponseRedirect(reverse("admin:config_device_change", args=[device.pk]))
         running = [device] if device is not None and not device.is_fully_deactivated() else []
         return super().delete_view(request, object_id, {**(extra_context or {}), "running": running})
+
+    @admin.display(description=_("WHOIS"))
+    def whois(self, device: Device) -> str:
+        return whois.summary(WHOISService(device).get_device_whois_info())
 
     @admin.display(description=_("backend"))
     def backend_label(self, device: Device) -> str:

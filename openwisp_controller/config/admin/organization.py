@@ -39,7 +39,8 @@ class ConfigSettingsInline(ReadableJson, admin.StackedInline):
         enrolment = ["registration_enabled", "shared_secret"] if settings.REGISTRATION_ENABLED else []
         if not self.has_change_permission(request, obj) and "shared_secret" in enrolment:
             enrolment.remove("shared_secret")
-        return [*enrolment, "context"]
+        whois = ["whois_enabled"] if settings.is_whois_configured else []
+        return [*enrolment, *whois, "context"]
 
 
 class LimitsInline(admin.StackedInline):

@@ -14,6 +14,7 @@ from ...common.rest.filters import BooleanFilter, CreatedFilterSet, ManagedFilte
 from ..models import Config, Device, DeviceGroup, Template, Vpn
 from ..models.base import backend_choices
 from ..models.vpn import backend_choices as vpn_backend_choices
+from .whois import with_brief_whois
 
 _MAC_LENGTH = len("00:00:00:00:00:00")
 
@@ -25,6 +26,10 @@ class DeviceListFilter(CreatedFilterSet):
     config__backend = filters.ChoiceFilter(field_name="config__backend", choices=backend_choices)
     config__templates = filters.CharFilter(field_name="config__templates", method="having_template")
     group = ManagedFilter(DeviceGroup.objects.all())
+    whois_info = BooleanFilter(
+        method="showing_whois",
+        help_text="Show provider and country of `last_ip` as `whois_info`, where WHOIS is on in the organization.",
+    )
 
     class Meta:
         model = Device
@@ -43,6 +48,10 @@ class DeviceListFilter(CreatedFilterSet):
         except ValueError:
             raise ValidationError({name: "Invalid UUID format"}) from None
         return devices.filter(pk__in=Config.objects.filter(templates=value).values("device"))
+
+    def showing_whois(self, devices: QuerySet[Device], name: str, value: bool) -> QuerySet[Device]:
+        """Return the same devices; what is known about their addresses comes with them, if that is wanted."""
+        return with_brief_whois(devices) if value else devices
 
 
 class TemplateListFilter(CreatedFilterSet):

@@ -14,19 +14,25 @@ from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer
 from ...common.rest.views import Editing, Protected
 from ..models import Device, OrganizationConfigSettings, OrganizationLimits
 from ..unit_of_work import unit_of_work
+from ..whois.service import WHOISService
 
 
 class OrganizationSettingsSerializer(MaskedSecrets, ValidatedSerializer):
-    """Enrolment and variables of an organization."""
+    """Enrolment and variables of an organization; with WHOIS configured, also whether it is on there."""
 
     secrets = ("shared_secret",)
     context = serializers.JSONField(required=False, initial=dict)
 
     class Meta:
         model = OrganizationConfigSettings
-        fields = ("organization", "registration_enabled", "shared_secret", "context")
+        fields = ("organization", "registration_enabled", "shared_secret", "context", "whois_enabled")
         read_only_fields = ("organization",)
         extra_kwargs = {"shared_secret": {"required": False}, "registration_enabled": {"required": False}}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not WHOISService.is_configured():
+            self.fields.pop("whois_enabled")
 
 
 class OrganizationLimitsSerializer(ValidatedSerializer):

@@ -19,6 +19,7 @@ from ..devices import management_ip as management_ips
 from ..models import Config, Device, DeviceGroup, Template, Vpn
 from ..settings import settings
 from ..unit_of_work import unit_of_work
+from .whois import ShowsBriefWhois, ShowsWhois
 
 STAMPS = ("created", "modified")
 
@@ -214,7 +215,7 @@ class DeviceSerializer(MaskedSecrets, BaseSerializer):
                 raise serializers.ValidationError({"config": messages}) from None
 
 
-class DeviceListSerializer(DeviceSerializer):
+class DeviceListSerializer(ShowsBriefWhois, DeviceSerializer):
     """Devices as lists show them; creates devices."""
 
     config = DeviceListConfigSerializer(required=False, allow_null=True)
@@ -239,7 +240,7 @@ class DeviceListSerializer(DeviceSerializer):
         return value
 
 
-class DeviceDetailSerializer(DeviceSerializer):
+class DeviceDetailSerializer(ShowsWhois, DeviceSerializer):
     """One device with its whole configuration."""
 
     config = DeviceDetailConfigSerializer(allow_null=True)
@@ -249,7 +250,7 @@ class DeviceDetailSerializer(DeviceSerializer):
         model = Device
         fields = [
             "id", "name", "organization", "group", "mac_address", "hardware_id", "key", "last_ip", "management_ip",
-            "is_deactivated", "model", "os", "system", "notes", "config", *STAMPS,
+            "is_deactivated", "model", "os", "system", "notes", "config", "whois_info", *STAMPS,
         ]  # fmt: skip
         read_only_fields = ["id", *STAMPS]
         extra_kwargs = DeviceListSerializer.Meta.extra_kwargs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -41,20 +41,30 @@ class Emission:
     signal: Signal
     subject: models.Model
     arguments: dict[str, Any] = field(default_factory=dict)
-    sender: type[models.Model] | None = None
+    sender: type[Any] | None = None
     """None = the class of the subject."""
+    named: str = "instance"
+    """Under which name receivers get the subject."""
     status: str | None = None
     """The status that the configuration has while the signal is sent, where it passes through two of them."""
 
     def send(self) -> None:
         """Send the signal; what a receiver raises goes to the caller."""
         with _Status(self):
-            self.signal.send(sender=self.sender or type(self.subject), instance=self.subject, **self.arguments)
+            self.signal.send(**self._sent())
 
     def send_robustly(self) -> None:
         """Send the signal; a receiver that raises is logged with its name and does not stop the others."""
         with _Status(self):
-            self.signal.send_robust(sender=self.sender or type(self.subject), instance=self.subject, **self.arguments)
+            self.signal.send_robust(**self._sent())
+
+    @property
+    def from_whom(self) -> type[Any]:
+        """The sender."""
+        return self.sender or type(self.subject)
+
+    def _sent(self) -> dict[str, Any]:
+        return {"sender": self.from_whom, self.named: self.subject, **self.arguments}
 
     @property
     def rank(self) -> int:
@@ -136,8 +146,10 @@ class _AfterCommit:
 
     def __call__(self) -> None:
         self.sent = True
+        if not self.emission.signal.has_listeners(self.emission.from_whom):
+            return
         subject = type(self.emission.subject)._base_manager.filter(pk=self.emission.subject.pk).first()
         if subject is None:
             return
-        emission = Emission(self.emission.signal, subject, self.emission.arguments, self.emission.sender)
+        emission = replace(self.emission, subject=subject)
         (emission.send_robustly if self.robust else emission.send)()

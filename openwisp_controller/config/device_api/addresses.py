@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ...common.addresses import normalised
 from ..devices import management_ip as management_ips
 from ..models import Device
 from ..models.device import is_reachable
@@ -43,19 +44,6 @@ def peer(request: HttpRequest, expected: str | None = None) -> str | None:
                 return forwarded
     address = request.META.get("REMOTE_ADDR", "")
     return expected if address == expected else normalised(address)
-
-
-def normalised(address: str) -> str | None:
-    """Return an IPv4 or IPv6 address in its canonical form, None when it is none."""
-    try:
-        parsed = ipaddress.ip_address(address.strip())
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.scope_id is not None:
-            return None
-        return str(parsed.ipv4_mapped or parsed)
-    return str(parsed)
 
 
 def same(stored: str | None, address: str | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Callable
+from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -20,11 +22,13 @@ from ..policy.evaluation import has_receivers, send_now
 from ..settings import settings
 from ..unit_of_work import unit_of_work
 from ..vpn import servers
+from ..whois import service
 from . import addresses, lookup, throttle
 from .responses import Answer, NotServed, archive, check_key, device_view, required, required_one_of, text
 
 logger = logging.getLogger(__name__)
 _NO_KEY = "0" * 32
+_Find = Callable[[uuid.UUID], lookup.Served | None]
 #: What a device may report.
 REPORTED = (Config.Status.APPLIED, Config.Status.ERROR)
 
@@ -73,8 +77,10 @@ def register(request: HttpRequest) -> HttpResponse:
 def checksum(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer with the MD5 of the archive that the device may download."""
     device_id = uuid.UUID(pk)
-    served = _authenticated(request, device_id)
+    served = _authenticated(request, device_id, _find_polling())
     _account(request, device_id, served, addresses.CHECKSUM)
+    if served.whois is not None:
+        _look_up_address(request, device_id, served, served.whois)
     return text(str(served.checksum))
 
 
@@ -82,7 +88,7 @@ def checksum(request: HttpRequest, pk: str) -> HttpResponse:
 def download_config(request: HttpRequest, pk: str) -> HttpResponse:
     """Answer with the archive; remember that the device has it now."""
     device_id = uuid.UUID(pk)
-    served = _authenticated(request, device_id, archive=True)
+    served = _authenticated(request, device_id, partial(lookup.find, archive=True))
     if served.downloaded_id != served.released_id and request.method == "GET":
         downloads.note(device_id, served.released_id, former=served.downloaded_id)
     _account(request, device_id, served, addresses.DOWNLOAD)
@@ -177,13 +183,18 @@ def _announce_server(request: HttpRequest, vpn_id: uuid.UUID, event: str) -> Non
         send_now(vpn, event, request=request)
 
 
-def _authenticated(request: HttpRequest, device_id: uuid.UUID, archive: bool = False) -> lookup.Served:
+def _find_polling() -> _Find:
+    """Return how to find what is served to a device that polls; the address matters where WHOIS is configured."""
+    return lookup.find_with_whois if settings.is_whois_configured else lookup.find
+
+
+def _authenticated(request: HttpRequest, device_id: uuid.UUID, find: _Find) -> lookup.Served:
     """Check the key; return what is served, compiled first if it never was."""
-    served = lookup.find(device_id, archive=archive)
+    served = find(device_id)
     _check_key(request.GET, served.key if served is not None else None)
     if served is not None and served.checksum is None:
         _compile(device_id)
-        served = lookup.find(device_id, archive=archive)
+        served = find(device_id)
     if served is None:
         raise NotServed
     if served.checksum is None:
@@ -228,6 +239,18 @@ def _account(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, 
         if device is None:
             raise NotServed  # deleted since it was looked up
         send_now(device, event, request=request)
+
+
+def _look_up_address(request: HttpRequest, device_id: uuid.UUID, served: lookup.Served, whois: lookup.Whois) -> None:
+    """Have the address looked up in the background, where nothing is known about it, or nothing fresh.
+
+    One that came with this request was stored, and looked at, as a new one.
+    """
+    is_enabled = settings.WHOIS_ENABLED if whois.is_enabled is None else whois.is_enabled
+    if whois.is_fresh or whois.is_deactivated or not is_enabled:
+        return
+    if addresses.same(served.last_ip, addresses.peer(request, served.last_ip)):
+        service.ask_again(device_id, served.last_ip)
 
 
 def _store_addresses(device_id: uuid.UUID, request: HttpRequest) -> None:

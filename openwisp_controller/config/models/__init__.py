@@ -11,6 +11,7 @@ from .server_call import ServerCall
 from .template import TaggedTemplate, Template, TemplateTag
 from .vpn import StaleServer, Vpn
 from .vpn_client import VpnClient
+from .whois import WHOISInfo
 
 __all__ = [
     "Cause",
@@ -32,4 +33,5 @@ __all__ = [
     "Vpn",
     "VpnClient",
     "VpnRevision",
+    "WHOISInfo",
 ]

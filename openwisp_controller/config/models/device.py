@@ -19,6 +19,7 @@ from openwisp_users.mixins import OrgMixin
 from openwisp_utils.base import TimeStampedEditableModel
 from openwisp_utils.utils import get_random_key
 
+from ...common.addresses import normalised
 from ...common.moments import is_ahead
 from ...common.prepared import OneOf, Parameter, Prepared
 from ...common.sql import advisory_lock
@@ -113,7 +114,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     """Set by whoever changes a device while it talks to the controller: it will look for changes by itself."""
 
     observed_fields = (
-        "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip",
+        "name", "mac_address", "key", "hardware_id", "os", "organization_id", "group_id", "management_ip", "last_ip",
     )  # fmt: skip
     shared_fields = ("last_ip", "management_ip", "management_ip_is_new")
     system_fields = ("_is_deactivated", "reenrolment_expected_until")
@@ -211,13 +212,19 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
             config.device = self
             config.save()
 
+    def reported_fields(self) -> tuple[str, ...]:
+        """The last address matters to WHOIS alone; without that, no statement is spent on it."""
+        names = super().reported_fields()
+        return names if settings.is_whois_configured else tuple(name for name in names if name != "last_ip")
+
     def normalise(self) -> None:
         """Addresses are canonical, empty ones and serial numbers NULL, MAC addresses upper-case, keys never empty."""
         self._replace_empty(None, "management_ip", "last_ip", "hardware_id")
         for name in ("management_ip", "last_ip"):
-            if self.__dict__.get(name) is not None:
+            address = self.__dict__.get(name)
+            if address is not None:
                 field: Any = Device._meta.get_field(name)
-                setattr(self, name, field.get_prep_value(self.__dict__[name]))
+                setattr(self, name, normalised(str(address)) or field.get_prep_value(address))
         for name in ("group_id", "organization_id"):
             if self.__dict__.get(name) is not None:
                 setattr(self, name, DeviceGroup._meta.pk.to_python(self.__dict__[name]))

@@ -158,6 +158,10 @@ class Observed(SecretsNotPickled):
                 )
                 unit.saved(instance, created=True, before={})
 
+    def reported_fields(self) -> tuple[str, ...]:
+        """Return those of the observed fields whose replaced values are reported now."""
+        return self.observed_fields
+
     def normalise(self) -> None:
         """Bring values into their stored form, whichever way they were set; called before every save."""
 
@@ -241,7 +245,7 @@ class Observed(SecretsNotPickled):
         """Return the stored values of the fields that this save replaces by other values; locks the row."""
         names = [
             name
-            for name in self.observed_fields
+            for name in self.reported_fields()
             if name in self.__dict__
             and (update_fields is None or name in update_fields or name.removesuffix("_id") in update_fields)
         ]

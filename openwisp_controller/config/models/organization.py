@@ -11,6 +11,8 @@ from openwisp_users.models import Organization
 from openwisp_utils.base import UUIDModel
 from openwisp_utils.fields import KeyField
 
+from ...common.fields import SwitchField
+from ..settings import settings
 from .base import check_json
 from .observed import Observed
 
@@ -39,6 +41,11 @@ class OrganizationConfigSettings(Observed, UUIDModel):
         blank=True,
         help_text=_("Variables available in the configurations of all devices of this organization."),
     )
+    whois_enabled = SwitchField(
+        _("WHOIS enabled"),
+        follows=lambda: settings.WHOIS_ENABLED,
+        help_text=_("Whether the public addresses of its devices are sent to the WHOIS service and looked up there."),
+    )
 
     secret_fields = ("shared_secret", "context")
     observed_fields = ("context",)
@@ -53,6 +60,17 @@ class OrganizationConfigSettings(Observed, UUIDModel):
     def clean(self) -> None:
         super().clean()
         check_json("context", self.context)
+        if self.whois_enabled and not settings.is_whois_configured and self._is_newly_enabled():
+            raise ValidationError(
+                {
+                    "whois_enabled": _(
+                        "WHOIS_GEOIP_ACCOUNT and WHOIS_GEOIP_KEY must be set before enabling WHOIS feature."
+                    )
+                }
+            )
+
+    def _is_newly_enabled(self) -> bool:
+        return self._state.adding or bool(self.differing("whois_enabled"))
 
     def normalise(self) -> None:
         self._replace_empty(dict, "context")

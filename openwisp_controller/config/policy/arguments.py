@@ -1,4 +1,4 @@
-"""The arguments of the documented signals besides ``instance``, from what was observed."""
+"""The arguments of the documented signals besides their subject, from what was observed."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ def of_deactivating(deactivating: Happened) -> dict[str, Any]:
 
 def of_deactivated(deactivated: Happened) -> dict[str, Any]:
     return {"previous_status": deactivated.facts["previous_status"]}
+
+
+def of_whois(found: Happened) -> dict[str, Any]:
+    return {"updated_fields": found.facts["updated_fields"], "device": found.facts["device"]}
 
 
 def of_group_templates(edited: Happened) -> dict[str, Any]:

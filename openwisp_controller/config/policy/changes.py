@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from ...common.registry import Registry
 from .. import signals
-from ..models import Cause, Config, Device, DeviceGroup, OrganizationConfigSettings, Template
+from ..models import Cause, Config, Device, DeviceGroup, OrganizationConfigSettings, Template, WHOISInfo
+from ..whois.service import WHOISService
 from . import arguments, conditions, steps
 from .dependents import ITSELF, OF_DEVICE, OF_GROUP, OF_ORGANIZATION, OF_TEMPLATE
-from .effects import Change, Compiles, Created, Edited, Event, Marks, Runs, Sends
+from .effects import Change, Compiles, Created, Edited, Event, Marks, Runs, Sends, Stored
 
 #: Every row by what it says; other apps register their own when they start.
 TABLE: Registry[Change] = Registry("change")
@@ -75,6 +76,29 @@ register(
     Change(
         "device restored", Event(Device, "restored"),
         (Marks(OF_DEVICE, Cause.CREATED), Runs(steps.reconcile_vpn_clients_of_device)),
+    ),
+    # addresses of devices; all of it where WHOIS is configured
+    Change(
+        "device saved", Stored(Device), (Runs(steps.check_address),), only=conditions.whois_is_configured,
+    ),
+    Change(
+        "device active again", Event(Device, "activated"), (Runs(steps.check_address_again),),
+        only=conditions.whois_is_configured,
+    ),
+    Change(
+        "address of a device not in use any more", Event(Device, "deactivated"), (Runs(steps.review_address),),
+        only=conditions.whois_is_configured,
+    ),
+    Change(
+        "device deleted", Event(Device, "gone"), (Runs(steps.review_address),), only=conditions.whois_is_configured,
+    ),
+    Change(
+        "address of a device is known already", Event(Device, "address known"),
+        (Sends(signals.whois_lookup_skipped, sender=WHOISService, after_commit=True, named="device"),),
+    ),
+    Change(
+        "address of a device looked up", Event(WHOISInfo, "looked up"),
+        (Sends(signals.whois_fetched, arguments.of_whois, after_commit=True, named="whois"),),
     ),
     # configurations
     Change(

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import Cause, Config, Template
-from ..unit_of_work import Happened, Saved
+from ..unit_of_work import Happened, Observation, Saved
+from ..whois.service import WHOISService
 
 
 def became_error(saved: Saved) -> bool:
     """The new status is "error"."""
     config: Any = saved.subject
     return bool(config.status == Config.Status.ERROR)
+
+
+def whois_is_configured(observation: Observation) -> bool:
+    """there is an account for WHOIS"""
+    return WHOISService.is_configured()
 
 
 def cause_of_template_edit(saved: Saved) -> Cause:

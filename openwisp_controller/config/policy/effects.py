@@ -78,6 +78,19 @@ class Event:
         return f"{self.model.__name__} {self.name}"
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A row of the model was created or saved, whatever that changed."""
+
+    model: type[Model]
+
+    def matches(self, observation: Observation) -> bool:
+        return isinstance(observation, Saved)
+
+    def __str__(self) -> str:
+        return f"{self.model.__name__} saved"
+
+
 class Effect(Protocol):
     """What follows from an observation."""
 
@@ -99,17 +112,19 @@ class Sends:
 
     signal: Signal
     arguments: Callable[[Any], dict[str, Any]] | None = None
-    """Takes the observation, returns the arguments besides ``instance``; None = there are none."""
-    sender: type[Model] | None = None
+    """Takes the observation, returns the arguments besides the subject; None = there are none."""
+    sender: type[Any] | None = None
     """None = the class of the subject."""
     after_commit: bool = False
     """Sent after the commit, once in a transaction for each object."""
+    named: str = "instance"
+    """Name of the argument that is the subject."""
 
     def emission(self, observation: Any) -> Emission:
         """Return the signal with its arguments."""
         arguments = self.arguments(observation) if self.arguments is not None else {}
         status = observation.facts.get("status") if isinstance(observation, Happened) else None
-        return Emission(self.signal, observation.subject, arguments, self.sender, status)
+        return Emission(self.signal, observation.subject, arguments, self.sender, self.named, status)
 
     def apply(self, unit: UnitOfWork, observation: Any, what: str) -> None:
         emission = self.emission(observation)

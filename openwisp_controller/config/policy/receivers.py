@@ -11,6 +11,7 @@ from ...pki.models import Cert
 from ..models import Config, Device, DeviceGroup, OrganizationConfigSettings, Template, Vpn
 from ..models.observed import Observed
 from ..unit_of_work import unit_of_work
+from ..whois.service import WHOISService
 
 _NAMES: dict[type[Model], str] = {
     Template: "template",
@@ -59,6 +60,13 @@ def after_deleting_vpn(sender: type[Vpn], instance: Vpn, **kwargs: Any) -> None:
     """Receive ``post_delete`` of VPN servers: what they had is given back."""
     with unit_of_work() as unit:
         unit.happened(instance, "gone")
+
+
+def after_deleting_device(sender: type[Device], instance: Device, **kwargs: Any) -> None:
+    """Receive ``post_delete`` of devices: their addresses may not be needed any more."""
+    if WHOISService.is_configured():
+        with unit_of_work() as unit:
+            unit.happened(instance, "gone")
 
 
 def before_renewal(sender: type[Model], instance: Any, **kwargs: Any) -> None:

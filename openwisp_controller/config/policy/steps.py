@@ -11,6 +11,8 @@ from ..models import Config, Device, DeviceGroup, Job, Notice
 from ..signals import device_group_changed
 from ..unit_of_work import Happened, Saved, UnitOfWork
 from ..vpn import clients
+from ..whois import records
+from ..whois.service import AddressChecks
 
 
 def configure_new_device(unit: UnitOfWork, created: Saved) -> None:
@@ -74,6 +76,28 @@ def forget_management_ip(unit: UnitOfWork, deactivated: Happened) -> None:
     """Clears the management address of the device."""
     config: Any = deactivated.subject
     lifecycle.forget_management_ip(config.device)
+
+
+def check_address(unit: UnitOfWork, saved: Saved) -> None:
+    """Has the public address of the device looked up, where it is new and unknown, or what is known is outdated."""
+    device: Any = saved.subject
+    is_new = saved.created or "last_ip" in saved.before
+    unit.of(AddressChecks).add(unit, device, is_new=is_new)
+    if is_new and not device.is_deactivated():
+        records.review_later(saved.before.get("last_ip"), device.last_ip)
+
+
+def check_address_again(unit: UnitOfWork, activated: Happened) -> None:
+    """Has its address looked up as if it were new, and notes that it is in use."""
+    device: Any = activated.subject
+    unit.of(AddressChecks).add(unit, device, is_new=True)
+    records.review_later(device.last_ip)
+
+
+def review_address(unit: UnitOfWork, left: Happened) -> None:
+    """Notes where no active device has its address any more."""
+    device: Any = left.subject
+    records.review_later(device.last_ip)
 
 
 def assign_automatic_template(unit: UnitOfWork, saved: Saved) -> None:

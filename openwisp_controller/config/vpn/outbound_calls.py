@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -142,19 +141,11 @@ def _failed(call: ServerCall, vpn: Vpn | None, kind: str, reason: str, *, retry:
         if not retry or (vpn is None and call.attempts >= tries):
             mine.delete()
         else:
-            pause = _pause(call.attempts)
+            pause = settings.pause_before_retry(call.attempts)
             mine.update(due=Now() + timedelta(seconds=pause), attempts=min(call.attempts + 1, tries))
             wake("config.call_servers", countdown=pause)
         if not retry or call.attempts >= tries:
             _remember_failure(call, vpn, failed=True, kind=kind, reason=reason)
-
-
-def _pause(attempts: int) -> float:
-    """Return how many seconds to wait before the next try."""
-    options = settings.API_TASK_RETRY_OPTIONS
-    backoff = options.get("retry_backoff", True)
-    pause = float(min(options.get("retry_backoff_max", 600), (1 if backoff is True else int(backoff)) * 2**attempts))
-    return random.uniform(pause / 2, pause) if options.get("retry_jitter", True) else pause
 
 
 def _remember_failure(call: ServerCall, vpn: Vpn | None, *, failed: bool, kind: str = "", reason: str = "") -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from ...common.addresses import is_public
 from ..settings import settings
 
 TOTAL = 60
@@ -43,9 +44,8 @@ def request(method: str, url: str, *, timeout: float, **options: Any) -> httpx.R
 
 def is_allowed(address: IPv4Address | IPv6Address) -> bool:
     """Tell whether calls may go to an address: public ones, and those of networks that the settings name."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    if address.is_global and not address.is_multicast:
+    address = getattr(address, "ipv4_mapped", None) or address
+    if is_public(address):
         return True
     return any(address in ip_network(network) for network in settings.OUTGOING_ALLOWED_NETWORKS)
 

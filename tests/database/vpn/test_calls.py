@@ -22,6 +22,7 @@ from openwisp_users.models import User
 from openwisp_controller.config import maintenance
 from openwisp_controller.config.exceptions import ZeroTierIdentityGenerationError
 from openwisp_controller.config.models import Config, ServerCall, Vpn
+from openwisp_controller.config.settings import settings as config_settings
 from openwisp_controller.config.vpn import credentials, outbound_calls, outbound_http, provisioning, webhook, zerotier
 
 from ... import factories as make
@@ -124,9 +125,9 @@ class TestWebhook:
         assert TOKEN not in secrets
 
     def test_pauses_grow(self, settings: Any) -> None:
-        assert [outbound_calls._pause(attempts) for attempts in (0, 1, 2, 20)] == [1, 2, 4, 600]
+        assert [config_settings.pause_before_retry(attempts) for attempts in (0, 1, 2, 20)] == [1, 2, 4, 600]
         settings.OPENWISP_CONTROLLER_API_TASK_RETRY_OPTIONS = {"retry_jitter": True, "retry_backoff_max": 10}
-        assert all(5 <= outbound_calls._pause(9) <= 10 for _ in range(20))
+        assert all(5 <= config_settings.pause_before_retry(9) <= 10 for _ in range(20))
 
     def test_refused(self, vpn: Vpn, service: Service, committing: Any, people: User) -> None:
         service.answer = lambda method, path: (403, "no")
