@@ -22,6 +22,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelated
 
 from ...common.badges import badge
 from ...common.validators import check_key_length
+from ..devices import history
 from ..devices import management_ip as management_ips
 from ..models import Config, Device
 from ..settings import settings
@@ -31,6 +32,7 @@ from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
+from .roll_back import roll_back
 
 #: Status of a configuration → colour.
 _BADGES = {"applied": "good", "modified": "waiting", "error": "bad"}
@@ -153,7 +155,8 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     followed: ClassVar[list[str]] = []
     """Names of relations whose objects enter the versions of a device; see ``add_reversion_following``."""
     actions: ClassVar[list[str]] = [
-        "activate_device", "deactivate_device", "change_group", "expect_reenrolment_of_devices", "delete_selected",
+        "activate_device", "deactivate_device", "change_group", "hold_device", "lift_hold_of_device",
+        "roll_back_device", "expect_reenrolment_of_devices", "delete_selected",
     ]  # fmt: skip
     multitenant_shared_relations = ["group"]
     fields: ClassVar[list[Any]] = [
@@ -334,6 +337,25 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
     @admin.action(description=_("Change group of selected devices"), permissions=["change"])
     def change_group(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
         return change_group(self, request, queryset)
+
+    @admin.action(description=_("Hold selected devices at what they have"), permissions=["change"])
+    def hold_device(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+        self._for_each(request, queryset, partial(self._set_hold, request, held=True), is_deactivated=False)
+
+    @admin.action(description=_("Lift the hold of selected devices"), permissions=["change"])
+    def lift_hold_of_device(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+        self._for_each(request, queryset, partial(self._set_hold, request, held=False), is_deactivated=False)
+
+    @admin.action(description=_("Roll selected devices back to a time"), permissions=["change"])
+    def roll_back_device(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+        return roll_back(self, request, queryset)
+
+    def _set_hold(self, request: HttpRequest, device: Device, *, held: bool) -> bool:
+        if not device.has_config() or (device.config.release_policy == Config.Release.HELD) is held:
+            return False
+        (history.hold if held else history.lift_hold)(device.config)
+        self.log_change(request, device, "Held at its released revision." if held else "Its hold was lifted.")
+        return True
 
     def _for_each(
         self, request: HttpRequest, queryset: QuerySet[Device], do: Callable[[Device], Any], *, is_deactivated: bool
