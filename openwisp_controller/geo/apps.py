@@ -31,6 +31,8 @@ class GeoConfig(AppConfig):
     def _register(self) -> None:
         from ..config.devices import lifecycle
         from . import changes, positions
+        from .api import filters
 
         changes.register()
+        filters.extend_list_of_devices()
         lifecycle.moves.register("geo", positions.follow_move)

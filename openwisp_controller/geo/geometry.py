@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 SRID = 4326
 """Of everything stored: longitude and latitude in degrees."""
+#: Coordinates of no system in use are larger, in whatever unit.
+_LARGEST = 1e9
 
 
 def parse(value: Any) -> GEOSGeometry:
@@ -27,19 +29,16 @@ def parse(value: Any) -> GEOSGeometry:
     """
     try:
         geometry: Any = GEOSGeometry(json.dumps(value) if isinstance(value, dict) else value)
+        _check_numbers(geometry)
         if geometry.srid is None:
             geometry.srid = SRID
         elif geometry.srid != SRID:
             geometry.transform(SRID)
+            _check_numbers(geometry)
         if geometry.hasz:
             geometry = GEOSGeometry(WKBWriter(dim=2).write(geometry), srid=SRID)
-        numbers = list(_numbers(geometry.coords))
     except (GEOSException, GDALException, ValueError, TypeError, RecursionError) as error:
         raise _unusable(error) from None
-    if not numbers or geometry.empty:
-        raise _unusable(_("it is empty."))
-    if not all(math.isfinite(number) for number in numbers):
-        raise _unusable(_("its coordinates are no numbers."))
     result: GEOSGeometry = geometry
     return result
 
@@ -62,6 +61,15 @@ def shown(geometry: GEOSGeometry | None) -> dict[str, Any] | None:
         return {"type": "Point", "coordinates": list(geometry.coords)}
     result: dict[str, Any] = json.loads(geometry.geojson)
     return result
+
+
+def _check_numbers(geometry: Any) -> None:
+    """Raise ``ValueError`` unless a geometry has a place; the library of projections never ends with huge numbers."""
+    numbers = list(_numbers(geometry.coords))
+    if not numbers or geometry.empty:
+        raise ValueError(_("it is empty."))
+    if not all(math.isfinite(number) and abs(number) <= _LARGEST for number in numbers):
+        raise ValueError(_("its coordinates are no numbers, or too large ones."))
 
 
 def _numbers(coordinates: Any) -> Iterator[float]:

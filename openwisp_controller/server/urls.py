@@ -21,7 +21,10 @@ def _maps() -> list[Any]:
     """Return the addresses of the geographic app, where it is installed."""
     if not apps.is_installed("openwisp_controller.geo"):
         return []
-    return [path(settings.MEDIA_URL.lstrip("/"), include("openwisp_controller.geo.media"))]
+    return [
+        path(settings.MEDIA_URL.lstrip("/"), include("openwisp_controller.geo.media")),
+        path("api/v1/", include("openwisp_controller.geo.api.urls")),
+    ]
 
 
 urlpatterns = [

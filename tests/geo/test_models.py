@@ -23,26 +23,11 @@ from ..images import image, upload
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _files(settings: Any, tmp_path: Any) -> None:
-    settings.MEDIA_ROOT = str(tmp_path)
-
-
 def wrong(instance: Any) -> dict[str, list[str]]:
     """Return what is wrong with an instance."""
     with pytest.raises(ValidationError) as caught:
         instance.full_clean()
     return caught.value.message_dict
-
-
-@pytest.fixture
-def building(organization: Organization) -> Location:
-    return make.location(organization, "Bld", type="indoor")
-
-
-@pytest.fixture
-def device(organization: Organization) -> Device:
-    return make.device(organization)
 
 
 def test_names_of_the_field() -> None:

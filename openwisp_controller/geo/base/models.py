@@ -108,6 +108,15 @@ class BaseFloorPlan(Observed, OrgMixin, AbstractFloorPlan):
             except ValidationError as error:
                 raise ValidationError({"image": error.messages}) from None
 
+    def clean(self) -> None:
+        """Check that the location has floors, and keeps this one while devices are on it; raise ``ValidationError``."""
+        super().clean()
+        plan: Any = self
+        if self._state.adding or not self.differing("location_id"):
+            return
+        if plan.devicelocation_set.exists():
+            raise ValidationError({"location": _("The location cannot be changed: there are devices on this plan.")})
+
     def normalise(self) -> None:
         self._follow_location()
 
