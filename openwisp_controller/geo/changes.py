@@ -7,7 +7,8 @@ from typing import Any
 from ..config.policy import changes
 from ..config.policy.effects import Change, Edited, Runs
 from ..config.unit_of_work import Saved, UnitOfWork
-from . import files
+from . import files, live
+from .base.models import SHOWN
 from .models import DeviceLocation, FloorPlan, Location
 
 
@@ -28,9 +29,16 @@ def remove_replaced_file(unit: UnitOfWork, edited: Saved) -> None:
     files.remove_after_commit(edited.before["image"].name or "", edited.subject)
 
 
+def tell_watchers(unit: UnitOfWork, edited: Saved) -> None:
+    """Sends the location to those who watch it, after the commit."""
+    location: Any = edited.subject
+    live.location_changed(location)
+
+
 def register() -> None:
     """Add the rows; called once, when the app starts."""
     changes.register(
+        Change("location edited or moved", Edited(Location, *SHOWN), (Runs(tell_watchers),)),
         Change("location is no building any more", Edited(Location, "type"), (Runs(remove_plans),), only=is_outdoors),
         Change("image of a floor plan replaced", Edited(FloorPlan, "image"), (Runs(remove_replaced_file),)),
     )

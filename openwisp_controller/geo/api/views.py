@@ -157,6 +157,13 @@ class PagesOfFeatures(GeoJsonPagination):
     page_size = 1000
     page_size_query_param = None
 
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        """Describe a page: that of the library demands ``results`` and has a collection inside of the collection."""
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        feature = {"$ref": schema["$ref"].removesuffix("List")} if "$ref" in schema else {"type": "object"}
+        described["properties"]["features"] = {"type": "array", "items": feature}
+        return {**described, "required": ["type", "count", "features"]}
+
 
 def _counted_devices() -> Any:
     rows = DeviceLocation.objects.filter(location=OuterRef("pk")).order_by().values("location")
