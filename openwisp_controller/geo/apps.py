@@ -30,9 +30,10 @@ class GeoConfig(AppConfig):
 
     def _register(self) -> None:
         from ..config.devices import lifecycle
-        from . import changes, positions
+        from . import changes, dashboard, positions
         from .api import filters
 
         changes.register()
+        dashboard.register()
         filters.extend_list_of_devices()
         lifecycle.moves.register("geo", positions.follow_move)

@@ -37,6 +37,16 @@ DATABASES: dict[str, Any] = {
 OPENWISP_CONTROLLER_ENCRYPTION_KEYS = environment.encryption_keys()
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
+#: Where maps of the administration get their background; maps work without.
+MAP_TILES_URL = os.environ.get("MAP_TILES_URL", "https://tile.openstreetmap.org/{z}/{x}/{y}.png")
+LEAFLET_CONFIG: dict[str, Any] = {
+    "TILES": [(
+        "Map", MAP_TILES_URL,
+        os.environ.get("MAP_TILES_ATTRIBUTION", "© <a href='https://www.openstreetmap.org/copyright'>OpenStreetMap</a>"),
+    )] if MAP_TILES_URL else [],
+    "RESET_VIEW": False,
+    "NO_GLOBALS": False,  # the scripts of the location library look for them
+}  # fmt: skip
 #: Before the administration, whose pages and filters they extend.
 _MAPS = ["openwisp_controller.geo", "leaflet", "rest_framework_gis"] if environment.maps_are_on() else []
 INSTALLED_APPS = [
