@@ -40,12 +40,12 @@ def _operations(devices: int, database_url: str, redis_url: str) -> None:
     call_command("migrate", interactive=False, verbosity=0)
     from django.db import connections
 
-    from . import vpn
+    from . import maps, vpn
     from .operations import run
 
     title = f"operation ({devices} devices, PostgreSQL)"
     print(f"\n{title:<58}{'SQL':>8}{'CPU ms':>9}{'wall ms':>9}  budget")
-    for cost in chain(run(devices), vpn.run()):
+    for cost in chain(run(devices), vpn.run(), maps.run()):
         limits = [f"≤ {limit:g} {unit}" for limit, unit in ((cost.budget_sql, "SQL"), (cost.budget_cpu, "ms")) if limit]
         verdict = "" if cost.within else "  MISSED"
         print(

@@ -15,6 +15,7 @@ def settings_page() -> str:
     """Return the page of settings."""
     from openwisp_controller.config.settings import settings as config_settings
     from openwisp_controller.connection.settings import settings as connection_settings
+    from openwisp_controller.geo.settings import settings as geo_settings
     from openwisp_controller.subnet_division.settings import settings as subnet_division_settings
 
     lines = [
@@ -30,6 +31,7 @@ def settings_page() -> str:
         ("Devices, templates, registration", config_settings),
         ("Reaching devices: credentials, push, commands", connection_settings),
         ("Subnet division", subnet_division_settings),
+        ("Locations, floor plans", geo_settings),
     ):
         lines += ["", f"## {title}", "", "| Setting | Default | Meaning |", "|---|---|---|"]
         for setting in sorted(group, key=lambda setting: setting.name):

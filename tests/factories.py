@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.contrib.gis.geos import Point
 from django.test import Client
 from openwisp_ipam.models import Subnet
 from openwisp_users.models import Group, Organization, OrganizationUser, User
@@ -21,9 +22,11 @@ from openwisp_controller.config.models import (
 from openwisp_controller.config.vpn import provisioning
 from openwisp_controller.connection.models import Credentials, DeviceConnection
 from openwisp_controller.fleet.ssh import DeviceSshServer
+from openwisp_controller.geo.models import DeviceLocation, FloorPlan, Location
 from openwisp_controller.pki.models import Ca, Cert
 from openwisp_controller.subnet_division.models import SubnetDivisionRule
 
+from .images import upload
 from .ssh import PASSWORD
 
 SECRET = "s" * 32
@@ -240,6 +243,29 @@ def division_rule(master: Subnet, kind: str = "device", label: str = "OW", **fie
     fields = {"organization": master.organization, "size": 28, "number_of_subnets": 2, "number_of_ips": 2, **fields}
     path = f"openwisp_controller.subnet_division.rule_types.{kind}.{name}"
     result = SubnetDivisionRule(**{"type": path, **fields}, master_subnet=master, label=label)
+    result.full_clean()
+    result.save()
+    return result
+
+
+def location(owner: Organization, name: str = "", **fields: Any) -> Location:
+    """A location, by default outdoors in Rome."""
+    fields = {"type": "outdoor", "geometry": Point(12.51, 41.89), **fields}
+    result = Location(organization=owner, name=name or f"location-{next(_numbers)}", **fields)
+    result.full_clean()
+    result.save()
+    return result
+
+
+def floorplan(of: Location, floor: int = 0, **fields: Any) -> FloorPlan:
+    result = FloorPlan(location=of, floor=floor, image=fields.pop("image", None) or upload(), **fields)
+    result.full_clean()
+    result.save()
+    return result
+
+
+def position(of: Device, location: Location, **fields: Any) -> DeviceLocation:
+    result = DeviceLocation(content_object=of, location=location, **fields)
     result.full_clean()
     result.save()
     return result

@@ -12,6 +12,7 @@ OWNERS = {
     "device": "device__organization",
     "subnet": "subnet__organization",
     "config": "config__device__organization",
+    "content_object": "content_object__organization",
 }
 
 #: Relations by which something is made out of the object they lead to: a certificate is signed, an address taken, a

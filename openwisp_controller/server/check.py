@@ -9,6 +9,7 @@ from pathlib import Path
 
 import django
 from django.conf import settings
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from . import environment, stored
@@ -43,6 +44,7 @@ def findings(*, deploy: bool = False) -> list[Finding]:
     if answers:
         result += [_run(name, check) for name, check in stored.CHECKS.items()]
         result.append(_addresses())
+        result += _postgis()
         if deploy:
             result += import_string(f"{_DEPLOY_CHECKS}.findings_of_database")()
     return result
@@ -101,6 +103,17 @@ def _settings() -> list[Finding]:
     if not settings.ALLOWED_HOSTS and not settings.DEBUG:
         wrong.append("ALLOWED_HOSTS is not set, so every request of a person is refused: name the server's hosts in it")
     return [Finding("settings", problem) for problem in wrong] or [Finding("settings")]
+
+
+def _postgis() -> list[Finding]:
+    """Tell whether the database server has what maps need."""
+    if not environment.is_production() or not environment.maps_are_on():
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'")
+        found = cursor.fetchone()
+    problem = "" if found else "install PostGIS on the database server, or turn maps off with MAPS=false"
+    return [Finding("PostGIS (for maps)", problem)]
 
 
 def _addresses() -> Finding:

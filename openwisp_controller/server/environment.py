@@ -282,9 +282,14 @@ def spatialite_is_usable() -> bool:
     return True
 
 
+def maps_are_on() -> bool:
+    """Tell whether there are maps: the database can be a spatial one, and ``MAPS`` does not say otherwise."""
+    return flag("MAPS", True) and (gdal_is_installed() if is_production() else spatialite_is_usable())
+
+
 def embedded_database() -> dict[str, Any]:
     """Return Django's settings of the embedded SQLite database."""
-    spatial = spatialite_is_usable()
+    spatial = maps_are_on()
     return {
         "ENGINE": "django.contrib.gis.db.backends.spatialite" if spatial else "django.db.backends.sqlite3",
         "NAME": _private_file(DATABASE_FILE),
@@ -322,9 +327,7 @@ def database_from_url(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"DATABASE_URL names no database: {_POSTGRESQL_EXAMPLE}")
     keeps_plans = flag("PREPARED_STATEMENTS", True)
     return {
-        "ENGINE": (
-            "django.contrib.gis.db.backends.postgis" if gdal_is_installed() else "django.db.backends.postgresql"
-        ),
+        "ENGINE": ("django.contrib.gis.db.backends.postgis" if maps_are_on() else "django.db.backends.postgresql"),
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

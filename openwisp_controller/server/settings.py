@@ -37,6 +37,18 @@ DATABASES: dict[str, Any] = {
 OPENWISP_CONTROLLER_ENCRYPTION_KEYS = environment.encryption_keys()
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
+#: Where maps of the administration get their background; maps work without.
+MAP_TILES_URL = os.environ.get("MAP_TILES_URL", "https://tile.openstreetmap.org/{z}/{x}/{y}.png")
+LEAFLET_CONFIG: dict[str, Any] = {
+    "TILES": [(
+        "Map", MAP_TILES_URL,
+        os.environ.get("MAP_TILES_ATTRIBUTION", "© <a href='https://www.openstreetmap.org/copyright'>OpenStreetMap</a>"),
+    )] if MAP_TILES_URL else [],
+    "RESET_VIEW": False,
+    "NO_GLOBALS": False,  # the scripts of the location library look for them
+}  # fmt: skip
+#: Before the administration, whose pages and filters they extend.
+_MAPS = ["openwisp_controller.geo", "leaflet", "rest_framework_gis"] if environment.maps_are_on() else []
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -56,6 +68,7 @@ INSTALLED_APPS = [
     "openwisp_ipam",
     "openwisp_controller.connection",
     "openwisp_controller.subnet_division",
+    *_MAPS,
     "openwisp_notifications",
     "openwisp_utils.admin_theme",  # after all whose pages stand on its own
     "django.contrib.admin",
@@ -93,7 +106,7 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
     "AUTHENTICATION_WHITELIST": ["openwisp_users.api.authentication.BearerAuthentication"],
 }
-EXTENDED_APPS = ("django_x509",)
+EXTENDED_APPS = ("django_x509", *(("django_loci",) if _MAPS else ()))
 AUTH_USER_MODEL = "openwisp_users.User"
 SITE_ID = 1
 LOGIN_PATHS = ("/admin/login/", "/accounts/login/", "/api/v1/users/token/")

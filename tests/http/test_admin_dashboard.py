@@ -50,7 +50,7 @@ def test_slices_lead_to_their_devices(root: Client, config: Config, name: str) -
 
 def test_only_what_people_need_is_listed(root: Client) -> None:
     names = {app["app_label"] for app in root.get("/admin/").context["app_list"]}
-    assert names == {"config", "connection", "openwisp_ipam", "openwisp_users", "pki", "sites"}
+    assert names == {"config", "connection", "geo", "openwisp_ipam", "openwisp_users", "pki", "sites"}
 
 
 def test_what_devices_say_is_text(root: Client, config: Config) -> None:

@@ -133,6 +133,9 @@ def tenant(mark: str, network: str) -> Tenant:
         organization=owner, group=group, type="custom", input={"command": mark}, label=mark, notes=mark
     )
     batch.devices.add(device)
+    building = make.location(owner, mark, type="indoor", address=mark)
+    plan = make.floorplan(building, 1)
+    place = make.position(device, building, floorplan=plan, indoor="1,2")
     member = User.objects.create_user(f"{mark}-user", f"{mark}@example.com", "password", first_name=mark, notes=mark)
     membership = OrganizationUser.objects.create(user=member, organization=owner, is_admin=True)
     email = EmailAddress.objects.create(user=member, email=f"second-{mark}@example.com")
@@ -153,10 +156,10 @@ def tenant(mark: str, network: str) -> Tenant:
         "user": member.pk, "email": email.pk, "subnet": subnet.pk, "ip-address": address.pk,
         "notification": notification.pk, "user-setting": setting.pk if setting else uuid.uuid4(),
         "app_label": kind.app_label, "model_name": kind.model, "object_id": device.pk,
-        "revision": revision.pk, "preview": uuid.uuid4(),
+        "revision": revision.pk, "preview": uuid.uuid4(), "location": building.pk, "floorplan": plan.pk,
     }  # fmt: skip
     objects: list[Model] = [
         owner, ca, server, wireguard, client, template, group, device, stored, subnet, address, credentials,
-        connection, command, batch, member, membership, email, vpn_client.cert,
+        connection, command, batch, member, membership, email, vpn_client.cert, building, plan, place,
     ]  # fmt: skip
     return Tenant(owner, {**keys, "group_of_people": Group.objects.first()}, objects)

@@ -24,6 +24,8 @@ BASELINE = {
     "list of VPN servers": 3, "VPN server": 2, "list of CAs": 3, "CA": 2, "list of certificates": 3, "certificate": 2,
     "list of credentials": 3, "credentials": 2, "list of connections": 4, "list of commands": 3,
     "list of mass commands": 2, "list of revisions": 4, "variables": 7, "settings of an organization": 3,
+    "list of locations": 4, "location": 3, "map": 3, "list of floor plans": 3, "position of a device": 3,
+    "devices of a location": 5, "positions on floors": 6, "devices with a location": 4,
     "PATCH of variables": 18, "PATCH of notes": 22, "PATCH of a template": 19, "POST of a device": 32,
 }  # fmt: skip
 
@@ -65,6 +67,12 @@ def operations(person: Counting, organization: Any, more: int) -> dict[str, Call
         make.vpn(organization, subnet=make.subnet(organization, f"10.{number + 1}.0.0/16"))
         make.cert(authority)
         make.credentials(organization)
+        building = make.location(organization, type="indoor")
+        make.position(make.device(organization), building, floorplan=make.floorplan(building), indoor="1,2")
+    place = make.location(organization, type="indoor")
+    for present in (config.device, *(make.device(organization) for _ in range(more))):
+        plan = place.floorplan_set.first() or make.floorplan(place)
+        make.position(present, place, floorplan=plan, indoor="1,2")
     device = f"/device/{config.device_id}/"
     new = {
         "name": "new", "organization": str(organization.pk), "mac_address": "02:00:00:00:00:99",
@@ -91,6 +99,14 @@ def operations(person: Counting, organization: Any, more: int) -> dict[str, Call
         "list of revisions": person.get(f"{device}revision/"),
         "variables": person.get(f"{device}variables/"),
         "settings of an organization": person.get(f"/organization/{organization.pk}/settings/"),
+        "list of locations": person.get("/location/"),
+        "location": person.get(f"/location/{place.pk}/"),
+        "map": person.get("/location/geojson/"),
+        "list of floor plans": person.get("/floorplan/"),
+        "position of a device": person.get(f"{device}location/"),
+        "devices of a location": person.get(f"/location/{place.pk}/device/"),
+        "positions on floors": person.get(f"/location/{place.pk}/indoor-coordinates/"),
+        "devices with a location": person.get(f"/device/?with_geo=true&location={place.pk}"),
         "PATCH of variables": person.send("patch", device, lambda: {"config": {"context": {"a": str(next(values))}}}),
         "PATCH of notes": person.send("patch", device, lambda: {"notes": str(next(values))}),
         "PATCH of a template": person.send(

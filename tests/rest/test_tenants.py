@@ -24,10 +24,10 @@ from .client import NOT_THERE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 MARK = "known-to-others-alone"
-#: Everybody, or everybody who is logged in, may use these.
+#: Everybody, everybody who is logged in, or whoever has the key of the device, may use these.
 OPEN = {
     "user_auth_token", "user_password_reset", "user_password_reset_confirm", "user_password_change", "schema-json",
-    "schema-yaml", "schema-swagger-ui", "schema-redoc",
+    "schema-yaml", "schema-swagger-ui", "schema-redoc", "device_coordinates",
 }  # fmt: skip
 #: Each person has their own there; what belongs to others is not found, or nobody's business.
 OWN = ("notification", "ignore_object", "user_org_notification", "user_notification", "preview_progress")

@@ -10,10 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from openwisp_controller.config.settings import settings as config_settings
 from openwisp_controller.connection.settings import settings as connection_settings
+from openwisp_controller.geo.settings import settings as geo_settings
 from openwisp_controller.subnet_division import rules
 from openwisp_controller.subnet_division.settings import settings as subnet_settings
 
-GROUPS = (config_settings, connection_settings, subnet_settings)
+GROUPS = (config_settings, connection_settings, subnet_settings, geo_settings)
 UUID = "0b8b2f4e-3c1d-4e5f-8a9b-0c1d2e3f4a5b"
 COMMAND = {"label": "Ping", "schema": None, "callable": "shlex.quote"}
 

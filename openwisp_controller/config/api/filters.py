@@ -54,6 +54,18 @@ class DeviceListFilter(CreatedFilterSet):
         return with_brief_whois(devices) if value else devices
 
 
+def extend_device_list(filters_by_name: dict[str, filters.Filter]) -> None:
+    """Add filters of another app to the list of devices; called once, when that app starts.
+
+    Raises:
+        ValueError: there is one of that name.
+    """
+    for name, added in filters_by_name.items():
+        if name in DeviceListFilter.base_filters:
+            raise ValueError(f"The list of devices has a filter called {name!r}.")
+        DeviceListFilter.base_filters[name] = added
+
+
 class TemplateListFilter(CreatedFilterSet):
     backend = filters.ChoiceFilter(choices=backend_choices)
     type = filters.ChoiceFilter(choices=Template.Type.choices)

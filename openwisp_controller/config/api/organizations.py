@@ -50,7 +50,7 @@ class OrganizationLimitsSerializer(ValidatedSerializer):
         return Device.objects.filter(organization=limits.organization_id).count()
 
 
-class _OfOrganization(Protected, Editing):
+class OfOrganization(Protected, Editing):
     """The one object of its kind that belongs to the organization in the address; made with the first write."""
 
     http_method_names: Any = ("get", "head", "options", "put", "patch")
@@ -71,7 +71,7 @@ class _OfOrganization(Protected, Editing):
         return instance
 
 
-class OrganizationSettingsView(_OfOrganization):
+class OrganizationSettingsView(OfOrganization):
     """Shows and edits enrolment and variables of an organization; its devices follow."""
 
     queryset = OrganizationConfigSettings.objects.all()
@@ -85,7 +85,7 @@ class OrganizationSettingsView(_OfOrganization):
         return settings
 
 
-class OrganizationLimitsView(_OfOrganization):
+class OrganizationLimitsView(OfOrganization):
     """Shows and, to superusers, edits how many devices an organization may have."""
 
     queryset = OrganizationLimits.objects.all()

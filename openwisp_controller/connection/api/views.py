@@ -10,16 +10,15 @@ from django.core.exceptions import ValidationError as ModelError
 from django.db.models import Count, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from openwisp_users.api.mixins import FilterByParentManaged
 from rest_framework import generics
-from rest_framework.exceptions import NotFound, ParseError, PermissionDenied, ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...common.json_input import TOO_DEEP
-from ...common.rest.views import Creating, Editing, OfOrganizations, Protected
-from ...common.tenancy import managed_objects
+from ...common.rest.views import Creating, Editing, OfOrganizations
+from ...config.api.of_device import OfDevice
 from ...config.models import Device
 from .. import batches
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
@@ -43,48 +42,6 @@ class CredentialsDetail(CredentialsView, Editing):
     """Shows, edits and deletes credentials."""
 
     serializer_class = serializers.CredentialsSerializer
-
-
-class OfDevice(Protected, FilterByParentManaged, generics.GenericAPIView):
-    """Something that belongs to the device in the address."""
-
-    organization_field = "device__organization"
-
-    def get_queryset(self) -> QuerySet[Any]:
-        if getattr(self, "swagger_fake_view", False):
-            return Command.objects.none()
-        return super().get_queryset().filter(device=self.kwargs["device_id"])
-
-    def get_parent_queryset(self) -> QuerySet[Device]:
-        return Device.objects.filter(pk=self.kwargs["device_id"])
-
-    def assert_parent_exists(self) -> None:
-        """Look whether the device is there, and one of the person's; raise ``NotFound``."""
-        self.find_device()
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        self.assert_parent_exists()
-        if request.method not in SAFE_METHODS and self.device.is_deactivated():
-            raise PermissionDenied
-
-    @property
-    def device(self) -> Device:
-        """The device in the address; 404 where it is none of the person's."""
-        return self.find_device()
-
-    def find_device(self) -> Device:
-        """Return the device in the address, looked up once; raise ``NotFound`` where it is none of the person's."""
-        if "_device" not in self.__dict__:
-            devices = managed_objects(self.request.user, self.get_parent_queryset(), shared=False)
-            self._device = devices.select_related("config", "organization").first()
-        if self._device is None:
-            raise NotFound
-        return self._device
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        context = super().get_serializer_context()
-        return context if getattr(self, "swagger_fake_view", False) else {**context, "device": self.device}
 
 
 class DeviceConnectionView(OfDevice):

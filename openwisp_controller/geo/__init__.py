@@ -1,0 +1,1 @@
+"""Where devices are: locations, floor plans and positions on them."""

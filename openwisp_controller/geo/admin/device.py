@@ -1,0 +1,60 @@
+"""What the pages of devices show of their locations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_loci.base.admin import ObjectLocationMixin
+
+from ...common.tenancy import managed_objects
+from ...config.admin import DeactivatedDeviceReadOnlyMixin, DevicePageExtension, extend_device_page
+from ...config.models import Device
+from ..models import DeviceLocation, Location
+from .forms import DeviceLocationForm, DeviceLocationFormSet
+
+
+class DeviceLocationInline(DeactivatedDeviceReadOnlyMixin, ObjectLocationMixin, admin.StackedInline):
+    """Where a device is, with a map and a floor plan."""
+
+    model = DeviceLocation
+    form = DeviceLocationForm
+    formset = DeviceLocationFormSet
+    verbose_name = _("Map")
+    verbose_name_plural = _("Map")
+    readonly_fields = ()
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return admin.StackedInline.get_formset(self, request, obj, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look sees what is stored."""
+        if self.has_change_permission(request, obj) or (obj is None and self.has_add_permission(request, obj)):
+            return self.fieldsets
+        return ((None, {"fields": ("location", "floorplan", "indoor")}),)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "location":
+            kwargs["queryset"] = managed_objects(request.user, Location.objects.all(), shared=False)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class WithGeoFilter(admin.SimpleListFilter):
+    """Finds devices that are on the map, or that are not."""
+
+    title = _("geographic location")
+    parameter_name = "with_geo"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return (("true", _("Yes")), ("false", _("No")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> QuerySet[Device]:
+        if self.value() not in ("true", "false"):
+            return queryset
+        return queryset.filter(devicelocation__isnull=self.value() == "false")
+
+
+extend_device_page(DevicePageExtension(inlines=(DeviceLocationInline,), list_filter=(WithGeoFilter,)))

@@ -1,0 +1,1 @@
+"""The REST interface of locations, floor plans and positions."""

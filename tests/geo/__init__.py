@@ -1,0 +1,1 @@
+"""Locations, floor plans and positions of devices."""
