@@ -226,7 +226,7 @@ class TestPositions:
         DeviceLocation(content_object=device, indoor="anything").full_clean()
         row.save()
         assert list(wrong(DeviceLocation(content_object=device, location=building))) == ["content_object"]
-        assert (row.device, str(row)) == (device, f"{device}: Bld")
+        assert (row.device, str(row)) == (device, str(device))
 
     def test_a_device_that_moves_to_another_organization(
         self, organization: Organization, other: Organization, device: Device, building: Location

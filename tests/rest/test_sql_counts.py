@@ -19,6 +19,7 @@ from .. import factories as make
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 BASE = "/api/v1/controller"
 #: Operation → statements for a superuser with a token. What was won is written down here, what is lost has a reason.
+#: Versions of a device include where it is: one statement more for each, two where it is somewhere.
 BASELINE = {
     "list of devices": 3, "device": 3, "list of templates": 4, "template": 3, "list of groups": 4, "group": 3,
     "list of VPN servers": 3, "VPN server": 2, "list of CAs": 3, "CA": 2, "list of certificates": 3, "certificate": 2,
@@ -26,7 +27,7 @@ BASELINE = {
     "list of mass commands": 2, "list of revisions": 4, "variables": 7, "settings of an organization": 3,
     "list of locations": 4, "location": 3, "map": 3, "list of floor plans": 3, "position of a device": 3,
     "devices of a location": 5, "positions on floors": 6, "devices with a location": 4,
-    "PATCH of variables": 21, "PATCH of notes": 25, "PATCH of a template": 19, "POST of a device": 33,
+    "PATCH of variables": 20, "PATCH of notes": 24, "PATCH of a template": 19, "POST of a device": 33,
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def operations(person: Counting, organization: Any, more: int) -> dict[str, Call
 def test_statements(organization: Any, lost_messages: Any, more: int) -> None:
     person = Counting()
     todo = operations(person, organization, more)
-    for name in ("PATCH of variables", "PATCH of a template", "map"):  # what is asked once in a process
+    for name in ("map", "PATCH of variables", "PATCH of a template"):  # what is asked once in a process
         person.count(todo[name])
     found = {name: person.count(operation) for name, operation in todo.items()}
     differing = {name: found[name] for name in BASELINE if found[name][0] != BASELINE[name]}

@@ -151,7 +151,7 @@ class BaseDeviceLocation(Observed, ValidateOrgMixin, AbstractObjectLocation):
         verbose_name_plural = _("device locations")
 
     def __str__(self) -> str:
-        return f"{self.content_object}: {self.location}" if self.location else str(self.content_object)
+        return str(self.content_object)
 
     @property
     def device(self) -> Device:
