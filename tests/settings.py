@@ -23,6 +23,7 @@ WHITENOISE_AUTOREFRESH = True
 # Devices of tests answer, or they never do; tests of what never comes set less.
 OPENWISP_SSH_CONNECTION_TIMEOUT = OPENWISP_SSH_BANNER_TIMEOUT = OPENWISP_SSH_AUTH_TIMEOUT = PATIENCE
 OPENWISP_SSH_COMMAND_TIMEOUT = OPENWISP_CONTROLLER_PUSH_DEADLINE = PATIENCE
+MEDIA_ROOT = os.path.join(os.environ["OPENWISP_DATA_DIR"], "media")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 SECURE_COOKIES = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+import reversion
+from django.contrib import messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
 from openwisp_users.models import Organization
 from reversion.admin import VersionAdmin
+from reversion.errors import RevertError
 from reversion.models import Version
 
+from . import version_changes
 from .simultaneous_edits import SimultaneousEdits
 from .tenancy import owner_of
 from .tenant_pages import TenantPages
+
+_SHOWN = 50
+"""Versions that a page tells the changes of."""
 
 
 class GuardedVersions(SimultaneousEdits, TenantPages, VersionAdmin):
@@ -39,26 +53,103 @@ class GuardedVersions(SimultaneousEdits, TenantPages, VersionAdmin):
 
     def revision_view(self, request: HttpRequest, object_id: str, version_id: str, *args: Any) -> HttpResponse:
         """Show an earlier version and restore it."""
-        version = self._own_version(version_id, object_id=unquote(object_id))
-        current = self.get_object(request, unquote(object_id))
-        if current is None or not self.has_change_permission(request, current):
-            raise PermissionDenied
-        if not all(_is_managed(request, other) for other in version.revision.version_set.all()):
-            raise PermissionDenied
+        self._restorable(request, object_id, version_id)
         with transaction.atomic():
             response = super().revision_view(request, object_id, version_id, *args)
             if request.method == "POST" and self.get_object(request, unquote(object_id)) is None:
                 raise PermissionDenied  # and undo it: restored, the object would be somebody else's
             return response
 
-    def history_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        """List the earlier versions of an object that the person may see."""
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """List the earlier versions of an object that the person may see, with what each changed."""
         current = self.get_object(request, unquote(object_id))
         if not request.user.is_superuser and (
             current is None or not self.has_view_or_change_permission(request, current)
         ):
             raise PermissionDenied
-        return super().history_view(request, object_id, *args, **kwargs)
+        may_return = current is not None and self.has_change_permission(request, current)
+        context = {"versions": self._told_versions(current) if may_return else [], **(extra_context or {})}
+        return super().history_view(request, object_id, context)
+
+    def _told_versions(self, instance: Any) -> list[dict[str, Any]]:
+        found = Version.objects.get_for_object(instance).select_related("revision__user")
+        versions = list(found.prefetch_related("revision__version_set")[: _SHOWN + 1])
+        before = version_changes.earlier_versions(versions)
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            {
+                "version": version,
+                "changes": version_changes.changes(version, before[version.pk]),
+                "is_current": number == 0,
+                "look": reverse(f"{name}_revision", args=[quote(version.object_id), version.pk]),
+                "return": reverse(f"{name}_return", args=[quote(version.object_id), version.pk]),
+            }
+            for number, version in enumerate(versions[:_SHOWN])
+        ]
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(require_POST(self.return_view))
+        name = f"{self.opts.app_label}_{self.opts.model_name}_return"
+        return [path("<path:object_id>/history/<int:version_id>/return/", view, name=name), *super().get_urls()]
+
+    def return_view(self, request: HttpRequest, object_id: str, version_id: int) -> HttpResponse:
+        """Restore an earlier version at once; one that would not be accepted by now is told and left."""
+        version = self._restorable(request, object_id, version_id)
+        page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_history", args=[object_id])
+        try:
+            with self.as_one_change(), transaction.atomic(), self.create_revision(request):
+                version.revision.revert(delete=True)
+                current = self.get_object(request, unquote(object_id))
+                if current is None:
+                    raise PermissionDenied  # and undo it: restored, the object would be somebody else's
+                self.check_restored(current)
+                reversion.add_to_revision(current)
+                when = date_format(localtime(version.revision.date_created), "N j, Y, H:i:s")
+                reversion.set_comment(gettext("Returned to the version of %s") % when)
+        except IntegrityError:
+            text = gettext("Nothing was restored, for it contradicts what is stored by now, such as a name that is taken.")
+            self.message_user(request, text, messages.ERROR)
+        except (RevertError, ProtectedError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+        except ValidationError as error:
+            text = gettext("Nothing was restored, for this version is not accepted any more: %s")
+            self.message_user(request, text % " ".join(error.messages), messages.ERROR)
+        else:
+            self.message_user(request, gettext("The version of %s was restored.") % when, messages.SUCCESS)
+        return HttpResponseRedirect(page)
+
+    def as_one_change(self) -> AbstractContextManager[Any]:
+        """Return what makes one change of all that is restored."""
+        return nullcontext()
+
+    def check_restored(self, instance: Any) -> None:
+        """Check what was restored like what is saved; raise ``ValidationError``."""
+        instance.full_clean()
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Keep what was there before the first edit, too."""
+        if request.method == "POST":
+            self._keep_first(request, unquote(object_id))
+        return super().change_view(request, object_id, *args, **kwargs)
+
+    def _keep_first(self, request: HttpRequest, key: str) -> None:
+        instance = self.get_object(request, key)
+        if instance is None or not self.has_change_permission(request, instance):
+            return
+        if not Version.objects.get_for_object(instance).exists():
+            with reversion.create_revision():
+                reversion.add_to_revision(instance)
+                reversion.set_comment(gettext("Before the first edit"))
+
+    def _restorable(self, request: HttpRequest, object_id: str, version_id: Any) -> Version:
+        """Return a version that the person may restore, with all that was stored together with it."""
+        version = self._own_version(version_id, object_id=unquote(object_id))
+        current = self.get_object(request, unquote(object_id))
+        if current is None or not self.has_change_permission(request, current):
+            raise PermissionDenied
+        if not all(_is_managed(request, other) for other in version.revision.version_set.all()):
+            raise PermissionDenied
+        return version
 
     def _own_version(self, version_id: str, **which: Any) -> Version:
         """Return a version of this page's model; numbers of others' versions lead nowhere."""

@@ -135,6 +135,9 @@ class ControllerAdmin(ReadableJson, MultitenantAdminMixin, GuardedVersions):
         super().save_model(request, obj, form, change)
         _saved.put(request, obj)
 
+    def as_one_change(self) -> Any:
+        return unit_of_work()
+
     def compile_error_of(self, instance: Any) -> str:
         """Return why a stored object does not compile; empty when it does, or is not compiled."""
         return ""

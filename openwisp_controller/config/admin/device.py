@@ -252,6 +252,12 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         allowed = super().has_delete_permission(request, obj)
         return bool(allowed) and (obj is None or obj.is_deactivated())
 
+    def check_restored(self, instance: Any) -> None:
+        """A device with its configuration."""
+        super().check_restored(instance)
+        if instance.has_config():
+            instance.config.full_clean()
+
     def compile_error_of(self, instance: Device) -> str:
         return Config.objects.filter(device=instance).values_list("compile_error", flat=True).first() or ""
 
