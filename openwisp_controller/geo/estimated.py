@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
-from ..config.models import OrganizationConfigSettings
-from ..config.settings import settings as config_settings
+from ..config.whois.service import WHOISService
 from .settings import settings
 
 
@@ -16,16 +16,12 @@ def default() -> bool:
 
 def is_whois_configured() -> bool:
     """Tell whether there are credentials of a service that knows where addresses are."""
-    account = getattr(config_settings, "WHOIS_GEOIP_ACCOUNT", "")
-    return bool(account and getattr(config_settings, "WHOIS_GEOIP_KEY", ""))
+    return WHOISService.is_configured()
 
 
 def is_whois_enabled(organization: Any) -> bool:
     """Tell whether addresses of an organization, given by key, are looked up."""
-    if not is_whois_configured():
-        return False
-    row = OrganizationConfigSettings.objects.filter(organization_id=organization).first()
-    return bool(getattr(row, "whois_enabled", False))
+    return WHOISService.is_enabled_in(organization)
 
 
 def is_enabled(geo_settings: Any, organization: Any) -> bool:
@@ -37,3 +33,10 @@ def is_enabled(geo_settings: Any, organization: Any) -> bool:
     """
     decided = default() if geo_settings is None else geo_settings.estimated_location_enabled
     return bool(decided) and is_whois_enabled(organization)
+
+
+class Estimates:
+    """The locations that the estimation itself stores in a unit of work: they stay estimated."""
+
+    def __init__(self) -> None:
+        self.keys: set[uuid.UUID] = set()
