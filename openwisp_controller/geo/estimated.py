@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.db.models import F, QuerySet
+
 from ..config.whois.service import WHOISService
 from .settings import settings
 
@@ -33,6 +35,29 @@ def is_enabled(geo_settings: Any, organization: Any) -> bool:
     """
     decided = default() if geo_settings is None else geo_settings.estimated_location_enabled
     return bool(decided) and is_whois_enabled(organization)
+
+
+def with_switches(locations: QuerySet[Any]) -> QuerySet[Any]:
+    """Return locations that know whether their organizations estimate any, read by the same statement."""
+    if not is_whois_configured():
+        return locations
+    return locations.annotate(
+        whois_is_on=F("organization__config_settings__whois_enabled"),
+        estimating_is_on=F("organization__geo_settings__estimated_location_enabled"),
+    )
+
+
+def is_shown(location: Any) -> bool:
+    """Tell whether people are told that a location is estimated, or not: where its organization estimates any.
+
+    Args:
+        location: of ``with_switches``, or any other one, for which its organization is looked at.
+    """
+    if not is_whois_configured():
+        return False
+    if "whois_is_on" in location.__dict__:
+        return bool(location.whois_is_on and location.estimating_is_on)
+    return is_enabled(getattr(location.organization, "geo_settings", None), location.organization_id)
 
 
 class Estimates:
