@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -70,7 +71,7 @@ def tell(
     about = "error" if kind == "error" else "location"
     key = "|".join((str(device.pk), about, *derived.provider_and_area(record, ip_address)))
     recently = Recently("estimated-location-told", seconds=int(lifetime().total_seconds()))
-    if recently.is_new(key):
+    if recently.is_new(hashlib.sha256(key.encode()).hexdigest()):
         location_id = str(location.pk) if location is not None else None
         wake("geo.notify_estimated_location", kind, str(device.pk), ip_address, location_id)
 
