@@ -6,9 +6,16 @@ import uuid
 from typing import Any
 
 from django.db.models import F, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from ..config.whois.service import WHOISService
 from .settings import settings
+
+#: What people are told who look at an estimated location.
+WARNING = _(
+    "This location is estimated based on the device's last IP address. Edit the coordinates or address to increase"
+    " accuracy and clear the estimated flag."
+)
 
 
 def default() -> bool:
