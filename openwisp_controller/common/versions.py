@@ -106,11 +106,13 @@ class GuardedVersions(SimultaneousEdits, TenantPages, VersionAdmin):
                 reversion.add_to_revision(current)
                 when = date_format(localtime(version.revision.date_created), "N j, Y, H:i:s")
                 reversion.set_comment(gettext("Returned to the version of %s") % when)
-        except IntegrityError:
-            text = gettext("Nothing was restored, for it contradicts what is stored by now, such as a name that is taken.")
+        except (RevertError, IntegrityError):
+            text = gettext(
+                "Nothing was restored, for it contradicts what is stored by now, such as a name that is taken."
+            )
             self.message_user(request, text, messages.ERROR)
-        except (RevertError, ProtectedError) as error:
-            self.message_user(request, str(error), messages.ERROR)
+        except ProtectedError as error:
+            self.message_user(request, gettext("Nothing was restored: %s") % error, messages.ERROR)
         except ValidationError as error:
             text = gettext("Nothing was restored, for this version is not accepted any more: %s")
             self.message_user(request, text % " ".join(error.messages), messages.ERROR)

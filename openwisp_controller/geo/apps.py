@@ -21,8 +21,13 @@ class GeoConfig(AppConfig):
         from django.db.models.signals import post_delete, post_save, pre_delete
         from openwisp_users.models import Organization
 
+        from ..config.signals import whois_fetched, whois_lookup_skipped
         from . import receivers
+        from .estimated_location.receivers import after_lookup, after_skipped_lookup
         from .models import FloorPlan
+
+        whois_fetched.connect(after_lookup, dispatch_uid="geo_after_lookup")
+        whois_lookup_skipped.connect(after_skipped_lookup, dispatch_uid="geo_after_skipped_lookup")
 
         post_save.connect(receivers.create_settings, sender=Organization, dispatch_uid="geo_settings")
         pre_delete.connect(receivers.keep_positions, sender=FloorPlan, dispatch_uid="geo_keep_positions")
@@ -30,10 +35,13 @@ class GeoConfig(AppConfig):
 
     def _register(self) -> None:
         from ..config.devices import lifecycle
-        from . import changes, dashboard, positions
+        from . import changes, dashboard, estimated, positions
         from .api import filters
+        from .estimated_location import notifications
 
         changes.register()
         dashboard.register()
         filters.extend_list_of_devices()
+        if estimated.is_whois_configured():
+            notifications.register()
         lifecycle.moves.register("geo", positions.follow_move)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ImproperlyConfigured
+
 from ..common.settings import Setting, SettingsGroup, must_be, positive
+from ..config.settings import settings as config_settings
 
 
 class GeoSettings(SettingsGroup):
@@ -23,6 +26,14 @@ class GeoSettings(SettingsGroup):
         "Whether locations are estimated from addresses in organizations that do not decide about it themselves.",
         must_be(bool, "True or False"),
     )
+
+    def verify(self) -> None:
+        super().verify()
+        if self.ESTIMATED_LOCATION_ENABLED and not config_settings.WHOIS_ENABLED:
+            raise ImproperlyConfigured(
+                f"{self.prefix}ESTIMATED_LOCATION_ENABLED is True, so {config_settings.prefix}WHOIS_ENABLED must be"
+                " True, too."
+            )
 
 
 settings = GeoSettings()

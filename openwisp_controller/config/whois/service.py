@@ -36,6 +36,11 @@ class WHOISService:
         """Tell whether there is an account to look up addresses with."""
         return settings.is_whois_configured
 
+    @staticmethod
+    def is_enabled_in(organization_id: uuid.UUID) -> bool:
+        """Tell whether WHOIS is configured, and on in an organization."""
+        return _switches_of(organization_id)[1]
+
     @property
     def address(self) -> str | None:
         """The public address in its canonical form; None where there is none."""
@@ -58,11 +63,14 @@ class WHOISService:
 
     def _switches(self) -> tuple[bool, bool]:
         """Return whether the organization is active, and whether WHOIS is on in it."""
-        if not self.is_configured():
-            return False, False
-        rows = Organization.objects.filter(pk=self.device.organization_id)
-        found = rows.values_list("is_active", "config_settings__whois_enabled").first()
-        return found or (False, False)
+        return _switches_of(self.device.organization_id)
+
+
+def _switches_of(organization_id: uuid.UUID) -> tuple[bool, bool]:
+    if not WHOISService.is_configured():
+        return False, False
+    rows = Organization.objects.filter(pk=organization_id)
+    return rows.values_list("is_active", "config_settings__whois_enabled").first() or (False, False)
 
 
 class AddressChecks:

@@ -13,6 +13,7 @@ from django_loci.base.admin import ObjectLocationMixin
 from ...common.tenancy import managed_objects
 from ...config.admin import DeactivatedDeviceReadOnlyMixin, DevicePageExtension, extend_device_page
 from ...config.models import Device
+from .. import estimated
 from ..models import DeviceLocation, Location
 from .forms import DeviceLocationForm, DeviceLocationFormSet
 
@@ -57,4 +58,19 @@ class WithGeoFilter(admin.SimpleListFilter):
         return queryset.filter(devicelocation__isnull=self.value() == "false")
 
 
-extend_device_page(DevicePageExtension(inlines=(DeviceLocationInline,), list_filter=(WithGeoFilter,)))
+def _warning(request: HttpRequest, device: Device) -> dict[str, Any]:
+    """Tell whoever looks at a device that its location is estimated."""
+    if not estimated.is_whois_configured():
+        return {}
+    row = DeviceLocation.objects.select_related("location").filter(content_object=device.pk).first()
+    location = row.location if row is not None else None
+    is_told = location is not None and location.is_estimated and estimated.is_shown(location)
+    return {"estimated_location_warning": estimated.WARNING if is_told else ""}
+
+
+extend_device_page(
+    DevicePageExtension(
+        inlines=(DeviceLocationInline,), list_filter=(WithGeoFilter,), panel="admin/geo/estimated_location.html",
+        context=_warning,
+    )
+)  # fmt: skip

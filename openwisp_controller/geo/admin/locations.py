@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
@@ -13,6 +13,7 @@ from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFil
 
 from ...common.simultaneous_edits import SimultaneousEdits
 from ...common.tenant_pages import TenantPages
+from .. import estimated
 from ..geometry import shown
 from ..models import FloorPlan, Location
 from . import geocoding
@@ -37,12 +38,28 @@ class LocationAdmin(SimultaneousEdits, MultitenantAdminMixin, TenantPages):
     list_filter = (MultitenantOrgFilter, "type", "is_mobile")
     list_select_related = ("organization",)
     search_fields = ("name", "address")
-    readonly_fields = ("created", "modified")
+    readonly_fields = ("is_estimated", "created", "modified")
     fields = ("organization", "name", "type", "is_mobile", "address", "geometry", "created", "modified")
     inlines = (FloorPlanInline,)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj is not None else self.fields[: -len(self.readonly_fields)]
+        if obj is None:
+            return self.fields[:-2]
+        return (*self.fields[:-2], *(("is_estimated",) if estimated.is_shown(obj) else ()), *self.fields[-2:])
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        names = super().get_list_display(request)
+        return (*names[:-2], "is_estimated", *names[-2:]) if estimated.is_whois_configured() else names
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        return (*filters, "is_estimated") if estimated.is_whois_configured() else filters
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        location = kwargs.get("obj")
+        if location is not None and location.is_estimated and estimated.is_shown(location):
+            self.message_user(request, estimated.WARNING, messages.WARNING)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_urls(self) -> list[Any]:
         # names that the scripts and templates of the library know

@@ -14,6 +14,7 @@ from django_filters import rest_framework as filters
 
 from ...common.rest.filters import BooleanFilter, ManagedFilter, OrganizationFilterSet
 from ...config.api.filters import extend_device_list
+from .. import estimated
 from ..models import DeviceLocation, FloorPlan, Location
 
 Box = tuple[float, float, float, float]
@@ -58,9 +59,17 @@ class BoxFilter(filters.Filter):
         return qs.filter(inside)
 
 
+class WhoisFilter(BooleanFilter):
+    """Filters where WHOIS is configured; else it says nothing, whatever it is given."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return super().filter(qs, value) if estimated.is_whois_configured() else qs
+
+
 class LocationFilter(OrganizationFilterSet):
     is_mobile = BooleanFilter()
     type = filters.ChoiceFilter(choices=Location.LOCATION_TYPES)
+    is_estimated = WhoisFilter(help_text=_("Was estimated from an address; ignored where WHOIS is not configured."))
     bbox = BoxFilter(field_name="geometry", help_text=_("minlon,minlat,maxlon,maxlat"))
 
     class Meta:
@@ -102,6 +111,10 @@ def extend_list_of_devices() -> None:
             ),
             "location": ManagedFilter(Location.objects.all(), field_name="devicelocation__location"),
             "location__name": filters.CharFilter(field_name="devicelocation__location__name", lookup_expr="icontains"),
+            "geo_is_estimated": WhoisFilter(
+                field_name="devicelocation__location__is_estimated",
+                help_text=_("Its location was estimated from its address; ignored where WHOIS is not configured."),
+            ),
             "floorplan": ManagedFilter(FloorPlan.objects.all(), field_name="devicelocation__floorplan"),
         }
     )

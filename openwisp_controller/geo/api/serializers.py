@@ -18,7 +18,7 @@ from rest_framework_gis.serializers import GeoFeatureModelSerializer
 from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer
 from ...config.models import Device
 from ...config.unit_of_work import unit_of_work
-from .. import geometry
+from .. import estimated, geometry
 from ..base.models import indoor_position
 from ..models import DeviceLocation, FloorPlan, Location, OrganizationGeoSettings
 from .fields import Flag, FloorPlanForm, GeometryField, ImageField, Nested
@@ -75,8 +75,23 @@ class LocationSerializer(ValidatedSerializer):
 
     class Meta:
         model = Location
-        fields = ("id", "organization", "name", "type", "is_mobile", "address", "geometry", *STAMPS, "floorplan")
-        read_only_fields = ("id", *STAMPS)
+        fields = (
+            "id", "organization", "name", "type", "is_mobile", "address", "geometry", "is_estimated", *STAMPS,
+            "floorplan",
+        )  # fmt: skip
+        read_only_fields = ("id", "is_estimated", *STAMPS)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not estimated.is_whois_configured():
+            self.fields.pop("is_estimated", None)
+
+    def to_representation(self, instance: Location) -> dict[str, Any]:
+        """Where an organization estimates no locations, nothing is said about that."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        if "is_estimated" in shown and not estimated.is_shown(instance):
+            del shown["is_estimated"]
+        return shown
 
     def model_values(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in data.items() if name != "floorplan"}
@@ -131,7 +146,10 @@ class LinkedFloorPlanSerializer(serializers.ModelSerializer):
 
 def feature(location: Location) -> dict[str, Any]:
     """Return a location as a feature of GeoJSON."""
-    properties = {name: getattr(location, name) for name in ("type", "is_mobile", "name", "address")}
+    names = ["type", "is_mobile", "name", "address"]
+    if estimated.is_shown(location):
+        names.append("is_estimated")
+    properties = {name: getattr(location, name) for name in names}
     return {
         "id": str(location.pk), "type": "Feature", "geometry": geometry.shown(location.geometry),
         "properties": properties,
@@ -178,7 +196,14 @@ class GeoJsonLocationSerializer(GeoFeatureModelSerializer):
     class Meta:
         model = Location
         geo_field = "geometry"
-        exclude: ClassVar[tuple[str, ...]] = ("is_estimated",)
+        fields: ClassVar[str] = "__all__"
+
+    def to_representation(self, instance: Location) -> dict[str, Any]:
+        """Where an organization estimates no locations, nothing is said about that."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        if not estimated.is_shown(instance):
+            del shown["properties"]["is_estimated"]
+        return shown
 
 
 class LocationDeviceSerializer(MaskedSecrets, serializers.ModelSerializer):

@@ -27,7 +27,7 @@ from ...config.api.of_device import OfDevice
 from ...config.api.organizations import OfOrganization
 from ...config.models import Device
 from ...config.unit_of_work import unit_of_work
-from .. import positions
+from .. import estimated, positions
 from ..geometry import shown
 from ..models import DeviceLocation, FloorPlan, Location, OrganizationGeoSettings
 from . import filters
@@ -132,6 +132,9 @@ class LocationView(OfOrganizations):
     serializer_class: Any = LocationSerializer
     together = staticmethod(unit_of_work)
 
+    def get_queryset(self) -> QuerySet[Location]:
+        return estimated.with_switches(super().get_queryset())
+
 
 class LocationList(LocationView, Creating):
     """Lists locations and creates them, with or without a floor plan."""
@@ -185,7 +188,7 @@ class GeoJsonLocationList(ProtectedAPIMixin, OfOrganizations, generics.ListAPIVi
     filterset_class: Any = filters.LocationFilter
 
     def get_queryset(self) -> QuerySet[Any]:
-        return with_geojson(super().get_queryset())
+        return estimated.with_switches(with_geojson(super().get_queryset()))
 
 
 class _OfLocation(ProtectedAPIMixin, FilterByParentManaged, generics.ListAPIView):

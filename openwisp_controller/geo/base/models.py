@@ -13,10 +13,10 @@ from django_loci.base.models import AbstractFloorPlan, AbstractLocation, Abstrac
 from openwisp_users.mixins import OrgMixin, ValidateOrgMixin
 from openwisp_users.models import Organization
 
+from ...common.fields import SwitchField
 from ...config.models import Device
 from ...config.models.observed import Observed
 from .. import estimated, files
-from .fields import FollowsDefault
 
 if TYPE_CHECKING:
     import uuid
@@ -34,7 +34,7 @@ class BaseLocation(Observed, OrgMixin, AbstractLocation):
         _("is estimated?"), default=False, help_text=_("whether the position was estimated from an address")
     )
 
-    observed_fields = (*SHOWN, "organization_id")
+    observed_fields = (*SHOWN, "organization_id", "is_estimated")
 
     if TYPE_CHECKING:
         geometry: GEOSGeometry | None
@@ -196,8 +196,8 @@ class AbstractOrganizationGeoSettings(models.Model):
         Organization, verbose_name=_("organization"), related_name="geo_settings", primary_key=True,
         on_delete=models.CASCADE,
     )  # fmt: skip
-    estimated_location_enabled = FollowsDefault(
-        verbose_name=_("Estimated Location Enabled"), default_value=estimated.default,
+    estimated_location_enabled = SwitchField(
+        _("Estimated Location Enabled"), follows=estimated.default,
         help_text=_("Whether the locations of devices are estimated from their addresses."),
     )  # fmt: skip
 

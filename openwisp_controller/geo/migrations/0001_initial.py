@@ -4,7 +4,6 @@ import django.contrib.gis.db.models.fields
 import django.db.models.deletion
 import django.utils.timezone
 import model_utils.fields
-import openwisp_controller.geo.base.fields
 import openwisp_controller.geo.files
 import openwisp_users.mixins
 import uuid
@@ -25,7 +24,7 @@ class Migration(migrations.Migration):
             name='OrganizationGeoSettings',
             fields=[
                 ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='geo_settings', serialize=False, to='openwisp_users.organization', verbose_name='organization')),
-                ('estimated_location_enabled', openwisp_controller.geo.base.fields.FollowsDefault(blank=True, default=None, help_text='Whether the locations of devices are estimated from their addresses.', null=True, verbose_name='Estimated Location Enabled')),
+                ('estimated_location_enabled', models.BooleanField(blank=True, default=None, help_text='Whether the locations of devices are estimated from their addresses.', null=True, verbose_name='Estimated Location Enabled')),
             ],
             options={
                 'verbose_name': 'Geographic settings',

@@ -1,0 +1,1 @@
+"""Estimated locations: what a lookup tells of the place of a device."""
