@@ -111,6 +111,7 @@ def test_credentials_are_entered_in_fields_and_not_shown_again(page: Any) -> Non
     page.goto("/admin/connection/credentials/add/")
     page.select_option("#id_connector", make.SSH)
     page.fill("#id_name", "routers")
+    page.wait_for_selector("#credentials-fields [data-name=username]")
     page.click("input[name=_continue]")
     assert page.evaluate("document.activeElement.dataset.name") == "username", "the browser points at what is missing"
     page.fill("#credentials-fields [data-name=username]", "root")

@@ -417,7 +417,7 @@ class TestVersions:
         with committing():
             post_device(operator, fresh(config).device, **{"config-0-config": json.dumps(interface("eth2"))})
         Config.objects.update(status="applied", applied=fresh(config).released, downloaded=fresh(config).released)
-        version = reversion.models.Version.objects.get_for_object(config.device).last()
+        _second, version, _before = reversion.models.Version.objects.get_for_object(config.device)
         address = reverse("admin:config_device_revision", args=[config.device_id, version.pk])
         assert b"eth1" in operator.get(address).content
         assert fresh(config).config == interface("eth2")
@@ -449,7 +449,7 @@ class TestVersions:
 
     def test_deactivated_device_stays_so(self, operator: Client, config: Config) -> None:
         post_device(operator, config.device, notes="x")
-        version = reversion.models.Version.objects.get_for_object(config.device).get()
+        version = reversion.models.Version.objects.get_for_object(config.device).first()
         Device.objects.get(pk=config.device_id).deactivate()
         address = reverse("admin:config_device_revision", args=[config.device_id, version.pk])
         assert operator.post(address, device_form(config.device)).status_code == 403
@@ -460,7 +460,7 @@ class TestVersions:
         post_device(root, config.device, notes="x")
         device = Device.objects.get(pk=config.device_id)
         form = device_form(device, templates)
-        version = reversion.models.Version.objects.get_for_object(device).get()
+        version = reversion.models.Version.objects.get_for_object(device).first()
         device.deactivate()
         Device.objects.get(pk=config.device_id).delete(check_deactivated=False)
         address = reverse("admin:config_device_recover", args=[version.pk])
