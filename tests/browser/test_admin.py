@@ -26,8 +26,8 @@ def _interface(name: str) -> dict[str, Any]:
     return {"interfaces": [{"name": name, "type": "ethernet"}]}
 
 
-def open_device(page: Any, device: Device) -> None:
-    page.goto(f"/admin/config/device/{device.pk}/change/")
+def open_device(page: Any, device: Device, tab: str = "config") -> None:
+    page.goto(f"/admin/config/device/{device.pk}/change/#{tab}-group")
 
 
 def preview(page: Any) -> str:
@@ -150,6 +150,7 @@ def test_history_roll_back_and_lifting_the_hold(page: Any, config: Config) -> No
 def test_deactivate_and_activate(page: Any, config: Config) -> None:
     open_device(page, config.device)
     with page.expect_navigation():
+        page.once("dialog", lambda dialog: dialog.accept())
         page.click(".controller-tools >> text=Deactivate")
     assert "This device has been deactivated." in page.inner_text("#content")
     assert page.query_selector("input[name=_save]") is None, "it can only be looked at"
@@ -195,9 +196,11 @@ def test_templates_follow_organization_and_backend(page: Any, config: Config) ->
     assert set(shown_templates(page)) == {
         ("eth1", True), ("eth2", True), ("always (required)", True), ("shared", False)
     }  # fmt: skip
+    page.click("#overview-group-tab")
     page.click(".field-organization .select2-selection")
     page.click(".select2-results__option:has-text('umbrella')")
     wait_for_templates(page, 3)
+    page.click("#config-group-tab")
     assert shown_templates(page) == [("always (required)", True), ("of umbrella", True), ("shared", False)]
     page.wait_for_function("document.querySelector('.controller-defaults')?.textContent.includes('from the template')")
     page.select_option("#id_config-0-backend", "netjsonconfig.OpenWisp")

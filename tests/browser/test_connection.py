@@ -26,7 +26,7 @@ def connection(page: Any, face: DeviceSshServer) -> DeviceConnection:
 
 
 def open_device(page: Any, connection: DeviceConnection) -> None:
-    page.goto(f"/admin/config/device/{connection.device_id}/change/")
+    page.goto(f"/admin/config/device/{connection.device_id}/change/#deviceconnection_set-group")
 
 
 def choose(page: Any, name: str) -> None:

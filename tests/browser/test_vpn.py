@@ -80,7 +80,7 @@ def test_secrets_are_hidden_until_asked_for(page: Any, vpn: Vpn) -> None:
 
 def test_keys_of_a_device_are_hidden_until_asked_for(page: Any, vpn: Vpn) -> None:
     client = vpn.vpnclient_set.get()
-    page.goto(f"/admin/config/device/{client.config.device_id}/change/")
+    page.goto(f"/admin/config/device/{client.config.device_id}/change/#config-group")
     assert page.get_by_text(client.public_key).is_visible()
     assert not page.get_by_text(client.private_key).is_visible()
     page.click(".controller-variables summary")

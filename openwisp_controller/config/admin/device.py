@@ -219,6 +219,10 @@ class DeviceAdmin(DeviceTools, ControllerAdmin):
         context["extensions"] = self.extensions if device is not None else ()
         for extension in context["extensions"]:
             context.update(extension.context(request, device))
+        if device is not None:
+            context["status_badge"] = self.config_status(device)
+            config = device.config if device.has_config() else None
+            context["status_reason"] = (config.compile_error or config.error_reason) if config is not None else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

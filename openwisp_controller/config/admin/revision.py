@@ -82,7 +82,8 @@ class RevisionAdmin(MultitenantAdminMixin, TenantPages):
             self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:
             self.message_user(request, _("The revision is released and the device held there."), messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:config_device_change", args=[revision.config.device_id]))
+        page = reverse("admin:config_device_change", args=[revision.config.device_id])
+        return HttpResponseRedirect(f"{page}#config-group")
 
     @admin.display(description=_("device"), ordering="config__device__name")
     def device(self, revision: Revision) -> str:

@@ -171,7 +171,7 @@
         if (!document.getElementById("command-" + result.id)) {
           show(result);
         }
-        panel.scrollIntoView({ block: "center" });
+        window.location.hash = panel.id;
         ask();
       } else {
         dialog.querySelector(".errors").textContent = result.detail || explain(result);
