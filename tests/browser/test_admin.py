@@ -201,6 +201,7 @@ def test_templates_follow_organization_and_backend(page: Any, config: Config) ->
     page.click(".select2-results__option:has-text('umbrella')")
     wait_for_templates(page, 3)
     page.click("#config-group-tab")
+    page.wait_for_selector("#id_config-0-backend:visible")
     assert shown_templates(page) == [("always (required)", True), ("of umbrella", True), ("shared", False)]
     page.wait_for_function("document.querySelector('.controller-defaults')?.textContent.includes('from the template')")
     page.select_option("#id_config-0-backend", "netjsonconfig.OpenWisp")

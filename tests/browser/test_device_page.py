@@ -47,8 +47,8 @@ def test_header_and_tabs(page: Any, config: Config, size: str) -> None:
         assert page.locator(".controller-device .actions").get_by_text(name, exact=False).first.is_visible(), name
     assert page.is_hidden("#id_config-0-config")
     page.click("#config-group-tab")
+    page.wait_for_selector("#id_config-0-config:visible")
     assert page.url.endswith("#config-group")
-    assert page.is_visible("#id_config-0-config")
     assert page.is_hidden("#id_name")
     look(page, f"device-configuration-{size}")
     page.go_back()
