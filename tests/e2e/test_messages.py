@@ -35,6 +35,7 @@ there = {
 }
 
 def value(name, kind, exists):
+    name = name.removesuffix("_pk") + "_id" if name.endswith("_pk") else name
     if name.endswith("_id") and exists and name in there:
         found = there[name].objects.first()
         return str(found.pk) if found else str(uuid.uuid4())
@@ -44,7 +45,7 @@ def value(name, kind, exists):
         return [str(key) for key in Config.objects.values_list("pk", flat=True)] if exists else [str(uuid.uuid4())]
     if int in (typing.get_args(kind) or (kind,)):
         return 2**31 - 1
-    return "10.9.8.7" if name == "address" else {str: "update", bool: True}[kind]
+    return "10.9.8.7" if name.endswith("address") else {str: "update", bool: True}[kind]
 
 current_app.loader.import_default_modules()
 messages = []
