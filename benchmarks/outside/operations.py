@@ -180,7 +180,7 @@ def _template_change(bench: Bench) -> Iterator[Row]:
 
     def edit(description: str) -> Callable[[], load.Run]:
         page = bench.page(path)
-        form = _Form.of(page).values
+        form = {**_Form.of(page).values, "_confirmed": "1"}  # as who has seen what it does
         form["config"] = form["config"].replace('"general": {', f'"general": {{"description": "{description}", ', 1)
         request = Request(path, form, bench.session + "Referer: http://127.0.0.1/\r\n")
 
