@@ -446,6 +446,15 @@ class TestMaps:
         assert done(rest.get("/location/geojson/", bbox="0,0,1,1"))["features"] == []
         assert done(rest.get("/location/geojson/", type="indoor"))["features"] == []
 
+    @pytest.mark.parametrize("place", [(12.5, 41.9), (0.1, -0.3), (-71.123456789, 45.0)])
+    def test_coordinates_come_back_as_they_were_sent(
+        self, rest: Forms, organization: Organization, place: tuple[float, float]
+    ) -> None:
+        location = make.location(organization, geometry=f"POINT ({place[0]} {place[1]})")
+        make.position(make.device(organization), location)
+        (shown,) = done(rest.get("/location/geojson/"))["features"]
+        assert shown["geometry"]["coordinates"] == list(place)
+
     def test_statements(self, root: Client, organization: Organization) -> None:
         """As many for a thousand positions as for one; pages hold a thousand."""
         counted = []

@@ -66,6 +66,10 @@ class PlansOfLocation(Nested):
         return FloorPlanForm(value, many=True, context=self.context).data
 
 
+_DECIMALS = 9
+"""Of coordinates on the map: a tenth of a millimetre. More of them show how the database rounds: 41.89999999999999."""
+
+
 class LocationSerializer(ValidatedSerializer):
     """A location with its floor plans; creates or edits one plan on the way."""
 
@@ -184,7 +188,7 @@ class GeometryOfMap(GeometryField):
 
 def with_geojson(locations: QuerySet[Location]) -> QuerySet[Location]:
     """Let the database write geometries as GeoJSON: to build thousands in Python costs as much as all the rest."""
-    return locations.defer("geometry").annotate(geojson=AsGeoJSON("geometry", precision=15))
+    return locations.defer("geometry").annotate(geojson=AsGeoJSON("geometry", precision=_DECIMALS))
 
 
 class GeoJsonLocationSerializer(GeoFeatureModelSerializer):
