@@ -8,18 +8,18 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.urls import path
 from drf_spectacular import views
-from openwisp_users.api.authentication import BearerAuthentication
 from openwisp_utils import settings as utils_settings
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+
+from ..common.rest.authentication import AUTHENTICATION
 
 
 class _ForPeopleWhoAreLoggedIn:
     """Everybody may read it while debugging; else who is logged in, by session or token."""
 
-    authentication_classes = (BearerAuthentication, SessionAuthentication)
+    authentication_classes = AUTHENTICATION
     permission_classes = (AllowAny if settings.DEBUG else IsAuthenticated,)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:

@@ -88,7 +88,7 @@ INSTALLED_APPS = [
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "openwisp_controller.common.rest.schema.OperationSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "openwisp_users.api.authentication.BearerAuthentication",
+        "openwisp_controller.common.rest.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
 }
@@ -104,7 +104,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     # a test compares the description; what views of libraries leave open is nothing that whoever deploys can mend
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
-    "AUTHENTICATION_WHITELIST": ["openwisp_users.api.authentication.BearerAuthentication"],
+    "AUTHENTICATION_WHITELIST": [
+        "openwisp_controller.common.rest.authentication.TokenAuthentication",
+        "openwisp_users.api.authentication.BearerAuthentication",
+    ],
 }
 EXTENDED_APPS = ("django_x509", *(("django_loci",) if _MAPS else ()))
 AUTH_USER_MODEL = "openwisp_users.User"

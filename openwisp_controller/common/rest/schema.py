@@ -43,6 +43,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
     """The token of a person, in the header ``Authorization: Bearer TOKEN``."""
 
     target_class = "openwisp_users.api.authentication.BearerAuthentication"
+    match_subclasses = True
     name = "Bearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:

@@ -20,15 +20,9 @@ from rest_framework.response import Response
 
 from ..json_input import PARSERS
 from . import etags
+from .authentication import AUTHENTICATION
 from .permissions import ModelPermissions
-
-
-@contextmanager
-def version(request: Request) -> Iterator[None]:
-    """Keep a version of what is saved inside, with the person who does it. Goes into a transaction of the caller."""
-    with reversion.create_revision(atomic=False):
-        reversion.set_user(request.user)
-        yield
+from .versions import version
 
 
 @contextmanager
@@ -48,6 +42,7 @@ def deletion_logged(user: Any, instance: Any) -> Iterator[None]:
 class Protected(ProtectedAPIMixin):
     """Who may use a view, and what it reads."""
 
+    authentication_classes: Any = AUTHENTICATION
     permission_classes: Any = (IsOrganizationManager, ModelPermissions)
     parser_classes = PARSERS
     pagination_class = OpenWispPagination

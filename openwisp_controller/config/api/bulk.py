@@ -17,7 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...common.rest.permissions import may
-from ...common.rest.views import deletion_logged, version
+from ...common.rest.versions import version
+from ...common.rest.views import deletion_logged
 from ..devices import history
 from ..models import Device, DeviceGroup, Template
 from .serializers import FilterTemplatesByOrganization, templates_field
@@ -110,7 +111,7 @@ class DeviceBulk(DeviceView):
                 raise ModelError(_("There is no such device, or it belongs to an organization that you do not manage."))
             is_deletion = data["action"] == "delete"
             logged = deletion_logged(self.request.user, device) if is_deletion else nullcontext()
-            with transaction.atomic(), version(self.request), logged:
+            with transaction.atomic(), version(self.request, deletes=True), logged:
                 changed = _DO[data["action"]](device, data)
         except ModelError as error:
             errors = error.messages

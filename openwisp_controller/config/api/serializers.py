@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from ...common.rest.serializers import MaskedSecrets, ValidatedSerializer
+from ...common.rest.serializers import FieldsFoundOnce, MaskedSecrets, ValidatedSerializer
 from ...common.validators import check_key_length
 from ..assignment import rules
 from ..compiling import undefined
@@ -60,7 +60,7 @@ class FilterTemplatesByOrganization:
             relation.queryset = relation.queryset.filter(mine)
 
 
-class BaseConfigSerializer(FilterTemplatesByOrganization, serializers.ModelSerializer):
+class BaseConfigSerializer(FilterTemplatesByOrganization, FieldsFoundOnce):
     """The configuration of a device. Whether its values go together is checked with the device."""
 
     templates = templates_field(Template.objects.all())

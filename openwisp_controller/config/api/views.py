@@ -22,7 +22,8 @@ from ... import rendering
 from ...common.rest.filters import FILTERS
 from ...common.rest.permissions import may_see_secrets
 from ...common.rest.serializers import refused
-from ...common.rest.views import Creating, Editing, OfOrganizations, version
+from ...common.rest.versions import version
+from ...common.rest.views import Creating, Editing, OfOrganizations
 from ..models import Config, Device, DeviceGroup, Template, Vpn, VpnClient
 from ..unit_of_work import unit_of_work
 from ..vpn import provisioning
@@ -78,9 +79,9 @@ class DeviceDetailView(DeviceView, Editing):
         return rows
 
     def get_object(self) -> Device:
-        """The device; where it is edited, with its templates loaded ahead, for checking, storing and the answer."""
+        """The device, with its templates loaded ahead, for checking, storing and the answer."""
         device: Device = super().get_object()
-        if self.request.method in ("PUT", "PATCH") and device.has_config():
+        if self.request.method != "DELETE" and device.has_config():
             device.config.load_templates()
         return device
 

@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...common.rest.serializers import refused
-from ...common.rest.views import Creating, Editing, OfOrganizations, version
+from ...common.rest.versions import version
+from ...common.rest.views import Creating, Editing, OfOrganizations
 from ..models import Ca, Cert
 from . import serializers
 
