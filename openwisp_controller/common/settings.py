@@ -1,8 +1,14 @@
-"""Typed, documented settings: one declaration gives the default, the check and the line in the reference."""
+"""Typed, documented settings: one declaration gives the default, the check and the line in the reference.
+
+Other packages know settings as attributes of the module in which their group stands
+(``connection.settings.MANAGEMENT_IP_ONLY``), which they read, patch in tests, and set: what is set there goes first.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from ipaddress import ip_network
 from typing import Any, Generic, TypeVar, overload
 
@@ -16,7 +22,8 @@ T = TypeVar("T")
 
 
 class Setting(Generic[T]):
-    """One setting of the project, read from Django's settings each time it is used.
+    """One setting of the project, read each time it is used: from its module where it was set there, else from
+    Django's settings.
 
     Args:
         default: the value when the project does not set it, or a function of the settings group that computes it.
@@ -37,9 +44,12 @@ class Setting(Generic[T]):
         self._check = check
         self._paths = paths
         self.name = ""
+        self.attribute = ""
+        """What it is called as an attribute of the module."""
 
     def __set_name__(self, owner: type[SettingsGroup], name: str) -> None:
         self.name = owner.prefix + name
+        self.attribute = name.removeprefix("CONTROLLER_")
 
     @overload
     def __get__(self, group: None, owner: type) -> Setting[T]: ...
@@ -48,10 +58,10 @@ class Setting(Generic[T]):
     def __get__(self, group: SettingsGroup | None, owner: type) -> Setting[T] | T:
         if group is None:
             return self
-        value = getattr(django_settings, self.name, self)
+        value = group.assigned.get(self.attribute, self)
         if value is self:
-            return self.default(group)
-        return value
+            value = getattr(django_settings, self.name, self)
+        return self.default(group) if value is self else value
 
     def default(self, group: SettingsGroup) -> T:
         """Return the default, computing it when it depends on other settings of ``group``."""
@@ -79,6 +89,21 @@ class SettingsGroup:
     """The settings of one app. Subclasses declare ``prefix`` and ``Setting`` attributes."""
 
     prefix = ""
+
+    @cached_property
+    def assigned(self) -> dict[str, Any]:
+        """The attributes of the module in which the group stands."""
+        return vars(sys.modules[type(self).__module__])
+
+    def attribute(self, name: str) -> Any:
+        """Return a setting, or its default for ``DEFAULT_`` and its name: the ``__getattr__`` of the module."""
+        known = {setting.attribute: setting for setting in self}
+        if name in known:
+            return known[name].__get__(self, type(self))
+        default = known.get(name.removeprefix("DEFAULT_"))
+        if default is None:
+            raise AttributeError(f"module {type(self).__module__!r} has no attribute {name!r}")
+        return default.default(self)
 
     def __iter__(self) -> Iterator[Setting[Any]]:
         return (value for value in vars(type(self)).values() if isinstance(value, Setting))

@@ -17,7 +17,7 @@ class ConfigConfig(AppConfig):
         super().import_models()
 
     def ready(self) -> None:
-        from . import checks, dashboard
+        from . import checks, converters, dashboard  # noqa: F401 (packages use the converters in their addresses)
 
         checks.register()
         self._install_policy()

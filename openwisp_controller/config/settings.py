@@ -317,3 +317,4 @@ class ConfigSettings(SettingsGroup):
 
 
 settings = ConfigSettings()
+__getattr__ = settings.attribute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from copy import deepcopy
 from typing import Any
 
@@ -62,6 +62,40 @@ DEFAULT_COMMANDS: dict[str, dict[str, Any]] = {
 }
 COMMANDS: dict[str, dict[str, Any]] = deepcopy(DEFAULT_COMMANDS)
 """Everything registered, by name."""
+
+
+class EnabledCommands(MutableMapping[str, Any]):
+    """The commands of each organization as the setting has them, and as packages change them in running code."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        names = self._changed.get(key) if key in self._changed else self._set.get(key)
+        if names is None:
+            raise KeyError(key)
+        return tuple(COMMANDS) if names == "*" else tuple(names)
+
+    def __setitem__(self, key: str, names: Any) -> None:
+        self._changed[key] = names
+
+    def __delitem__(self, key: str) -> None:
+        self[key]
+        self._changed[key] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in {**self._set, **self._changed} if self._changed.get(key, ()) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @property
+    def _set(self) -> dict[str, Any]:
+        return settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS
+
+
+ORGANIZATION_ENABLED_COMMANDS = EnabledCommands()
+"""UUID of an organization, or ``__all__``, → names of the commands that may be sent there."""
 
 
 def register_command(name: str, config: Mapping[str, Any]) -> None:
@@ -130,10 +164,8 @@ def allowed_commands(organization_id: Any = None) -> list[tuple[str, str]]:
     Args:
         organization_id: UUID; None = what is allowed to organizations that the setting does not name.
     """
-    enabled = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS
+    enabled = ORGANIZATION_ENABLED_COMMANDS
     names = enabled.get(str(organization_id), enabled.get("__all__", ()))
-    if names == "*":
-        return get_command_choices()
     return [(name, label(name)) for name in names if name in COMMANDS]
 
 
@@ -144,14 +176,12 @@ def is_allowed(command: str, organization_id: Any) -> bool:
 
 def is_allowed_somewhere(command: str) -> bool:
     """Tell whether a command may be sent in any organization."""
-    lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()
-    return command in COMMANDS and any(names == "*" or command in names for names in lists)
+    return command in COMMANDS and any(command in names for names in ORGANIZATION_ENABLED_COMMANDS.values())
 
 
 def unknown_enabled_commands() -> list[str]:
     """Return the names in the setting of enabled commands that no command has."""
-    lists = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS.values()
-    return sorted({name for names in lists if names != "*" for name in names if name not in COMMANDS})
+    return sorted({name for names in ORGANIZATION_ENABLED_COMMANDS.values() for name in names if name not in COMMANDS})
 
 
 def register_user_commands() -> None:
@@ -244,11 +274,11 @@ def _command(name: str) -> dict[str, Any]:
 
 def __getattr__(name: str) -> Any:
     """Views of the registry under the names that the field's extensions know."""
-    enabled = settings.CONTROLLER_ORGANIZATION_ENABLED_COMMANDS
     if name == "COMMAND_CHOICES":
         return get_command_choices()
-    if name == "ORGANIZATION_ENABLED_COMMANDS":
-        return {key: tuple(each for each, _ in allowed_commands(key)) for key in enabled}
     if name == "ORGANIZATION_COMMAND_SCHEMA":
-        return {key: {each: get_command_schema(each) for each, _ in allowed_commands(key)} for key in enabled}
+        return {
+            key: {each: get_command_schema(each) for each, _ in allowed_commands(key)}
+            for key in ORGANIZATION_ENABLED_COMMANDS
+        }
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

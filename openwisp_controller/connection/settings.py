@@ -162,3 +162,4 @@ AUTH_ROUND_TRIPS = 3
 """Service request, list of methods, the method itself."""
 
 settings = ConnectionSettings()
+__getattr__ = settings.attribute

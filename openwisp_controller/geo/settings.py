@@ -37,3 +37,4 @@ class GeoSettings(SettingsGroup):
 
 
 settings = GeoSettings()
+__getattr__ = settings.attribute

@@ -13,19 +13,7 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 # what follows needs Django set up
-from django.apps import apps  # noqa: E402
-from django.utils.module_loading import import_string  # noqa: E402
-from openwisp_notifications.websockets.routing import get_routes as get_notification_routes  # noqa: E402
-
-from openwisp_controller.connection.websockets.routing import get_routes as get_connection_routes  # noqa: E402
-
-
-def _routes() -> list[Any]:
-    """Return the routes of all apps that are installed."""
-    routes = [*get_notification_routes(), *get_connection_routes()]
-    if apps.is_installed("openwisp_controller.geo"):
-        routes += import_string("openwisp_controller.geo.websockets.routing.get_routes")()
-    return routes
+from openwisp_controller.routing import get_routes  # noqa: E402
 
 
 class KnownRoutes:
@@ -44,5 +32,5 @@ class KnownRoutes:
             await send({"type": "websocket.close"})
 
 
-websockets = AllowedHostsOriginValidator(AuthMiddlewareStack(KnownRoutes(_routes())))
+websockets = AllowedHostsOriginValidator(AuthMiddlewareStack(KnownRoutes(get_routes())))
 application = ProtocolTypeRouter({"http": django_application, "websocket": websockets})

@@ -30,3 +30,4 @@ class SubnetDivisionSettings(SettingsGroup):
 
 
 settings = SubnetDivisionSettings()
+__getattr__ = settings.attribute

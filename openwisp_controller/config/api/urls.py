@@ -1,79 +1,70 @@
-"""Addresses of the REST interface, below ``/api/v1/``."""
+"""Addresses of the REST interface, below ``/api/v1/``, for the app itself and for packages with views of their own."""
 
-from django.urls import path
+from __future__ import annotations
 
+from typing import Any
+
+from ...common.rest.urls import rest_urls
 from . import bulk, impacts, insights, organizations, revisions, views
 
 app_name = "config_api"
-urlpatterns = [
-    path("controller/device/", views.DeviceListCreateView.as_view(), name="device_list"),
-    path("controller/device/bulk/", bulk.DeviceBulk.as_view(), name="device_bulk"),
-    path("controller/device/preview/", insights.NewDevicePreview.as_view(), name="device_new_preview"),
-    path("controller/device/<uuid:pk>/", views.DeviceDetailView.as_view(), name="device_detail"),
-    path("controller/device/<uuid:pk>/activate/", views.DeviceActivateView.as_view(), name="device_activate"),
-    path("controller/device/<uuid:pk>/deactivate/", views.DeviceDeactivateView.as_view(), name="device_deactivate"),
-    path(
-        "controller/device/<uuid:pk>/configuration/", views.DownloadDeviceView.as_view(), name="download_device_config"
-    ),
-    path("controller/device/<uuid:pk>/hold/", revisions.DeviceHold.as_view(), name="device_hold"),
-    path("controller/device/<uuid:pk>/preview/", insights.DevicePreview.as_view(), name="device_preview"),
-    path("controller/device/<uuid:pk>/release/", revisions.DeviceRelease.as_view(), name="device_release"),
-    path("controller/device/<uuid:pk>/revision/", revisions.DeviceRevisionList.as_view(), name="revision_list"),
-    path(
-        "controller/device/<uuid:pk>/revision/<int:revision_id>/",
-        revisions.DeviceRevisionDetail.as_view(),
-        name="revision_detail",
-    ),
-    path(
+#: Address, name, view.
+_ADDRESSES = [
+    ("controller/device/", "device_list", views.DeviceListCreateView),
+    ("controller/device/bulk/", "device_bulk", bulk.DeviceBulk),
+    ("controller/device/preview/", "device_new_preview", insights.NewDevicePreview),
+    ("controller/device/<uuid:pk>/", "device_detail", views.DeviceDetailView),
+    ("controller/device/<uuid:pk>/activate/", "device_activate", views.DeviceActivateView),
+    ("controller/device/<uuid:pk>/deactivate/", "device_deactivate", views.DeviceDeactivateView),
+    ("controller/device/<uuid:pk>/configuration/", "download_device_config", views.DownloadDeviceView),
+    ("controller/device/<uuid:pk>/hold/", "device_hold", revisions.DeviceHold),
+    ("controller/device/<uuid:pk>/preview/", "device_preview", insights.DevicePreview),
+    ("controller/device/<uuid:pk>/release/", "device_release", revisions.DeviceRelease),
+    ("controller/device/<uuid:pk>/revision/", "revision_list", revisions.DeviceRevisionList),
+    ("controller/device/<uuid:pk>/revision/<int:revision_id>/", "revision_detail", revisions.DeviceRevisionDetail),
+    (
         "controller/device/<uuid:pk>/revision/<int:revision_id>/archive/",
-        revisions.DeviceRevisionArchive.as_view(),
-        name="revision_archive",
+        "revision_archive",
+        revisions.DeviceRevisionArchive,
     ),
-    path(
-        "controller/device/<uuid:pk>/revision/<int:revision_id>/diff/",
-        revisions.DeviceRevisionDiff.as_view(),
-        name="revision_diff",
-    ),
-    path(
+    ("controller/device/<uuid:pk>/revision/<int:revision_id>/diff/", "revision_diff", revisions.DeviceRevisionDiff),
+    (
         "controller/device/<uuid:pk>/revision/<int:revision_id>/roll-back/",
-        revisions.DeviceRollBack.as_view(),
-        name="revision_roll_back",
+        "revision_roll_back",
+        revisions.DeviceRollBack,
     ),
-    path("controller/device/<uuid:pk>/variables/", insights.DeviceVariables.as_view(), name="device_variables"),
-    path(
-        "controller/organization/<uuid:pk>/limits/",
-        organizations.OrganizationLimitsView.as_view(),
-        name="organization_limits",
-    ),
-    path("controller/group/<uuid:pk>/preview/", impacts.GroupPreview.as_view(), name="devicegroup_preview"),
-    path("controller/preview/<uuid:pk>/", impacts.ImpactProgress.as_view(), name="preview_progress"),
-    path("controller/template/<uuid:pk>/preview/", impacts.TemplatePreview.as_view(), name="template_preview"),
-    path("controller/vpn/<uuid:pk>/preview/", impacts.VpnPreview.as_view(), name="vpn_preview"),
-    path(
+    ("controller/device/<uuid:pk>/variables/", "device_variables", insights.DeviceVariables),
+    ("controller/organization/<uuid:pk>/limits/", "organization_limits", organizations.OrganizationLimitsView),
+    ("controller/group/<uuid:pk>/preview/", "devicegroup_preview", impacts.GroupPreview),
+    ("controller/preview/<uuid:pk>/", "preview_progress", impacts.ImpactProgress),
+    ("controller/template/<uuid:pk>/preview/", "template_preview", impacts.TemplatePreview),
+    ("controller/vpn/<uuid:pk>/preview/", "vpn_preview", impacts.VpnPreview),
+    (
         "controller/organization/<uuid:pk>/settings/preview/",
-        impacts.OrganizationSettingsPreview.as_view(),
-        name="organization_settings_preview",
+        "organization_settings_preview",
+        impacts.OrganizationSettingsPreview,
     ),
-    path(
-        "controller/organization/<uuid:pk>/settings/",
-        organizations.OrganizationSettingsView.as_view(),
-        name="organization_settings",
-    ),
-    path("controller/group/", views.DeviceGroupListCreateView.as_view(), name="devicegroup_list"),
-    path("controller/group/<uuid:pk>/", views.DeviceGroupDetailView.as_view(), name="devicegroup_detail"),
-    path(
-        "controller/cert/<str:common_name>/group/",
-        views.DeviceGroupCommonName.as_view(),
-        name="devicegroup_x509_commonname",
-    ),
-    path("controller/template/", views.TemplateListCreateView.as_view(), name="template_list"),
-    path("controller/template/<uuid:pk>/", views.TemplateDetailView.as_view(), name="template_detail"),
-    path(
-        "controller/template/<uuid:pk>/configuration/",
-        views.DownloadTemplateView.as_view(),
-        name="download_template_config",
-    ),
-    path("controller/vpn/", views.VpnListCreateView.as_view(), name="vpn_list"),
-    path("controller/vpn/<uuid:pk>/", views.VpnDetailView.as_view(), name="vpn_detail"),
-    path("controller/vpn/<uuid:pk>/configuration/", views.DownloadVpnView.as_view(), name="download_vpn_config"),
+    ("controller/organization/<uuid:pk>/settings/", "organization_settings", organizations.OrganizationSettingsView),
+    ("controller/group/", "devicegroup_list", views.DeviceGroupListCreateView),
+    ("controller/group/<uuid:pk>/", "devicegroup_detail", views.DeviceGroupDetailView),
+    ("controller/cert/<str:common_name>/group/", "devicegroup_x509_commonname", views.DeviceGroupCommonName),
+    ("controller/template/", "template_list", views.TemplateListCreateView),
+    ("controller/template/<uuid:pk>/", "template_detail", views.TemplateDetailView),
+    ("controller/template/<uuid:pk>/configuration/", "download_template_config", views.DownloadTemplateView),
+    ("controller/vpn/", "vpn_list", views.VpnListCreateView),
+    ("controller/vpn/<uuid:pk>/", "vpn_detail", views.VpnDetailView),
+    ("controller/vpn/<uuid:pk>/configuration/", "download_vpn_config", views.DownloadVpnView),
 ]
+
+
+def get_api_urls(api_views: Any = views) -> list[Any]:
+    """Return the addresses, named as in the documentation; they belong into the namespace ``config_api``.
+
+    Args:
+        api_views: module in which a function named like an address, or a class named like a view of ours, goes
+            before our view.
+    """
+    return rest_urls(_ADDRESSES, api_views)
+
+
+urlpatterns = get_api_urls()

@@ -1,31 +1,40 @@
-"""Addresses of the REST interface, below ``/api/v1/``."""
+"""Addresses of the REST interface, below ``/api/v1/``, for the app itself and for packages with views of their own."""
 
-from django.urls import path
+from __future__ import annotations
 
+from typing import Any
+
+from ...common.rest.urls import rest_urls
 from . import views
 
 app_name = "connection_api"
-urlpatterns = [
-    path("controller/credential/", views.CredentialsList.as_view(), name="credential_list"),
-    path("controller/credential/<uuid:pk>/", views.CredentialsDetail.as_view(), name="credential_detail"),
-    path(
-        "controller/device/<uuid:device_id>/connection/",
-        views.DeviceConnectionList.as_view(),
-        name="deviceconnection_list",
-    ),
-    path(
+#: Address, name, view.
+_ADDRESSES = [
+    ("controller/credential/", "credential_list", views.CredentialsList),
+    ("controller/credential/<uuid:pk>/", "credential_detail", views.CredentialsDetail),
+    ("controller/device/<uuid:device_id>/connection/", "deviceconnection_list", views.DeviceConnectionList),
+    (
         "controller/device/<uuid:device_id>/connection/<uuid:pk>/",
-        views.DeviceConnectionDetail.as_view(),
-        name="deviceconnection_detail",
+        "deviceconnection_detail",
+        views.DeviceConnectionDetail,
     ),
-    path("controller/device/<uuid:device_id>/command/", views.CommandList.as_view(), name="device_command_list"),
-    path(
-        "controller/device/<uuid:device_id>/command/<uuid:pk>/",
-        views.CommandDetail.as_view(),
-        name="device_command_details",
-    ),
-    path("controller/batch-command/", views.BatchCommandList.as_view(), name="batch_command_list"),
-    path("controller/batch-command/execute/", views.BatchCommandExecute.as_view(), name="batch_command_execute"),
-    path("controller/batch-command/<uuid:pk>/", views.BatchCommandDetail.as_view(), name="batch_command_detail"),
-    path("controller/batch-command/<uuid:pk>/cancel/", views.BatchCommandCancel.as_view(), name="batch_command_cancel"),
+    ("controller/device/<uuid:device_id>/command/", "device_command_list", views.CommandList),
+    ("controller/device/<uuid:device_id>/command/<uuid:pk>/", "device_command_details", views.CommandDetail),
+    ("controller/batch-command/", "batch_command_list", views.BatchCommandList),
+    ("controller/batch-command/execute/", "batch_command_execute", views.BatchCommandExecute),
+    ("controller/batch-command/<uuid:pk>/", "batch_command_detail", views.BatchCommandDetail),
+    ("controller/batch-command/<uuid:pk>/cancel/", "batch_command_cancel", views.BatchCommandCancel),
 ]
+
+
+def get_api_urls(api_views: Any = views) -> list[Any]:
+    """Return the addresses, named as in the documentation; they belong into the namespace ``connection_api``.
+
+    Args:
+        api_views: module in which a function named like an address, or a class named like a view of ours, goes
+            before our view.
+    """
+    return rest_urls(_ADDRESSES, api_views)
+
+
+urlpatterns = get_api_urls()
