@@ -181,7 +181,7 @@ class TestClone:
     def test_into_another_organization(self, organization: Any) -> None:
         make.template(organization, "wifi (Clone)")
         target = make.organization()
-        clone = make.template(organization, "wifi").clone(target.pk)
+        clone = make.template(organization, "wifi").clone(organization_id=target.pk)
         assert (clone.name, clone.organization_id) == ("wifi (Clone)", target.pk)
 
     @pytest.mark.parametrize("taken_by", ["shared", "an organization"])

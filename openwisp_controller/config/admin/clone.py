@@ -57,7 +57,7 @@ def clone_templates(page: Any, request: HttpRequest, queryset: QuerySet[Template
 def _clone(page: Any, request: HttpRequest, templates: QuerySet[Template], organization: Any) -> None:
     for template in templates:
         try:
-            clone = template.clone(organization)
+            clone = template.clone(request.user, organization_id=organization)
         except ValidationError as error:
             values = {"template": template.name, "reason": "; ".join(error.messages)}
             text = _('"%(template)s" could not be cloned: %(reason)s') % values

@@ -17,6 +17,7 @@ from ...common import claims
 from ...common.sql import insert_many, update_many
 from ..models import Cause, Config, Revision, Template
 from ..models.config import shorten_reason, storable
+from ..models.interface import Layers
 from ..vpn.reading import clients as vpn_clients
 from ..vpn.reading.variables import examples
 from .dsa import uses_dsa
@@ -184,6 +185,28 @@ def render(inputs: Inputs, stacks: Stacks, variables: Mapping[str, Any]) -> rend
     config = inputs.config
     stack = stacks.get(config.backend, inputs.templates, uses_dsa(config.device.os))
     return stack.render(_own_config(config, stack), variables)
+
+
+def archive(config: Config, templates: Sequence[Template]) -> rendering.Archive:
+    """Return the archive that a configuration, perhaps unsaved, would compile to; takes what ``render_text`` takes.
+
+    Raises:
+        rendering.RenderingError: it cannot be rendered.
+    """
+    inputs = of_one(config, templates)
+    return render(inputs, Stacks(), inputs.variables())
+
+
+def layers_of(config: Config, templates: Sequence[Template]) -> Layers:
+    """Return what a configuration is put together from: its own NetJSON, that of its templates, the variables.
+
+    Args:
+        config: may be unsaved.
+        templates: its templates, from first to last; those of another backend are left out.
+    """
+    inputs = of_one(config, templates)
+    stack = Stacks().get(config.backend, inputs.templates, uses_dsa(config.device.os))
+    return _own_config(config, stack), [each.config for each in inputs.templates], inputs.variables()
 
 
 def explain(inputs: Inputs) -> str:

@@ -232,10 +232,14 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
             self.mac_address = self.mac_address.upper()
         self._replace_empty(self.generate_key, "key")
 
-    def generate_key(self) -> str:
-        """Return the key that the device itself computes when it enrols, or a random one where it cannot."""
-        shared = None
-        if settings.CONSISTENT_REGISTRATION:
+    def generate_key(self, shared_secret: str | None = None) -> str:
+        """Return the key that the device itself computes when it enrols, or a random one where it cannot.
+
+        Args:
+            shared_secret: of the organization; None = look it up, where keys are to be consistent.
+        """
+        shared = shared_secret
+        if shared is None and settings.CONSISTENT_REGISTRATION:
             row = OrganizationConfigSettings.objects.filter(organization_id=self.organization_id)
             shared = row.values_list("shared_secret", flat=True).first()
         if shared is None:

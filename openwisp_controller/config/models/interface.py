@@ -7,10 +7,13 @@ does the work, nothing else.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.utils.module_loading import import_string
 
+from ... import rendering
 from ..settings import settings
 
 if TYPE_CHECKING:
@@ -21,11 +24,91 @@ if TYPE_CHECKING:
     from .vpn_client import VpnClient
 
 
-class ConfigInterface(models.Model):
+Layers = tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]
+"""Own NetJSON, that of the templates from first to last, and the variables."""
+
+
+class BackendInterface(models.Model):
+    """NetJSON that a backend of netjsonconfig makes native files of, as that library would be asked for it."""
+
+    class Meta:
+        abstract = True
+
+    def _layers(self, templates: Any = None) -> Layers:
+        """Return own NetJSON, that of ``templates`` (None = those that it has), and the variables."""
+        raise NotImplementedError
+
+    @property
+    def backend_class(self: Any) -> Any:
+        """The class of the backend: netjsonconfig's, or what a setting names in its place."""
+        return import_string(self.backend)
+
+    def get_backend_instance(
+        self: Any, template_instances: Any = None, context: dict[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """Return an instance of the backend that renders like the controller.
+
+        Args:
+            template_instances: templates in place of those that it has, from first to last.
+            context: variables in place of the known ones.
+            options: further arguments of the backend.
+        """
+        own, templates, variables = self._layers(template_instances)
+        backend = rendering.load_backend(self.backend)
+        return backend(own, templates=templates, context=variables if context is None else context, **options)
+
+    @property
+    def backend_instance(self) -> Any:
+        """An instance of the backend; see ``get_backend_instance``."""
+        return self.get_backend_instance()
+
+    def json(self, dict: bool = False, **options: Any) -> Any:  # noqa: A002 (the field's name)
+        """Return the NetJSON with templates merged and variables put in.
+
+        Args:
+            dict: as a dictionary, not as text.
+            options: of ``json.dumps``.
+        """
+        instance = self.get_backend_instance()
+        return instance.config if dict else instance.json(**options)
+
+    def generate(self) -> BytesIO:
+        """Return the archive (tar.gz) of the native files.
+
+        Raises:
+            rendering.RenderingError: it cannot be rendered.
+        """
+        raise NotImplementedError
+
+
+class ConfigInterface(BackendInterface):
     """What one can ask a configuration."""
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def get_template_model(cls) -> Any:
+        """Return the model of the templates that it may have."""
+        return cls._meta.get_field("templates").related_model
+
+    def get_default_templates(self: Config) -> Any:  # type: ignore[misc]
+        """Return the default templates for its organization and backend, a query set."""
+        usable = self.get_template_model().objects.usable_by(self.device.organization_id, self.backend)
+        return usable.filter(default=True)
+
+    def _layers(  # type: ignore[misc]
+        self: Config, templates: Any = None
+    ) -> Layers:
+        from ..compiling import compiler
+
+        return compiler.layers_of(self, self.ordered_templates() if templates is None else templates)
+
+    def generate(self: Config) -> BytesIO:  # type: ignore[misc]
+        """Return the archive (tar.gz) that the configuration compiles to as it is in hand."""
+        from ..compiling import compiler
+
+        return BytesIO(compiler.archive(self, self.ordered_templates()).data)
 
     def get_context(self: Config, system: bool = False) -> dict[str, Any]:  # type: ignore[misc]
         """Return the variables of the device: the four predefined ones first, the others sorted by name.
@@ -78,6 +161,11 @@ class DeviceInterface(models.Model):
     class Meta:
         abstract = True
 
+    @classmethod
+    def get_config_model(cls) -> Any:
+        """Return the model of its configuration."""
+        return cls._meta.get_field("config").related_model
+
     def deactivate(self: Device) -> None:  # type: ignore[misc]
         """Empty the device's configuration and stop managing it; see ``lifecycle.deactivate``."""
         from ..devices import lifecycle
@@ -91,11 +179,20 @@ class DeviceInterface(models.Model):
         lifecycle.activate(self)
 
 
-class TemplateInterface(models.Model):
+class TemplateInterface(BackendInterface):
     """What one can ask a template."""
 
     class Meta:
         abstract = True
+
+    def _layers(  # type: ignore[misc]
+        self: Template, templates: Any = None
+    ) -> Layers:
+        return self.config, [each.config for each in templates or ()], self.get_context()
+
+    def generate(self: Template) -> BytesIO:  # type: ignore[misc]
+        """Return the archive (tar.gz) of the template rendered on its own."""
+        return BytesIO(self.archive())
 
     def get_context(self: Template, system: bool = False) -> dict[str, Any]:  # type: ignore[misc]
         """Return the variables known to the template itself: system-wide ones over its VPN server's over its defaults.
@@ -129,11 +226,22 @@ class TemplateInterface(models.Model):
             undefined.refuse(undefined.of_template(self))
 
 
-class VpnInterface(models.Model):
+class VpnInterface(BackendInterface):
     """What one can ask a VPN server."""
 
     class Meta:
         abstract = True
+
+    def _layers(  # type: ignore[misc]
+        self: Vpn, templates: Any = None
+    ) -> Layers:
+        return self.get_config(), [each.config for each in templates or ()], self.get_context()
+
+    def generate(self: Vpn) -> BytesIO:  # type: ignore[misc]
+        """Return the archive (tar.gz) that the server may fetch, as it would compile now."""
+        from ..vpn.reading import server_config
+
+        return BytesIO(server_config.render(self).data)
 
     def check_rules(self: Vpn) -> None:  # type: ignore[misc]
         """Raise ``ValidationError`` unless the server meets every rule; see ``provisioning.check``."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import EllipsisType
 from typing import Any, TypeVar
 
+from django.contrib.admin.models import ADDITION, LogEntry
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -132,7 +133,7 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
         ordering = ("name",)
 
     def __str__(self) -> str:
-        return f"[{self.get_type_display()}-{self.get_backend_display()}] {self.name}"
+        return self.name
 
     def normalise(self) -> None:
         self._replace_empty(dict, "config", "default_values")
@@ -241,10 +242,11 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
                 text = _("The organization cannot be changed while groups of other organizations have this template.")
                 raise ValidationError({"organization": text})
 
-    def clone(self, organization_id: uuid.UUID | EllipsisType | None = ...) -> Template:
+    def clone(self, user: Any = None, organization_id: uuid.UUID | EllipsisType | None = ...) -> Template:
         """Save and return a copy that is neither default nor required, named "<name> (Clone)", "(Clone 2)" and so on.
 
         Args:
+            user: who does it, for the log of the administration; None = nobody writes it there.
             organization_id: the organization that gets the copy; None = all share it, left out = the original's.
         """
         target = self.organization_id if organization_id is ... else organization_id
@@ -267,6 +269,8 @@ class Template(TemplateInterface, Observed, SharedName, ShareableOrgMixin, NetJs
         clone.full_clean()
         clone.save()
         clone.tags.set(self.tags.all())
+        if user is not None:
+            LogEntry.objects.log_actions(user.pk, [clone], ADDITION, single_object=True)
         return clone
 
 

@@ -78,6 +78,26 @@ class Command(CommandInterface, SecretsNotPickled, TimeStampedEditableModel):
         return commands.as_text(self.type, self.input)
 
     @property
+    def is_custom(self) -> bool:
+        """Whether the input is the shell command itself."""
+        return self.type == "custom"
+
+    @property
+    def custom_command(self) -> str:
+        """The shell command of a custom command; empty for others."""
+        return str(self.input["command"]) if self.is_custom and self.input else ""
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The values of the input, in their order, as built-in commands take them."""
+        return tuple(self.input.values()) if isinstance(self.input, dict) else ()
+
+    @property
+    def input_data(self) -> str:
+        """The input as people may see it; same as ``input_text``."""
+        return self.input_text
+
+    @property
     def type_label(self) -> str:
         return commands.label(self.type)
 
