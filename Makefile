@@ -1,7 +1,7 @@
 # Every target sets the project up first; when nothing changed that costs about a second.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run test soak contract lint format bench constraints
+.PHONY: help bootstrap demo run test soak contract extensions lint format bench constraints
 
 BIN := .venv/bin
 
@@ -25,6 +25,9 @@ soak: bootstrap ## run thousands of random histories (HISTORIES=2000 STEPS=50)
 
 contract: bootstrap ## send whatever the description of the REST interface allows (EXAMPLES=30)
 	@CONTRACT_EXAMPLES=$${EXAMPLES:-30} scripts/test --only sqlite tests/rest/test_schema.py
+
+extensions: bootstrap ## run the tests of the field's packages against this controller
+	@scripts/extensions
 
 lint: bootstrap ## check style, types and import contracts
 	@status=0; \

@@ -15,6 +15,15 @@ class ConnectionConfig(AppConfig):
     #: Other apps append texts; a failure whose reason holds one of them is not announced to people.
     _ignore_connection_notification_reasons: ClassVar[list[str]] = []
 
+    @classmethod
+    def _launch_update_config(cls, device_pk: Any) -> None:
+        """Tell a device to fetch its configuration, once the transaction is committed; packages call it."""
+        from django.db import transaction
+
+        from .tasks import update_config
+
+        transaction.on_commit(lambda: update_config.delay(str(device_pk)))
+
     def ready(self) -> None:
         from . import checks, commands, notifications
         from .settings import settings

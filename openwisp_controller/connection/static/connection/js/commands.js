@@ -152,7 +152,7 @@
   function explain(errors) {
     const schema = schemas[chosen].schema || {};
     const lines = Object.entries(errors).map(([name, found]) => (name === "input" ? "" : name + ": ") + [].concat(found).join(" "));
-    return [data.correct, schema.message || "", ...lines].filter(Boolean).join("\n");
+    return ["Please correct the errors below.", schema.message || "", ...lines].filter(Boolean).join("\n");
   }
 
   async function execute() {

@@ -1,0 +1,1 @@
+"""Helpers for the tests of packages that extend the controller."""
