@@ -12,9 +12,9 @@ from .devices import shared_address
 
 def register() -> None:
     """Register the charts; those of organizations that a person does not manage are not counted. Above, a warning."""
-    # templates call what they are given
+    # Packages begin at 0. Templates call what they are given.
     register_dashboard_template(
-        0, {"template": "admin/config/shared_address.html"}, {"shared_address": shared_address.noted}
+        -20, {"template": "admin/config/shared_address.html"}, {"shared_address": shared_address.noted}
     )
     register_dashboard_chart(
         1,
