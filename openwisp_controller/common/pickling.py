@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -41,5 +42,10 @@ class SecretsNotPickled(models.Model):
 
 
 def _is_data(instance: models.Model, name: str) -> bool:
-    """Tell whether an attribute is a column or bookkeeping, not something that was worked out from secrets."""
-    return name in ("_state", "_stored") or name in {field.attname for field in instance._meta.concrete_fields}
+    """Tell whether an attribute is a column or bookkeeping, not something that was worked out from secrets.
+
+    Proxies are models of packages: what they set on their instances is theirs.
+    """
+    if name in ("_state", "_stored") or name in {field.attname for field in instance._meta.concrete_fields}:
+        return True
+    return bool(instance._meta.proxy) and not isinstance(getattr(type(instance), name, None), cached_property)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
 from . import auto_add, batches, maintenance, notifications, push, worker
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task

@@ -93,3 +93,12 @@ def test_what_a_command_is_given() -> None:
     assert password.arguments == ("correct", "correct")
     assert "correct" not in password.input_data
     assert Command(type="reboot").arguments == ()
+
+
+def test_an_address_that_is_emptied_reads_as_it_was_set(organization: Organization) -> None:
+    device = make.device(organization, management_ip="10.0.0.7")
+    device.management_ip = ""
+    device.save()
+    assert device.management_ip == ""
+    device.refresh_from_db()
+    assert device.management_ip is None

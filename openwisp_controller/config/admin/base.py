@@ -76,6 +76,10 @@ class ReadableJson(admin.options.BaseModelAdmin):
 class DeactivatedDeviceReadOnlyMixin:
     """Mixed into inline forms of the device page: what belongs to a deactivated device can only be looked at."""
 
+    def _has_permission(self, request: HttpRequest, obj: Any, perm: bool) -> bool:
+        """Return ``perm``, and False for a deactivated device; forms of packages ask it."""
+        return perm and not _is_deactivated(obj)
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request, obj) and not _is_deactivated(obj)  # type: ignore[misc]
 

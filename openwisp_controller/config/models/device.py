@@ -49,6 +49,9 @@ def is_reachable(address: str) -> bool:
 _NO_HOST = ipaddress.ip_network("0.0.0.0/8"), ipaddress.ip_network("255.255.255.255/32")
 
 
+_ADDRESSES = ("management_ip", "last_ip")
+
+
 class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     """A router or another device that fetches its configuration from the controller."""
 
@@ -202,15 +205,18 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
             return super().delete(using=using, keep_parents=keep_parents)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the device, and its configuration if that is new."""
+        """Save the device, and its configuration if that is new; addresses set to an empty text read so afterwards."""
+        emptied = [name for name in _ADDRESSES if self.__dict__.get(name) == ""]
         config, self.config_to_store = self.config_to_store, None
         if config is None or not config._state.adding or kwargs.get("update_fields") is not None:
             super().save(*args, **kwargs)
-            return
-        with unit_of_work():
-            super().save(*args, **kwargs)
-            config.device = self
-            config.save()
+        else:
+            with unit_of_work():
+                super().save(*args, **kwargs)
+                config.device = self
+                config.save()
+        for name in emptied:
+            self.__dict__[name] = self.__dict__.get(name) or ""
 
     def reported_fields(self) -> tuple[str, ...]:
         """The last address matters to WHOIS alone; without that, no statement is spent on it."""
@@ -220,7 +226,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     def normalise(self) -> None:
         """Addresses are canonical, empty ones and serial numbers NULL, MAC addresses upper-case, keys never empty."""
         self._replace_empty(None, "management_ip", "last_ip", "hardware_id")
-        for name in ("management_ip", "last_ip"):
+        for name in _ADDRESSES:
             address = self.__dict__.get(name)
             if address is not None:
                 field: Any = Device._meta.get_field(name)

@@ -110,7 +110,7 @@ class CreateConnectionsMixin(SshTestMixin, CreateConfigTemplateMixin):
 
     def _create_credentials_with_key(self, username: str = "root", port: int = 22, **kwargs: Any) -> Any:
         params = {"username": username, "key": self._SSH_PRIVATE_KEY, "port": port}
-        return self._create_credentials(params=params, **kwargs)
+        return self._create_credentials(**{"name": "Test SSH key", "params": params, **kwargs})
 
     def _create_device_connection(self, **kwargs: Any) -> Any:
         options = {"enabled": True, "params": {}, **kwargs}

@@ -20,6 +20,13 @@ class TestGeoMixin(TestLociMixin):
         object_location_model: such as ``DeviceLocation``.
     """
 
+    def tearDown(self) -> None:
+        """Leave no files behind."""
+        model: Any = getattr(self, "floorplan_model", None)
+        for floorplan in model.objects.all() if model is not None else ():
+            floorplan.devicelocation_set.all().delete()
+            floorplan.delete()
+
     def _get_simpleuploadedfile(self) -> SimpleUploadedFile:
         """Return the image of a floor plan."""
         image = io.BytesIO()
@@ -27,7 +34,7 @@ class TestGeoMixin(TestLociMixin):
         return SimpleUploadedFile("floorplan.jpg", image.getvalue(), "image/jpeg")
 
     def _create_object(self: Any, **kwargs: Any) -> Any:
-        return self._create_device(**kwargs)
+        return self._create_device(**{"name": "test-object", "mac_address": "02:00:00:00:00:FE", **kwargs})
 
     def _create_location(self: Any, **kwargs: Any) -> Any:
         if "organization" not in kwargs:

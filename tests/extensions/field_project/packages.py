@@ -28,7 +28,7 @@ PACKAGES = {
     "none": Package(),
     "firmware-upgrader": Package(
         "openwisp_firmware_upgrader",
-        ("openwisp_firmware_upgrader", "private_storage", "import_export", "flat_json_widget"),
+        ("openwisp_firmware_upgrader", "private_storage", "flat_json_widget"),
         ("openwisp_firmware_upgrader.urls",),
         ("openwisp_firmware_upgrader.routing.get_routes",),
         {
@@ -44,11 +44,14 @@ PACKAGES = {
         "openwisp_monitoring",
         (
             "openwisp_monitoring.monitoring", "openwisp_monitoring.device", "openwisp_monitoring.check", "nested_admin",
-            "import_export", "flat_json_widget",
+            "flat_json_widget",
         ),
         ("openwisp_monitoring.urls",),
         (),
         {
+            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+            "OPENWISP_MONITORING_AUTO_IPERF3": True,
+            "OPENWISP_MONITORING_MAC_VENDOR_DETECTION": False,
             "TIMESERIES_DATABASE": {
                 "BACKEND": "openwisp_monitoring.db.backends.influxdb",
                 "USER": "openwisp", "PASSWORD": "openwisp", "NAME": "openwisp2", "HOST": "127.0.0.1",
@@ -59,7 +62,7 @@ PACKAGES = {
     "network-topology": Package(
         "openwisp_network_topology",
         (
-            "openwisp_network_topology", "openwisp_network_topology.integrations.device", "import_export",
+            "openwisp_network_topology", "openwisp_network_topology.integrations.device",
             "flat_json_widget",
         ),
         ("openwisp_network_topology.urls",),

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_yasg",
     "channels",
+    "import_export",
 ]
 EXTENDED_APPS = ("django_x509", "django_loci")
 AUTH_USER_MODEL = "openwisp_users.User"
@@ -103,6 +104,7 @@ TEMPLATES = [
         },
     }
 ]
+LEAFLET_CONFIG = {}
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = True
