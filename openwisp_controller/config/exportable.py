@@ -16,7 +16,7 @@ from import_export.fields import Field
 from ..common.encryption import Unreadable
 from ..common.rest.permissions import may
 from .exchange import cells
-from .exchange.rows import DeviceRow, Lookups, existing
+from .exchange.rows import DeviceRow, Lookups, assign, existing
 from .models import Device
 from .settings import settings
 from .unit_of_work import unit_of_work
@@ -79,6 +79,7 @@ class DeviceResource(resources.ModelResource):
         self.lookups = Lookups(None)
         self.changes: dict[int, list[tuple[str, str, str]]] = {}
         """Number of a row → column, value before and after, of those that change something."""
+        self._stored: list[DeviceRow] = []
         self._dataset: Any = None
         self._devices: dict[uuid.UUID, Device] = {}
         self._before: dict[str, str] = {}
@@ -128,7 +129,7 @@ class DeviceResource(resources.ModelResource):
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         super().before_import(dataset, **kwargs)
         self.lookups = Lookups(kwargs.get("user"))
-        self.changes = {}
+        self.changes, self._stored = {}, []
         self._dataset = dataset
 
     def before_import_row(self, row: Any, row_number: int = 1, **kwargs: Any) -> None:
@@ -167,16 +168,17 @@ class DeviceResource(resources.ModelResource):
     def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
         super().after_init_instance(instance, new, row, **kwargs)
         self.row = self.make_row(row, kwargs["row_number"], instance)
-        self._before = {} if new else self.shown(instance)
+        self._before = {} if new else self.after(instance)
 
     def make_row(self, row: Any, number: int, device: Device) -> DeviceRow:
         """Return what a row means; a class of its own may know more columns."""
         return DeviceRow(self.lookups, row, number, device)
 
     def shown(self, device: Device) -> dict[str, str]:
-        """Return what of a device a file can change, as it is written there."""
+        """Return what of a device a file can change, as it is written there, but for its templates."""
         fields = {field.column_name: field for field in self.get_export_fields()}
         names = [name for name, field in fields.items() if not field.readonly or name in self.written_columns]
+        names.remove("config_templates")
         result = {name: str(self.export_field(fields[name], device)) for name in names}
         result["mac_address"] = result.get("mac_address", "").upper()
         return result
@@ -203,12 +205,9 @@ class DeviceResource(resources.ModelResource):
         return not (found or self.row.is_new or self.row.errors or import_validation_errors)
 
     def after(self, device: Device) -> dict[str, str]:
-        """Return ``shown`` of the device as it will be."""
-        shown = self.shown(device)
-        keys = self.row.template_keys()
-        if device.has_config():
-            shown["config_templates"] = ",".join(map(str, keys))
-        return shown
+        """Return ``shown`` of the device as it will be, in the order of the columns."""
+        shown = {**self.shown(device), "config_templates": ",".join(map(str, self.row.template_keys()))}
+        return {name: shown[name] for name in self._meta.fields if name in shown}
 
     def validate_instance(self, instance: Any, import_validation_errors: Any = None, **kwargs: Any) -> None:
         errors: dict[str, list[Any]] = {}
@@ -220,13 +219,21 @@ class DeviceResource(resources.ModelResource):
             raise ValidationError(self.row.errors)
 
     def do_instance_save(self, instance: Any, is_create: bool) -> None:
-        """Save device, configuration, templates and whatever else the row knows, with a version of it."""
-        with unit_of_work(), reversion.create_revision(atomic=False):
-            if self.lookups.user is not None:
-                reversion.set_user(self.lookups.user)
-            reversion.set_comment(_("Imported from a file."))
-            self.row.store()
-            reversion.add_to_revision(instance)
+        """Save the device, its configuration and whatever else the row knows."""
+        self.row.store()
+        self._stored.append(self.row)
+
+    def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
+        """Assign templates, and keep a version of each device."""
+        super().after_import(dataset, result, **kwargs)
+        with unit_of_work():
+            assign(self._stored)
+            for row in self._stored:
+                with reversion.create_revision(atomic=False):
+                    if self.lookups.user is not None:
+                        reversion.set_user(self.lookups.user)
+                    reversion.set_comment(_("Imported from a file."))
+                    reversion.add_to_revision(row.device)
 
     def import_row(self, row: Any, instance_loader: Any, **kwargs: Any) -> Any:
         result = super().import_row(row, instance_loader, **kwargs)

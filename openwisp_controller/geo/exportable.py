@@ -149,7 +149,7 @@ class GeoDeviceResource(DeviceResource):
         return LocatedRow(self.lookups, row, number, device)
 
     def after(self, device: Device) -> dict[str, str]:
-        return {**super().after(device), **self.row.shown()}
+        return super().after(device) | self.row.shown()
 
     def dehydrate_coords(self, device: Device) -> str:
         position = getattr(device, "devicelocation", None)

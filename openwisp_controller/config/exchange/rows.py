@@ -41,6 +41,7 @@ class Lookups:
         self.may_change = user is None or may(user, "change", Device)
         self._organizations: dict[str, list[Organization]] | None = None
         self._found: dict[tuple[type[Model], uuid.UUID], Any] = {}
+        self._required: dict[tuple[uuid.UUID, str], list[Template]] = {}
         self._taken: dict[tuple[Any, ...], int] = {}
         self._added: dict[uuid.UUID, set[int]] = {}
         self._room: dict[uuid.UUID, tuple[OrganizationLimits | None, int]] = {}
@@ -91,6 +92,13 @@ class Lookups:
             text = _("There is no template %s, or it belongs to an organization that you do not manage.")
             raise ValidationError(text % ", ".join(unknown))
         return [template for _key, template in found]
+
+    def required(self, organization: uuid.UUID, backend: str) -> list[Template]:
+        """Return the templates that every device of an organization has."""
+        if (organization, backend) not in self._required:
+            rows = Template.objects.usable_by(organization, backend).filter(required=True)
+            self._required[organization, backend] = list(rows.select_related("vpn").order_by("name"))
+        return self._required[organization, backend]
 
     def take(self, row_number: int, column: str, *value: Any) -> None:
         """Note a value that no two rows may have; raise ``ValidationError`` where an earlier row has it."""
@@ -171,16 +179,13 @@ class DeviceRow:
             self._try("config_data", self._check_config)
 
     def store(self) -> None:
-        """Save the device with its configuration and templates; must be checked."""
+        """Save the device with its configuration; must be checked. Templates follow, see ``assign``."""
         device = self.device
         config = device.config if device.has_config() else None
         is_edited = config is not None and (config.backend, config.config, config.context) != self._before
         device.save()
         if config is not None and not config._state.adding and self._before is not None and is_edited:
             config.save()
-        if config is not None and self.templates is not None:
-            wanted = [template.pk for template in self.templates]
-            assigning.reassign([config], lambda _config, _present: wanted)
 
     def _has_organization(self) -> bool:
         """Tell whether the row told the organization, or the device has one."""
@@ -243,10 +248,9 @@ class DeviceRow:
         templates = self.lookups.templates(text)
         if not self._has_organization():
             return
-        usable = Template.objects.usable_by(self.device.organization_id, self.device.config.backend)
-        chosen = [template.pk for template in templates]
-        missing = [each for each in usable.filter(required=True).order_by("name") if each.pk not in chosen]
-        self.templates = [*missing, *templates]
+        chosen = {template.pk for template in templates}
+        required = self.lookups.required(self.device.organization_id, self.device.config.backend)
+        self.templates = [*(each for each in required if each.pk not in chosen), *templates]
 
     def _check_device(self) -> None:
         if "organization_id" in self.errors:
@@ -347,3 +351,11 @@ def existing(keys: Iterable[uuid.UUID], rows: Any) -> dict[uuid.UUID, Device]:
     """
     found = rows.filter(Q(pk__in=list(keys))).prefetch_related("config__templates__vpn")
     return {device.pk: device for device in found}
+
+
+def assign(rows: Iterable[DeviceRow]) -> None:
+    """Give the configurations of stored rows the templates that the rows name, all at once."""
+    named = [row for row in rows if row.templates is not None and row.device.has_config()]
+    wanted = {row.device.config.pk: row.template_keys() for row in named}
+    if named:
+        assigning.reassign([row.device.config for row in named], lambda config, _present: list(wanted[config.pk]))
