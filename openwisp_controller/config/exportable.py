@@ -32,7 +32,8 @@ class DeviceResource(resources.ModelResource):
     """A device with its configuration in one row.
 
     ``import_data`` takes ``user``, the person who imports: rows are checked with the permissions of that person, and
-    without one nothing is refused. ``export`` takes ``user``, too: who may not change devices gets no secrets.
+    without one nothing is refused. ``offset`` says how many rows of the file stand before these. ``export`` takes
+    ``user``, too: who may not change devices gets no secrets.
     """
 
     organization = Field("organization__name", "organization", readonly=True)
@@ -129,6 +130,7 @@ class DeviceResource(resources.ModelResource):
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         super().before_import(dataset, **kwargs)
         self.lookups = Lookups(kwargs.get("user"))
+        self.lookups.offset = kwargs.get("offset", 0)
         self.changes, self._stored = {}, []
         self._dataset = dataset
 

@@ -165,7 +165,7 @@ def rows(row: DeviceImport, start: int, stop: int) -> list[dict[str, Any]]:
     """
     table = _table(row)
     table.rows = table.rows[start:stop]
-    resource, result = _imported(row, table, dry_run=True)
+    resource, result = _imported(row, table, dry_run=True, offset=start)
     errors = dict(_errors(result))
     shown = []
     for number, (cells, outcome) in enumerate(zip(table.rows, result.rows, strict=True), 1):
@@ -202,12 +202,14 @@ def _resource(row: DeviceImport) -> DeviceResource:
     return found
 
 
-def _imported(row: DeviceImport, table: Table, *, dry_run: bool, note: Any = None) -> tuple[DeviceResource, Any]:
+def _imported(
+    row: DeviceImport, table: Table, *, dry_run: bool, note: Any = None, offset: int = 0
+) -> tuple[DeviceResource, Any]:
     resource = _resource(row)
     resource.note_row = note
     result = resource.import_data_inner(
         table.dataset(), dry_run, raise_errors=not dry_run, using_transactions=False, collect_failed_rows=False,
-        user=row.user,
+        user=row.user, offset=offset,
     )  # fmt: skip
     if result.base_errors:
         raise result.base_errors[0].error

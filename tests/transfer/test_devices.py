@@ -399,3 +399,74 @@ def test_templates_in_order(root: Client, organization: Organization) -> None:
         imported(root, table({"id": str(config.device.pk), "config_templates": keys}))
         assert Config.objects.get().ordered_templates() == [templates[at] for at in order]
     assert Template.objects.count() == 3
+
+
+def test_vpn_clients(root: Client, organization: Organization) -> None:
+    server = make.vpn(organization)
+    template = make.vpn_template(server)
+    rows = [
+        {"organization": "acme", "name": f"dev-{n}", "mac_address": f"02:00:00:00:00:0{n}",
+         "config_backend": make.BACKEND, "config_templates": template.pk}
+        for n in range(3)
+    ]  # fmt: skip
+    row = checked(root, table(*rows))
+    assert not server.vpnclient_set.exists()
+    assert confirm(root, row).state == "done"
+    assert len(set(server.vpnclient_set.values_list("ip__ip_address", flat=True))) == 3
+    twice = make.vpn_template(server)
+    found = errors(root, table({**rows[0], "name": "dev-9", "mac_address": "02:00:00:00:00:09",
+                                "config_templates": f"{template.pk},{twice.pk}"}))  # fmt: skip
+    assert found[0][1] == "config_templates"
+
+
+def test_a_group_brings_its_templates(root: Client, organization: Organization) -> None:
+    template = make.template(organization)
+    group = make.group(organization, templates=[template])
+    row = {"organization": "acme", "name": "dev-a", "mac_address": "02:00:00:00:00:01", "group_id": str(group.pk)}
+    imported(root, table(row))
+    config = Config.objects.get()
+    assert config.ordered_templates() == [template]
+    device = config.device
+    imported(root, table({"id": str(device.pk), "group_id": ""}))
+    device.refresh_from_db()
+    assert device.group is None
+
+
+def test_moving_to_another_organization(root: Client, organization: Organization, other: Organization) -> None:
+    template = make.template(other)
+    device = make.config(organization).device
+    moved = {"id": str(device.pk), "organization_id": other.slug, "config_templates": template.pk}
+    imported(root, table(moved))
+    device = Device.objects.get()
+    assert device.organization == other
+    assert device.config.ordered_templates() == [template]
+
+
+def test_locations(root: Client, organization: Organization) -> None:
+    place = make.location(organization, type="indoor")
+    plan = make.floorplan(place)
+    device = make.device(organization)
+    row = {"id": str(device.pk), "location_id": place.pk, "floorplan_id": plan.pk, "floor_position": "-48.4,12.5"}
+    imported(root, table(row))
+    position = DeviceLocation.objects.get()
+    assert (position.location, position.floorplan, position.indoor) == (place, plan, "-48.4,12.5")
+    assert rows_of(exported(root))[0]["floor_position"] == "'-48.4,12.5"
+    assert imported(root, exported(root)).report["unchanged"] == 1
+    assert errors(root, table({**row, "floor_position": "x"}))[0][1] == "floor_position"
+    elsewhere = make.location(organization)
+    imported(root, table({"id": str(device.pk), "location_id": elsewhere.pk}))
+    position.refresh_from_db()
+    assert (position.location, position.floorplan) == (elsewhere, None)
+
+
+def test_two_devices_at_one_new_location(root: Client, organization: Organization) -> None:
+    key = "00000000-0000-4000-8000-000000000000"
+    rows = [
+        {"organization": "acme", "name": f"dev-{n}", "mac_address": f"02:00:00:00:00:0{n}", "location_id": key,
+         "venue": "hall", "coords": "POINT (12.5 41.9)", "is_mobile": "False", "venue_type": "indoor"}
+        for n in range(2)
+    ]  # fmt: skip
+    imported(root, table(*rows))
+    place = Location.objects.get()
+    assert (str(place.pk), place.name, place.type, place.is_mobile) == (key, "hall", "indoor", False)
+    assert DeviceLocation.objects.filter(location=place).count() == 2

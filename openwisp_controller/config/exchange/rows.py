@@ -37,6 +37,8 @@ class Lookups:
 
     def __init__(self, user: Any) -> None:
         self.user = user
+        self.offset = 0
+        """Rows of the file before those that are looked at."""
         self.may_add = user is None or may(user, "add", Device)
         self.may_change = user is None or may(user, "change", Device)
         self._organizations: dict[str, list[Organization]] | None = None
@@ -105,7 +107,7 @@ class Lookups:
         earlier = self._taken.setdefault((column, *value), row_number)
         if earlier != row_number:
             text = _("Row %(row)d has the same value: each device needs one of its own.")
-            raise ValidationError({column: text % {"row": earlier + 1}})
+            raise ValidationError({column: text % {"row": self.offset + earlier + 1}})
 
     def count(self, organization: Organization, row_number: int) -> None:
         """Count a new device; raise ``ValidationError`` where those of the file do not fit into the limit together."""
