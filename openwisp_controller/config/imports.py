@@ -38,7 +38,7 @@ IN_REQUEST = 100
 """Rows that are checked and imported while somebody waits."""
 LISTED = 200
 """Errors that a report lists."""
-_LEASE = timedelta(minutes=5)
+_LEASE = timedelta(minutes=1)
 _STEP = 50
 """Rows after which progress is noted."""
 _KEPT = timedelta(days=1)
