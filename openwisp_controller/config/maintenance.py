@@ -17,6 +17,7 @@ from ..common.moments import database_time
 from ..common.recently import Recently
 from ..common.sql import delete_rows
 from ..common.wakeup import wake
+from . import imports
 from .compiling import compiler
 from .compiling.compilation import Compilation
 from .delivery import jobs, notices
@@ -73,6 +74,8 @@ def reconcile() -> None:
         outbound_calls.run_due()
     if Notice.objects.exists():
         notices.deliver_all()
+    if imports.exist_due():
+        wake("config.run_device_imports")
 
 
 def last_reconciled() -> datetime | None:

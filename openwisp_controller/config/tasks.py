@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import impacts, maintenance, notifications
+from . import impacts, imports, maintenance, notifications
 from .delivery import jobs, notices
 from .policy import evaluation
 from .vpn import credentials, outbound_calls, servers
@@ -101,3 +101,15 @@ def notify_whois_failed(device_id: str, address: str) -> None:
 def preview_impact(key: str) -> None:
     """Look at further devices for the preview of an edit; ``key`` says of which."""
     impacts.go_on(key)
+
+
+@shared_task(soft_time_limit=7200)
+def run_device_imports() -> int:
+    """Check and import the files of devices that wait for it."""
+    return imports.run_all()
+
+
+@shared_task
+def forget_device_imports() -> None:
+    """Delete files of devices that nobody confirmed, and old reports; runs periodically."""
+    imports.forget_old()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Case, IntegerField, Sum, When
 from django.utils.translation import gettext_lazy as _
-from openwisp_utils.admin_theme import register_dashboard_chart
+from openwisp_utils.admin_theme import register_dashboard_chart, register_dashboard_template
 from openwisp_utils.admin_theme.menu import register_menu_group
 
 
@@ -28,6 +29,15 @@ def register() -> None:
             "filters": {"key": "with_geo", "with_geo__sum": "true", "without_geo__sum": "false"},
         },
     )
+    register_dashboard_template(  # packages begin at 0
+        -10,
+        {
+            "template": "admin/geo/dashboard_map.html",
+            "css": ("leaflet/leaflet.css", "geo/css/dashboard-map.css"),
+            "js": ("leaflet/leaflet.js", "geo/js/dashboard-map.js"),
+        },
+        {"map_tiles": _tiles},
+    )
     pages = ((1, _("Locations"), "geo.Location"), (2, _("Floorplans"), "geo.FloorPlan"))
     register_menu_group(
         position=50,
@@ -42,3 +52,11 @@ def register() -> None:
             "icon": "controller-configuration-icon",
         },
     )  # fmt: skip
+
+
+def _tiles() -> dict[str, str]:
+    """Return where the background of maps comes from; empty where they have none."""
+    for _name, address, attribution in settings.LEAFLET_CONFIG.get("TILES") or ():
+        text = attribution.get("attribution", "") if isinstance(attribution, dict) else attribution
+        return {"url": address, "attribution": text}
+    return {}

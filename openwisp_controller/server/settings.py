@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "sortedm2m",
     "taggit",
     "reversion",
+    "import_export",
     "rest_framework",
     "rest_framework.authtoken",
     "django_filters",
@@ -227,6 +228,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "openwisp_controller.connection.tasks.reconcile",
         "schedule": RECONCILE_INTERVAL,
     },
+    "forget imports": {"task": "openwisp_controller.config.tasks.forget_device_imports", "schedule": 3600},
     "prune revisions": {"task": "openwisp_controller.config.tasks.prune_revisions", "schedule": 3600},
     # every hour, for a process that is started anew each day would never come to what is due once a day
     "clean up WHOIS records": {

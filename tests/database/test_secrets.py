@@ -19,6 +19,7 @@ from django.db import connection as database
 from django.test import Client
 from openwisp_notifications.models import Notification
 from openwisp_notifications.signals import notify
+from openwisp_users.models import User
 from reversion.models import Version
 
 from openwisp_controller.common.encryption import (
@@ -30,7 +31,7 @@ from openwisp_controller.common.encryption import (
     readable,
 )
 from openwisp_controller.common.pickling import SecretsNotPickled
-from openwisp_controller.config.models import Config, ServerCall, Vpn, VpnClient
+from openwisp_controller.config.models import Config, DeviceImport, ServerCall, Vpn, VpnClient
 from openwisp_controller.connection.models import BatchCommand, Command
 from openwisp_controller.pki.models import Ca, Cert
 
@@ -56,6 +57,9 @@ def objects(organization: Any, settings: Any) -> list[Any]:
     command = Command.objects.create(device=config.device, type="change_password", input=input_)
     batch = BatchCommand.objects.create(organization=organization, label="x", type="change_password", input=input_)
     call = ServerCall.objects.create(kind="delete", vpn_id=vpn.pk, arguments={"auth_token": SECRET})
+    imported = DeviceImport.objects.create(
+        user=User.objects.create_user("importer"), file_name="x", table={"headers": ["key"], "rows": [[SECRET]]}
+    )
     found = [
         ca,
         make.cert(ca, passphrase=SECRET),
@@ -66,6 +70,7 @@ def objects(organization: Any, settings: Any) -> list[Any]:
         command,
         batch,
         call,
+        imported,
     ]
     assert {type(each) for each in found} == set(models_with_secrets()), "a model that this test does not know"
     return found

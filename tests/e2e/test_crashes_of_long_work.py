@@ -238,3 +238,45 @@ def stuck(faces: list[DeviceSshServer]) -> int:
 
 def started(faces: list[DeviceSshServer]) -> int:
     return sum(bool(face.commands) for face in faces)
+
+
+IMPORTED = 300
+SEND_FILE = """
+from openwisp_users.models import User
+from openwisp_controller.config import imports
+from openwisp_controller.config.exchange.files import Table
+from openwisp_controller.config.exportable import DeviceResource
+user = User.objects.create_superuser("importer", "importer@example.org", "password")
+rows = [
+    [f"imported-{{n}}", f"06:00:00:00:{{n // 256:02X}}:{{n % 256:02X}}", "e2e", "netjsonconfig.OpenWrt"]
+    for n in range({rows})
+]
+table = Table(["name", "mac_address", "organization", "config_backend"], rows)
+imports.receive(user, "devices.csv", table, DeviceResource)
+"""
+CONFIRM = """
+from openwisp_controller.config import imports
+from openwisp_controller.config.models import DeviceImport
+imports.confirm(DeviceImport.objects.get())
+"""
+IMPORT_STATE = "SELECT count(*) FROM config_deviceimport WHERE state = '{}'"
+COMPILED = "SELECT count(*) FROM config_config WHERE released_id IS NOT NULL"
+
+
+@pytest.mark.parametrize("deployed", [5], indirect=True)
+def test_a_worker_killed_in_the_middle_of_an_import(deployed: Deployment) -> None:
+    worker, successor = worker_of(deployed), worker_of(deployed)
+    with running(worker, successor, deployed.process("scheduler")):
+        successor.stop()
+        deployed.shell(SEND_FILE.format(rows=IMPORTED))
+        wait_until(lambda: deployed.query(IMPORT_STATE.format("checked")) == (1,), "that the file is checked")
+        assert deployed.query(COMPILED) == (5,)
+        with deployed.held("INSERT", "config_config", "(SELECT count(*) FROM config_config) >= 100") as wait_for_middle:
+            deployed.shell(CONFIRM)
+            wait_for_middle()
+            worker.stop(signal.SIGKILL)
+        assert deployed.query("SELECT count(*) FROM config_device") == (5,), "part of a file was imported"
+        successor.start()
+        wait_until(lambda: deployed.query(IMPORT_STATE.format("done")) == (1,), "that the file is imported")
+        wait_until(lambda: nothing_is_left(deployed), "that nothing is left")
+    assert deployed.query(COMPILED) == (5 + IMPORTED,)

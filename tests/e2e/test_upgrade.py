@@ -28,7 +28,7 @@ from .test_backup import (
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="has databases of its own: runs once, with SQLite")
 #: The state before jobs had authors, secrets were encrypted, and undefined variables were noted.
-EARLIER = ("config", "0004")
+EARLIER = ("config", "0004_vpn_permissions")
 
 
 def test_devices_notice_nothing_of_an_upgrade(tmp_path: Path, migrated: Migrated) -> None:

@@ -24,6 +24,7 @@ from ...common.badges import badge
 from ...common.validators import check_key_length
 from ..devices import history
 from ..devices import management_ip as management_ips
+from ..exportable import DeviceResource
 from ..models import Config, Device
 from ..settings import settings
 from ..whois.service import WHOISService
@@ -33,6 +34,7 @@ from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
 from .roll_back import roll_back
+from .transfer import TransfersDevices
 
 #: Status of a configuration → colour.
 _BADGES = {"applied": "good", "modified": "waiting", "error": "bad"}
@@ -75,7 +77,7 @@ class DevicePageExtension:
 
     ``inlines`` are inline forms, ``list_filter`` filters of the list, ``tools`` and ``panel`` names of templates, shown
     among the object tools and below the inlines; ``context`` gives variables to them. ``urls`` gives addresses below
-    ``/admin/config/device/``.
+    ``/admin/config/device/``. ``resource`` is the class of exports and imports, with columns of the app.
     """
 
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = ()
@@ -84,6 +86,7 @@ class DevicePageExtension:
     panel: str = ""
     context: Callable[[HttpRequest, Device], dict[str, Any]] = lambda request, device: {}
     urls: Callable[[DeviceAdmin], list[Any]] = lambda device_admin: []
+    resource: type[DeviceResource] | None = None
 
 
 def extend_device_page(extension: DevicePageExtension) -> None:
@@ -91,6 +94,7 @@ def extend_device_page(extension: DevicePageExtension) -> None:
     DeviceAdmin.extensions += (extension,)
     DeviceAdmin.inlines.extend(extension.inlines)
     DeviceAdmin.list_filter.extend(extension.list_filter)
+    DeviceAdmin.resource_class = extension.resource or DeviceAdmin.resource_class
     _register_again()
 
 
@@ -129,7 +133,8 @@ class DeviceForm(forms.ModelForm):
 
 
 @admin.register(Device)
-class DeviceAdmin(DeviceTools, ControllerAdmin):
+class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
+    change_list_template = "admin/config/device/change_list.html"
     change_form_template = "admin/config/device/change_form.html"
     not_found = _("There is no such device, or it belongs to an organization that you do not manage.")
     labels = {

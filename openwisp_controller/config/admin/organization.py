@@ -19,6 +19,7 @@ from ..models import Device, OrganizationConfigSettings, OrganizationLimits
 from ..settings import settings
 from .base import ReadableJson
 from .impact import TellsImpact, edit_of_fields
+from .organization_files import OrganizationFiles
 
 _NAMED = 10
 """Devices that the page about deleting names."""
@@ -57,8 +58,11 @@ admin.site.unregister(Organization)
 
 
 @admin.register(Organization)
-class OrganizationAdmin(TellsImpact, GuardedVersions, BaseOrganizationAdmin):
+class OrganizationAdmin(OrganizationFiles, TellsImpact, GuardedVersions, BaseOrganizationAdmin):
     """The library's page, with what organizations decide about devices; earlier versions are guarded."""
+
+    change_list_template = "admin/config/organization/change_list.html"
+    change_form_template = "admin/config/organization/change_form.html"
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [*super().get_inlines(request, obj), ConfigSettingsInline, LimitsInline]

@@ -2,6 +2,7 @@
 
 from .config import Config
 from .device import Device
+from .device_import import DeviceImport
 from .group import DeviceGroup
 from .job import Job
 from .notice import Notice
@@ -19,6 +20,7 @@ __all__ = [
     "ControllerState",
     "Device",
     "DeviceGroup",
+    "DeviceImport",
     "Job",
     "Notice",
     "OrganizationConfigSettings",

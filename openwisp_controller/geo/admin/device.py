@@ -14,6 +14,7 @@ from ...common.tenancy import managed_objects
 from ...config.admin import DeactivatedDeviceReadOnlyMixin, DevicePageExtension, extend_device_page
 from ...config.models import Device
 from .. import estimated
+from ..exportable import GeoDeviceResource
 from ..models import DeviceLocation, Location
 from .forms import DeviceLocationForm, DeviceLocationFormSet
 
@@ -71,6 +72,6 @@ def _warning(request: HttpRequest, device: Device) -> dict[str, Any]:
 extend_device_page(
     DevicePageExtension(
         inlines=(DeviceLocationInline,), list_filter=(WithGeoFilter,), panel="admin/geo/estimated_location.html",
-        context=_warning,
+        context=_warning, resource=GeoDeviceResource,
     )
 )  # fmt: skip

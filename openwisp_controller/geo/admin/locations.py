@@ -18,6 +18,7 @@ from ..geometry import shown
 from ..models import FloorPlan, Location
 from . import geocoding
 from .forms import FloorPlanForm, FloorPlanFormSet, LocationForm
+from .map import places
 
 
 class FloorPlanInline(admin.StackedInline):
@@ -71,6 +72,7 @@ class LocationAdmin(SimultaneousEdits, MultitenantAdminMixin, TenantPages):
         )
         wrap = self.admin_site.admin_view
         own = [path(route, wrap(view), name=f"django_loci_location_{name}") for route, view, name in views]
+        own.append(path("map.json", wrap(places), name="geo_location_map"))
         return [*own, *super().get_urls()]
 
     def _visible(self, request: HttpRequest, pk: Any) -> Location:
