@@ -17,6 +17,7 @@ from ...common.versions import GuardedVersions
 from ..impacts import Edit
 from ..models import Device, OrganizationConfigSettings, OrganizationLimits
 from ..settings import settings
+from ..widgets import VariablesWidget
 from .base import ReadableJson
 from .impact import TellsImpact, edit_of_fields
 
@@ -34,6 +35,7 @@ class ConfigSettingsInline(ReadableJson, admin.StackedInline):
     form = ConfigSettingsForm
     extra = 1
     max_num = 1
+    json_widgets = {"context": VariablesWidget("organization")}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         enrolment = ["registration_enabled", "shared_secret"] if settings.REGISTRATION_ENABLED else []
