@@ -134,7 +134,7 @@ export function raw(value, use) {
   const input = h("textarea.cfg-mono", {
     ...attributes(use), "aria-describedby": wrong.id, value: JSON.stringify(value, null, 4) ?? "",
     oninput: () => {
-      fit(input);
+      fit(input, 1);
       try {
         use.change(JSON.parse(input.value));
         wrong.textContent = "";
@@ -143,6 +143,6 @@ export function raw(value, use) {
       }
     },
   });
-  fit(input);
+  fit(input, 1);
   return h("div", {}, input, wrong);
 }

@@ -51,8 +51,9 @@ let counter = 0;
 export const freshId = () => `cfg-${(counter += 1)}`;
 
 /** Let a text field grow with what is typed. */
-export function fit(area) {
-  area.rows = Math.min(24, Math.max(2, area.value.split("\n").length + 1));
+export function fit(area, least = 2) {
+  const lines = area.value.split("\n").length;
+  area.rows = Math.min(24, Math.max(least, lines === 1 ? 1 : lines + 1));
 }
 
 const ICONS = {

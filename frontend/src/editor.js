@@ -24,6 +24,7 @@ export class Editor {
     this.build();
     textarea.addEventListener("change", () => this.reload());
     textarea.classList.add("cfg-hidden");
+    textarea.required = false; // browsers refuse to post what is required and hidden, without a word
     this.told = this.serverErrors();
   }
 
@@ -58,10 +59,23 @@ export class Editor {
 
   /** Show the editor with a schema; null while there is none. */
   use(schema) {
-    this.schema = schema ? new Schema(schema) : null;
+    this.schema = schema ? new Schema(schema, this.textarea.dataset.mask) : null;
+    this.bar.hidden = !this.hasCode;
     const wanted = this.mode ?? (this.isSound() && (this.isRows || this.schema) ? "form" : "code");
     this.mode = undefined;
     this.show(wanted);
+  }
+
+  /** Show nothing but what has to be chosen first. */
+  wait(text) {
+    this.tell(text);
+    this.bar.hidden = this.form.hidden = this.code.hidden = this.problems.hidden = true;
+  }
+
+  /** Leave out what the schema refuses; for fields whose schema somebody chose anew. */
+  prune() {
+    const value = this.schema && this.isSound() && !this.isEmpty() ? this.schema.pruned(this.document.value) : this.document.value;
+    if (JSON.stringify(value) !== JSON.stringify(this.document.value)) this.document.set([], value);
   }
 
   // ------------------------------------------------------------------ switching
@@ -87,6 +101,7 @@ export class Editor {
       this.tell(t("There is no schema for this, so it can only be edited as code."));
       mode = "code";
     } else this.tell("");
+    this.rememberCode(mode);
     this.mode = mode;
     this.form.hidden = mode !== "form";
     this.code.hidden = mode !== "code";
@@ -99,6 +114,14 @@ export class Editor {
     this.validate();
   }
 
+  /** What was typed as code is one edit, for who takes back edits of the form. */
+  rememberCode(mode) {
+    if (mode === "form" && this.beforeCode !== undefined && this.beforeCode !== this.document.text) this.document.past.push(this.beforeCode);
+    if (mode === "code") this.beforeCode ??= this.document.text;
+    else this.beforeCode = undefined;
+    this.undoButton.disabled = this.document.past.length === 0;
+  }
+
   showForm() {
     if (this.isRows) {
       const { variables: origin } = this.textarea.dataset;
@@ -108,7 +131,13 @@ export class Editor {
         strongerThan: (name) => layers(name, origin).stronger[0]?.origin ?? "",
         used: users,
       });
-    } else this.fields = new SchemaForm(this.form, this.document, this.schema, { changed: () => {}, offerVariables: offer });
+    } else {
+      const secrets = (this.textarea.dataset.secrets ?? "").split(" ");
+      this.fields = new SchemaForm(this.form, this.document, this.schema, {
+        changed: () => {}, offerVariables: offer, isSecret: (name) => secrets.includes(name),
+        menu: this.textarea.dataset.menu ?? t("Configuration menu"),
+      });
+    }
     if (this.opened) this.fields.opened = this.opened;
     this.opened = this.fields.opened;
     this.fields.render();
@@ -171,6 +200,7 @@ export class Editor {
 
   found() {
     if (this.isRows || !this.schema || !this.isSound() || this.isEmpty()) return [];
+    if (Object.keys(this.document.value).length === 0) return []; // nobody has begun
     return this.schema.problems(this.schema.root, this.document.value);
   }
 
@@ -182,7 +212,8 @@ export class Editor {
     const shown = found.slice(0, SHOWN).map((problem) => h("li", {}, button(
       `${pathText(problem.path) || this.label()}: ${t(problem.text)}`, t("Go there"), () => this.go(problem), { className: ".cfg-link" })));
     const more = found.length > SHOWN ? h("li", {}, `… ${found.length - SHOWN} ${t("more")}`) : null;
-    this.problems.replaceChildren(h("strong", {}, t("Does not suit the schema; templates may add what is missing.")),
+    this.problems.replaceChildren(h("strong", {}, this.textarea.dataset.uses
+      ? t("Does not suit the schema; templates may add what is missing.") : t("This is not complete or not right yet.")),
       h("ul", {}, ...[...shown, more].filter(Boolean)));
   }
 

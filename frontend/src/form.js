@@ -5,7 +5,7 @@ import { picker } from "./picker.js";
 import { kindOf } from "./schema.js";
 
 const NAMING = ["name", "path", "id", "ssid", "destination", "address", "public_key", "src", "title"];
-const FEW = 9;
+const FEW = 12;
 const OPEN_LISTS = 4; // shorter lists inside an opened item are shown at once
 const key = (path) => JSON.stringify(path);
 
@@ -44,21 +44,21 @@ export class SchemaForm {
     const { rule, choices } = this.schema.effective(schema, value);
     const selects = choices.map((choice, group) => this.variants(path, schema, choice, group, draw));
     const present = Object.keys(value);
-    const wanted = (isRoot ? [] : this.alwaysShown(rule)).filter((name) => !(name in value || `${name}!` in value));
+    const wanted = this.alwaysShown(rule, path).filter((name) => !(name in value || `${name}!` in value));
     const names = this.schema.order(rule, new Set([...present, ...wanted])).filter((name) => this.isShown(rule, name, value));
     const fields = names.map((name) => this.part([...path, name], rule, name, draw));
     const redraw = (name) => {
       draw();
       this.reveal([...path, name]);
     };
-    const menu = picker(isRoot ? t("Configuration menu") : t("Add option"), () => this.offered(path, schema), (name, isOwn) => {
+    const menu = picker(isRoot && this.hasSections(rule) ? this.use.menu : t("Add option"), () => this.offered(path, schema), (name, isOwn) => {
       const part = this.schema.part(rule, name);
       const wantedValue = isOwn && !part ? "" : this.schema.initial(this.ruleOf(path, schema, name));
       this.opened.set(key([...path, name]), true);
       this.change([...path, name], wantedValue);
       redraw(name);
-    }, { own: rule.additionalProperties !== false, className: isRoot ? ".default" : "" });
-    if (isRoot) {
+    }, { own: rule.additionalProperties !== false, className: isRoot && this.hasSections(rule) ? ".default" : "" });
+    if (isRoot && this.hasSections(rule)) {
       const empty = names.length ? null : h("p.cfg-quiet", {}, t("Nothing is configured here yet. The menu offers every section."));
       return [...selects, h("div.cfg-root-tools", {}, menu), empty, ...fields].filter(Boolean);
     }
@@ -68,11 +68,18 @@ export class SchemaForm {
   }
 
   /** Return the names that are shown although they are not there: what is required, and all of a few plain values. */
-  alwaysShown(rule) {
+  alwaysShown(rule, path) {
     const names = Object.keys(rule.properties ?? {});
+    if (path.length === 0 && this.hasSections(rule)) return [];
     const isPlain = (name) => !["object", "array"].includes(this.schema.typeOf(this.schema.resolve(rule.properties[name])));
     if (names.length <= FEW) return names.filter((name) => rule.required?.includes(name) || isPlain(name));
     return (rule.required ?? []).filter((name) => rule.properties?.[name]);
+  }
+
+  /** Tell whether an object has so much to offer that a menu does it better: lists and objects, or what nobody knows. */
+  hasSections(rule) {
+    const parts = Object.values(rule.properties ?? {}).map((part) => this.schema.typeOf(this.schema.resolve(part)));
+    return parts.length === 0 || parts.some((type) => type === "object" || type === "array");
   }
 
   ruleOf(path, schema, name) {
@@ -88,7 +95,7 @@ export class SchemaForm {
   offered(path, schema) {
     const value = this.document.at(path) ?? {};
     const { rule } = this.schema.effective(schema, value);
-    const shown = path.length ? this.alwaysShown(rule) : [];
+    const shown = this.alwaysShown(rule, path);
     return this.schema.order(rule, Object.keys(rule.properties ?? {}).filter((name) => !(name in value) && !shown.includes(name)))
       .map((name) => ({ name, part: this.schema.resolve(rule.properties[name]) }))
       .filter(({ part }) => !part.options?.hidden)
@@ -102,6 +109,7 @@ export class SchemaForm {
         const value = this.document.at(path) ?? {};
         this.change(path, this.schema.converted(schema, value, group, Number(select.value)));
         draw();
+        this.find(path)?.refresh?.();
       },
     }, ...variants.map((variant, number) => h("option", { value: number, selected: number === index },
       this.schema.titleOf(variant, `${t("Variant")} ${number + 1}`))));
@@ -158,20 +166,20 @@ export class SchemaForm {
   field(path, rule, title, { remove = null, isRequired = false, tools = [] } = {}) {
     const id = freshId();
     const box = h("div.cfg-control");
-    const draw = () => box.replaceChildren(control(rule, this.document.at(path), {
+    const draw = () => box.replaceChildren(control(this.use.isSecret(path.at(-1)) ? { ...rule, format: rule.format ?? "password" } : rule, this.document.at(path), {
       id, again: draw, offerVariables: this.use.offerVariables, change: (value) => this.changeField(path, value, isRequired, rule),
     }), h("p.cfg-error", {}), rule.description ? h("p.cfg-help", {}, rule.description) : "");
     draw();
     const bar = [...tools, remove && button(icon("close"), `${t("Remove")}: ${title}`, remove, { className: ".cfg-tool" })].filter(Boolean);
     return h(`div.cfg-field${isRequired ? ".required" : ""}`, { "data-path": key(path) },
-      h("label", { for: id, title: path.at(-1) }, title), box, h("span.cfg-tools", {}, ...bar));
+      h(`label${Object.keys(rule).length > 1 ? "" : ".cfg-own"}`, { for: id, title: path.at(-1) }, title), box, h("span.cfg-tools", {}, ...bar));
   }
 
   changeField(path, value, isRequired, rule) {
     const isNumber = ["integer", "number"].includes([rule.type].flat()[0]);
     const isNothing = value === "" && isNumber && !isRequired && typeof path.at(-1) === "string";
     this.change(path, isNothing ? undefined : value);
-    this.rename(path);
+    this.find(path.slice(0, -1))?.refresh?.();
   }
 
   // ------------------------------------------------------------------ lists
@@ -242,7 +250,13 @@ export class SchemaForm {
       button(icon("copy"), t("Duplicate"), copy, { className: ".cfg-tool" }),
     ];
     if (kindOf(value) === "object") {
-      return this.section(path, this.nameOf(value, index), "", () => this.object(path, schema), remove, { tools, badge: this.kindOf(schema, value) });
+      const shown = this.section(path, this.nameOf(value, index), "", () => this.object(path, schema), remove, { tools, badge: this.kindOf(schema, value) });
+      shown.refresh = () => {
+        const now = this.document.at(path);
+        shown.querySelector(":scope > summary > strong").textContent = this.nameOf(now, index);
+        shown.querySelector(":scope > summary > .cfg-badge").textContent = this.kindOf(schema, now);
+      };
+      return shown;
     }
     const rule = this.schema.effective(schema, value).rule;
     if (kindOf(value) === "array") {
@@ -260,15 +274,6 @@ export class SchemaForm {
     const { rule, choices } = this.schema.effective(schema, value);
     if (choices.length) return this.schema.titleOf(choices[0].variants[choices[0].index], "");
     return rule.title ?? "";
-  }
-
-  /** Let the heading of an item follow its name. */
-  rename(path) {
-    const owner = path.slice(0, -1);
-    if (typeof owner.at(-1) !== "number" || !NAMING.includes(path.at(-1))) return;
-    const shown = this.find(owner);
-    const name = shown?.querySelector(":scope > summary > strong");
-    if (name) name.textContent = this.nameOf(this.document.at(owner), owner.at(-1));
   }
 
   // ------------------------------------------------------------------ state

@@ -1,4 +1,5 @@
 // Finds the fields of JSON on a page and gives each its editor.
+import { t } from "./dom.js";
 import { Editor } from "./editor.js";
 import "./editor.css";
 
@@ -29,9 +30,18 @@ async function schemaOf(textarea) {
   return schemaSelector ? found?.[chooser(textarea)?.value || schemaKey] ?? null : found;
 }
 
-async function start(textarea) {
+async function start(textarea, { isChosen = false } = {}) {
   const editor = editorOf(textarea);
-  editor.use(textarea.dataset.editor === "rows" ? null : await schemaOf(textarea));
+  const field = chooser(textarea);
+  if (field && !field.value) {
+    const label = document.querySelector(`label[for="${field.id}"]`)?.textContent.trim().replace(/:$/, "") ?? "";
+    return editor.wait(`${t("Choose this first")}: ${label}`);
+  }
+  const schema = textarea.dataset.editor === "rows" ? null : await schemaOf(textarea);
+  editor.use(schema);
+  if (!isChosen) return undefined;
+  editor.prune();
+  return editor.show(editor.mode);
 }
 
 /** Give fields their editors once they come into view: what nobody looks at costs nothing. */
@@ -54,7 +64,7 @@ addEventListener("DOMContentLoaded", () => mount(document));
 document.addEventListener("formset:added", (event) => mount(event.target));
 document.addEventListener("change", (event) => {
   for (const textarea of document.querySelectorAll(FIELDS)) {
-    if (editors.has(textarea) && chooser(textarea) === event.target) start(textarea);
+    if (editors.has(textarea) && chooser(textarea) === event.target) start(textarea, { isChosen: true });
   }
 });
 addEventListener("pageshow", () => {

@@ -26,7 +26,7 @@ export function picker(label, offered, pick, { own = false, className = "" } = {
     const found = offered().filter((each) => `${each.title} ${each.name}`.toLowerCase().includes(wanted));
     const typed = search.value.trim();
     list.replaceChildren(...found.map((each) => button(
-      h("span", {}, h("strong", {}, each.title), each.title.toLowerCase() !== each.name ? h("code", {}, each.name) : null,
+      h("span", {}, h("strong", {}, each.title), each.title.toLowerCase() !== each.name && !/^\d+$/.test(each.name) ? h("code", {}, each.name) : null,
         each.help ? h("small", {}, each.help) : null),
       each.title, () => choose(each.name, false), { className: ".cfg-menu-item" })));
     if (own && typed && !offered().some((each) => each.name === typed)) {

@@ -64,10 +64,7 @@ export class VariableRows {
         write();
       },
     });
-    const size = () => {
-      fit(input);
-      if (!input.value.includes("\n")) input.rows = 1;
-    };
+    const size = () => fit(input, 1);
     size();
     const kind = h("select", {
       "aria-label": t("Kind of the value"), title: t("How the value is stored"),

@@ -51,8 +51,13 @@ function merged(left, right) {
 
 /** A schema with its definitions. */
 export class Schema {
-  constructor(root) {
+  /**
+   * @param {object} root
+   * @param {string} [mask] stands for a secret that is not shown; suits every rule.
+   */
+  constructor(root, mask) {
     this.root = root ?? {};
+    this.mask = mask;
     this.cache = new WeakMap();
   }
 
@@ -123,6 +128,13 @@ export class Schema {
     const place = (name) => (this.part(rule, name) ? this.resolve(this.part(rule, name)).propertyOrder ?? 1000 : 2000);
     return [...names].map((name, index) => ({ name, index }))
       .sort((one, other) => place(one.name) - place(other.name) || one.index - other.index).map((each) => each.name);
+  }
+
+  /** Return a value without what a schema that allows nothing else does not know. */
+  pruned(value) {
+    const { rule } = this.effective(this.root, value);
+    if (rule.additionalProperties !== false || kindOf(value) !== "object") return value;
+    return Object.fromEntries(Object.entries(value).filter(([name]) => this.part(rule, name)));
   }
 
   /** Return what a new value starts with: what is required, what tells its kind, and variants inside it. */
@@ -214,6 +226,7 @@ export class Schema {
   }
 
   ownProblems(rule, value, path, depth) {
+    if (this.mask && value === this.mask) return [];
     if (hasVariable(value) && !["object", "array"].includes(this.typeOf(rule))) return [];
     const wrong = (text, weight = 1) => [{ path, text, weight }];
     const kind = kindOf(value);

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from openwisp_controller.config.models import Config
+from openwisp_controller.config.models import Config, DeviceGroup, OrganizationConfigSettings
 
 from .. import factories as make
 from .editing import code_of, editor_of
@@ -111,3 +111,104 @@ def test_a_configuration_by_form_and_by_code(sized: tuple[Any, str], config: Con
     config.refresh_from_db()
     assert config.config == {"interfaces": expected, "dns_servers": ["{{ number }}"]}
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_variables_as_rows(sized: tuple[Any, str], config: Config) -> None:
+    page, size = sized
+    rows = opened(page, f"{change(config.device)}#config-group", CONTEXT)
+    row = rows.locator("[data-name=text]")
+    assert 'overrides template "wifi": of the template' in row.inner_text()
+    assert 'used in template "wifi"' in row.inner_text()
+    assert "used in this configuration" in rows.locator("[data-name=mtu]").inner_text()
+    rows.locator("[data-name=number] textarea").fill("[1, 2.50]")
+    rows.get_by_role("button", name="Add variable").click()
+    rows.get_by_label("Name of the variable").last.fill("new")
+    rows.get_by_label("Value of the variable").last.fill("{{ no }}")
+    rows.locator("[data-name=text]").get_by_role("button", name="Remove").click()
+    look(page, f"rows-{size}")
+    rows.get_by_role("button", name="Edit the JSON itself").click()
+    rows.locator(".cm-content").wait_for()
+    assert "2.5" in rows.locator(".cm-content").inner_text()
+    rows.get_by_role("button", name="Edit as rows").click()
+    saved(page)
+    config.refresh_from_db()
+    assert config.context == {"mtu": "1400", "number": [1, 2.5], "new": "{{ no }}"}
+
+
+def test_pages_with_editors(sized: tuple[Any, str], organization: Any) -> None:
+    """Template, group, organization and VPN server: forms without problems, edited where a form says the least."""
+    page, size = sized
+    template = make.template(
+        organization,
+        "many radios",
+        {"radios": [{"name": "radio0", "protocol": "802.11n", "channel": 36, "channel_width": 20}], "dns_servers!": []},
+        default_values={"country": "IT"},
+    )
+    editor = opened(page, change(template), "#id_config")
+    editor.get_by_text("Radios", exact=True).click()
+    assert "5 GHz WiFi4" in editor.locator(".cfg-list .cfg-badge").first.inner_text()
+    editor.get_by_text("radio0", exact=True).click()
+    editor.get_by_label("Kind").select_option(label="5 GHz WiFi5 (802.11ac)")
+    editor.get_by_label("Country").select_option(label="A variable …")
+    editor.get_by_label("Country").fill("{{ country }}")
+    look(page, f"template-{size}")
+    page.locator("[name=_continue]").first.click()
+    page.wait_for_selector(".messagelist .success")
+    template.refresh_from_db()
+    radio = {"name": "radio0", "protocol": "802.11ac", "channel": 36, "channel_width": 20, "country": "{{ country }}"}
+    found = template.config["radios"][0]
+    assert {name: found.get(name) for name in radio} == radio
+    assert template.config["dns_servers!"] == []
+
+    group = DeviceGroup.objects.create(organization=organization, name="roofs", context={"a": 1}, meta_data={"b": 2})
+    group.templates.add(template)
+    facts = opened(page, change(group), "#id_meta_data")
+    facts.locator("summary", has_text="Add facts").click()
+    facts.get_by_label("Search").fill("owner")
+    page.keyboard.press("Enter")
+    facts.get_by_label("owner", exact=True).fill("city")
+    look(page, f"group-{size}")
+    saved(page)
+    group.refresh_from_db()
+    assert (group.context, group.meta_data) == ({"a": 1}, {"b": 2, "owner": "city"})
+
+    rows = opened(page, change(organization), "#id_config_settings-0-context")
+    look(page, f"organization-{size}")
+    rows.get_by_role("button", name="Add variable").click()
+    rows.get_by_label("Name of the variable").last.fill("city")
+    rows.get_by_label("Value of the variable").last.fill("Bolzano")
+    saved(page)
+    assert OrganizationConfigSettings.objects.get(organization=organization).context == {"city": "Bolzano"}
+
+    server = opened(page, "/admin/config/vpn/add/", "#id_config")
+    page.select_option("#id_backend", "openwisp_controller.vpn_backends.OpenVpn")
+    server.get_by_text("OpenVPN", exact=True).wait_for()
+    server.get_by_text("OpenVPN", exact=True).click()
+    server.locator(".cfg-item > summary").first.click()
+    look(page, f"vpn-{size}")
+    assert server.locator(".cfg-problems").is_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_hundreds_of_interfaces_and_mistakes_told_by_the_server(page: Any, config: Config) -> None:
+    interfaces = [{"name": f"eth{number}", "type": "ethernet"} for number in range(400)]
+    Config.objects.filter(pk=config.pk).update(config={"interfaces": interfaces})
+    editor = opened(page, f"{change(config.device)}#config-group", CONFIG)
+    editor.get_by_text("Interfaces", exact=True).click()
+    editor.get_by_text("eth399", exact=True).click()
+    editor.get_by_label("MTU").fill("60")
+    editor.locator(".cfg-problems button", has_text="interfaces › 400 › mtu").wait_for()
+    page.locator("[name=_continue]").first.click()
+    page.wait_for_selector(".errornote")
+    code = code_of(editor_of(page, CONFIG))
+    editor.locator(".cfg-problems button", has_text="mtu").click()
+    editor.locator(".cm-lint-marker-error").wait_for()
+    assert code.get_by_text("eth399").is_visible()
+    code.press("Control+f")
+    editor.locator(".cm-search").wait_for()
+    page.keyboard.press("Escape")
+    editor.get_by_role("button", name="Full screen").click()
+    page.wait_for_selector(".cfg-full")
+    look(page, "editor-full")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".cfg-full", state="detached")

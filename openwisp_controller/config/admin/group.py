@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ..assignment import rules
@@ -68,7 +69,8 @@ class DeviceGroupAdmin(TellsImpact, ControllerAdmin):
     json_widgets = {
         "context": VariablesWidget("group"),
         "meta_data": JsonSchemaWidget(
-            schema_view_name="admin:config_devicegroup_schema", schema_selector="", netjsonconfig_hint=False,
+            {"data-menu": _("Add facts")}, schema_view_name="admin:config_devicegroup_schema", schema_selector="",
+            netjsonconfig_hint=False,
             app_label_model="config_devicegroup",
         ),
     }  # fmt: skip
