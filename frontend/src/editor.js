@@ -5,7 +5,7 @@ import { SchemaForm } from "./form.js";
 import { VariableRows } from "./rows.js";
 import { Schema, kindOf } from "./schema.js";
 import { JsonText, formatted, rangeOf } from "./text.js";
-import { known, layers, offer, users } from "./variables.js";
+import { known, layers, offer, users, weakerThan } from "./variables.js";
 
 const SHOWN = 5;
 const MISTAKE = /triggered by "#\/([^"]*)", validator says:\s*([\s\S]*?)(?=Invalid configuration triggered|$)/g;
@@ -72,6 +72,13 @@ export class Editor {
     this.bar.hidden = this.form.hidden = this.code.hidden = this.problems.hidden = true;
   }
 
+  /** Put in what a new value starts with, where there is nothing yet. */
+  begin() {
+    if (!this.schema || !this.isSound() || !(this.isEmpty() || !this.document.text.trim())) return;
+    this.document.replace(JSON.stringify(this.schema.initial(this.schema.root)), { remember: false });
+    this.show(this.mode);
+  }
+
   /** Leave out what the schema refuses; for fields whose schema somebody chose anew. */
   prune() {
     const value = this.schema && this.isSound() && !this.isEmpty() ? this.schema.pruned(this.document.value) : this.document.value;
@@ -130,6 +137,7 @@ export class Editor {
         overridden: (name) => layers(name, origin).weaker,
         strongerThan: (name) => layers(name, origin).stronger[0]?.origin ?? "",
         used: users,
+        inherited: () => (["device", "group"].includes(origin) ? weakerThan(origin) : []),
       });
     } else {
       const secrets = (this.textarea.dataset.secrets ?? "").split(" ");

@@ -76,7 +76,11 @@ addEventListener("pageshow", () => {
  * @param {HTMLTextAreaElement} textarea
  * @param {unknown} _backend not used.
  * @param {object} schema
- * @param {boolean} _initial not used: the form shows what the field holds.
+ * @param {boolean} isInitial whether a field that holds nothing gets what the schema says a new value starts with.
  */
 window.django = window.django || {};
-window.django._loadJsonSchemaUi = (textarea, _backend, schema) => editorOf(textarea).use(schema);
+window.django._loadJsonSchemaUi = (textarea, _backend, schema, isInitial) => {
+  const editor = editorOf(textarea);
+  editor.use(schema);
+  if (isInitial) editor.begin();
+};

@@ -8,7 +8,8 @@ export class VariableRows {
    * @param {HTMLElement} host
    * @param {import("./text.js").JsonText} document an object.
    * @param {{changed: () => void, overridden: (name: string) => {origin: string, value?: any}[],
-   *   strongerThan: (name: string) => string, used: (name: string) => string[], known: () => string[]}} use
+   *   strongerThan: (name: string) => string, used: (name: string) => string[],
+   *   inherited: () => {name: string, origin: string, value: any}[]}} use
    */
   constructor(host, document, use) {
     Object.assign(this, { host, document, use });
@@ -24,7 +25,25 @@ export class VariableRows {
       row.querySelector("input").focus();
     }, { className: ".button" });
     const empty = names.length ? null : h("p.cfg-quiet", {}, t("No variables are defined here."));
-    this.host.replaceChildren(...[empty, list, h("div", {}, add)].filter(Boolean));
+    const inherited = h("div");
+    this.host.replaceChildren(...[empty, list, h("div.cfg-inline", {}, add), inherited].filter(Boolean));
+    this.inherited = () => inherited.replaceChildren(...this.others(list));
+    this.inherited();
+  }
+
+  /** What is defined elsewhere, with a button that defines it here instead. */
+  others(list) {
+    const found = this.use.inherited().filter(({ name }) => !(name in (this.document.value ?? {})));
+    if (!found.length) return [];
+    const lines = found.map(({ name, origin, value }) => h("li", {}, h("code", {}, name), h("span", {}, short(value)), h("small", {}, origin),
+      button(t("Override"), `${t("Override")}: ${name}`, () => {
+        this.document.set([name], value);
+        const row = this.row(name);
+        list.append(row);
+        row.querySelector("textarea").focus();
+        this.inherited();
+      }, { className: ".button" })));
+    return [h("details.cfg-inherited", {}, h("summary", {}, `${t("Defined elsewhere")} (${found.length})`), h("ul", {}, ...lines))];
   }
 
   row(name, { isNew = false } = {}) {
@@ -80,6 +99,7 @@ export class VariableRows {
       if (stored !== null) this.document.set([stored], undefined);
       this.use.changed();
       row.remove();
+      this.inherited();
     }, { className: ".cfg-tool" });
     const row = h("div.cfg-variable-row", { "data-name": name }, h("div.cfg-line", {}, label, input, kind, remove), wrong, note);
     this.note(row);

@@ -101,6 +101,10 @@ export class JsonText {
   /** Put a value at a path; undefined removes it. */
   set(path, value) {
     if (path.length === 0) return this.replace(JSON.stringify(value, null, FORMAT.tabSize));
+    const present = this.parsed.tree && findNodeAtLocation(this.parsed.tree, path);
+    if (present && value !== undefined && (value === null || typeof value !== "object")) {
+      return this.replace(this.text.slice(0, present.offset) + JSON.stringify(value) + this.text.slice(present.offset + present.length));
+    }
     const text = this.value !== null && typeof this.value === "object" && this.text.trim() ? this.text : "{}";
     return this.replace(applyEdits(text, modify(text, path, value, { formattingOptions: FORMAT })));
   }

@@ -40,6 +40,18 @@ export function layers(name, origin) {
   return origin === "device" ? { stronger: [], weaker: all } : { stronger: [], weaker: [] };
 }
 
+/** Return what weaker origins than one define, as far as somebody may want to override it. */
+export function weakerThan(origin) {
+  const found = [];
+  for (const { name, layers: all } of explained()) {
+    const place = all.findIndex((layer) => layer.origin === origin);
+    const [next] = all.slice(place + 1);
+    if (!next || next.value === undefined || next.isCut || all.slice(0, Math.max(0, place)).length) continue;
+    if (/^(template|group|organization|system)/.test(next.origin)) found.push({ name, ...next });
+  }
+  return found;
+}
+
 /** Return where a variable is used: what the server knows, and the configuration on this page. */
 export function users(name) {
   const found = new Set(explained().find((each) => each.name === name)?.used ?? []);

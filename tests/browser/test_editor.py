@@ -20,7 +20,10 @@ CONTEXT = "#id_config-0-context"
 @pytest.fixture
 def config(organization: Any) -> Config:
     template = make.template(
-        organization, "wifi", {"general": {"description": "{{ text }}"}}, default_values={"text": "of the template"}
+        organization,
+        "wifi",
+        {"general": {"description": "{{ text }}"}},
+        default_values={"text": "of the template", "extra": [1]},
     )
     return make.config(
         make.device(organization, "router"),
@@ -125,14 +128,16 @@ def test_variables_as_rows(sized: tuple[Any, str], config: Config) -> None:
     rows.get_by_label("Name of the variable").last.fill("new")
     rows.get_by_label("Value of the variable").last.fill("{{ no }}")
     rows.locator("[data-name=text]").get_by_role("button", name="Remove").click()
+    rows.get_by_text("Defined elsewhere").click()
     look(page, f"rows-{size}")
+    rows.get_by_role("button", name="Override: extra").click()
     rows.get_by_role("button", name="Edit the JSON itself").click()
     rows.locator(".cm-content").wait_for()
     assert "2.5" in rows.locator(".cm-content").inner_text()
     rows.get_by_role("button", name="Edit as rows").click()
     saved(page)
     config.refresh_from_db()
-    assert config.context == {"mtu": "1400", "number": [1, 2.5], "new": "{{ no }}"}
+    assert config.context == {"mtu": "1400", "number": [1, 2.5], "new": "{{ no }}", "extra": [1]}
 
 
 def test_pages_with_editors(sized: tuple[Any, str], organization: Any) -> None:
@@ -168,6 +173,13 @@ def test_pages_with_editors(sized: tuple[Any, str], organization: Any) -> None:
     page.keyboard.press("Enter")
     facts.get_by_label("owner", exact=True).fill("city")
     look(page, f"group-{size}")
+    options = {
+        "type": "object",
+        "properties": {"force": {"type": "boolean", "title": "Force it", "format": "checkbox"}},
+    }
+    show = "options => django._loadJsonSchemaUi(document.querySelector('#id_meta_data'), null, options, true)"
+    page.evaluate(show, options)  # as packages do
+    assert not facts.get_by_label("Force it").is_checked()
     saved(page)
     group.refresh_from_db()
     assert (group.context, group.meta_data) == ({"a": 1}, {"b": 2, "owner": "city"})

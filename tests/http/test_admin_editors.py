@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from openwisp_users.models import Organization
 
+from openwisp_controller.config import widgets
 from openwisp_controller.config.models import DeviceGroup
 from openwisp_controller.config.widgets import JsonSchemaWidget
 
@@ -101,3 +102,19 @@ def test_variables_of_a_device_know_what_they_override(root: Client, organizatio
     found = {each["name"]: each for each in json.loads(text.partition("</script>")[0])}
     layers = [{"origin": "device", "value": "own"}, {"origin": 'template "wifi"', "value": "default"}]
     assert found["ssid"] == {"name": "ssid", "layers": layers, "used": ['template "wifi"']}
+
+
+def test_variables_of_an_organization_know_what_they_override(root: Client, organization: Organization) -> None:
+    make.template(organization, "long", default_values={"text": "x" * 300})
+    page = page_of(root, organization)
+    found = json.loads(page.partition('data-explained="')[2].partition('}]"')[0] + "}]")
+    assert [(each["name"], each["layers"][0]["isCut"]) for each in found] == [("text", True)]
+
+
+def test_without_the_built_scripts_pages_have_plain_texts(
+    root: Client, organization: Organization, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets, "_BUILT", tmp_path)
+    page = page_of(root, make.template(organization))
+    assert 'name="default_values"' in page
+    assert "config/built/editor" not in page

@@ -48,7 +48,7 @@ def _described(found: Iterable[Explained], users: dict[str, list[str]]) -> list[
         {
             "name": each.name,
             "layers": [
-                {"origin": origin, **({} if each.is_secret else {"value": _short(value)})}
+                {"origin": origin, **({} if each.is_secret else _shown(value))}
                 for origin, value in ((each.origin, each.value), *each.overridden)
             ],
             "used": users.pop(each.name, []),
@@ -58,8 +58,10 @@ def _described(found: Iterable[Explained], users: dict[str, list[str]]) -> list[
     return [*shown, *({"name": name, "layers": [], "used": used} for name, used in sorted(users.items()))]
 
 
-def _short(value: Any) -> Any:
-    return value[:_LONGEST] if isinstance(value, str) else value
+def _shown(value: Any) -> dict[str, Any]:
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return {"value": value[:_LONGEST] + "…", "isCut": True}
+    return {"value": value}
 
 
 def _users(templates: Iterable[Template]) -> dict[str, list[str]]:
