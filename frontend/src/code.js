@@ -1,8 +1,8 @@
 // The code editor: loaded when somebody asks for it.
 import {
-  autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, snippet, startCompletion,
+  acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, snippet, startCompletion,
 } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, lintKeymap, linter } from "@codemirror/lint";
@@ -39,7 +39,7 @@ export function createCode({ parent, text, label, change, problems, complete }) 
     autocompletion({ override: [completions(complete)], activateOnTypingDelay: 50, interactionDelay: 0 }),
     linter((view) => problems(view.state.doc.toString()), { delay: 300 }),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap,
-      ...lintKeymap, indentWithTab]),
+      ...lintKeymap, { key: "Tab", run: acceptCompletion }]),
     EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
     EditorView.updateListener.of((update) => update.docChanged && change(update.state.doc.toString())),
   ];

@@ -240,7 +240,8 @@ export class SchemaForm {
       draw();
     };
     const copy = () => {
-      this.change([...list, index + 1], structuredClone(value), { isInsertion: true });
+      this.document.copy(path);
+      this.use.changed();
       this.opened.set(key([...list, index + 1]), true);
       draw();
     };

@@ -41,7 +41,24 @@ export function parse(text) {
     line: lineAt(text, error.offset),
     text: SYNTAX[printParseErrorCode(error.error)] ?? printParseErrorCode(error.error),
   }));
+  if (!problems.length) problems.push(...doubled(text, tree));
   return { tree, value: tree ? getNodeValue(tree) : undefined, problems };
+}
+
+/** Return the properties that stand in an object twice: which one counts is not what everybody thinks. */
+function doubled(text, node) {
+  if (!node?.children) return [];
+  const found = [];
+  const seen = new Set();
+  for (const child of node.children) {
+    const [name] = child.type === "property" ? child.children : [];
+    if (name && seen.has(name.value)) {
+      found.push({ from: name.offset, to: name.offset + name.length, line: lineAt(text, name.offset), text: "this property stands here twice" });
+    }
+    if (name) seen.add(name.value);
+    found.push(...doubled(text, child));
+  }
+  return found;
 }
 
 /** Return the number of the line, from 1, in which an offset lies. */
@@ -113,6 +130,14 @@ export class JsonText {
   insert(path, value) {
     const text = this.text;
     this.replace(applyEdits(text, modify(text, path, value, { formattingOptions: FORMAT, isArrayInsertion: true })));
+  }
+
+  /** Put a copy of an item behind it, as it is written. */
+  copy(path) {
+    const node = findNodeAtLocation(this.parsed.tree, path);
+    const [space] = /\s*$/.exec(this.text.slice(0, node.offset));
+    const end = node.offset + node.length;
+    this.replace(`${this.text.slice(0, end)},${space}${this.text.slice(node.offset, end)}${this.text.slice(end)}`);
   }
 
   /** Exchange two neighbours of a list, as they are written. */

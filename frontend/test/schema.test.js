@@ -59,6 +59,16 @@ test("edits change nothing but their place", () => {
   assert.equal(text.text, '{"b": 1.50,\n "a": [1, {"x": 12345678901234567890}, 3] }');
 });
 
+test("a copy is written like the original", () => {
+  const text = new JsonText('{"a": [\n  {"x": 12345678901234567890}\n]}');
+  text.copy(["a", 0]);
+  assert.equal(text.text, '{"a": [\n  {"x": 12345678901234567890},\n  {"x": 12345678901234567890}\n]}');
+});
+
+test("a property that stands there twice is told", () => {
+  assert.deepEqual(parse('{"a": {"b": 1,\n"b": 2}}').problems.map((each) => each.line), [2]);
+});
+
 test("what is broken is told with its line", () => {
   assert.deepEqual(parse('{\n "a": 1,\n}').problems.map((each) => each.line), [3]);
   assert.equal(parse('{"a": 1 // no\n}').problems.length, 1);

@@ -202,6 +202,23 @@ def test_pages_with_editors(sized: tuple[Any, str], organization: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_new_device_and_another_backend(page: Any, organization: Any) -> None:
+    page.goto("/admin/config/device/add/")
+    page.click("#config-group .add-row a")
+    editor = editor_of(page, CONFIG)
+
+    def offered(name: str) -> int:
+        editor.locator("summary", has_text="Configuration menu").click()
+        editor.locator(".cfg-menu input").fill(name)
+        found: int = editor.locator(".cfg-menu-item", has_text="Traffic").count()
+        page.keyboard.press("Escape")
+        return found
+
+    assert offered("tc_options") == 0
+    page.select_option("#id_config-0-backend", "netjsonconfig.OpenWisp")
+    assert offered("tc_options") == 1
+
+
 def test_hundreds_of_interfaces_and_mistakes_told_by_the_server(page: Any, config: Config) -> None:
     interfaces = [{"name": f"eth{number}", "type": "ethernet"} for number in range(400)]
     Config.objects.filter(pk=config.pk).update(config={"interfaces": interfaces})
