@@ -36,7 +36,7 @@ export function createCode({ parent, text, label, change, problems, complete }) 
     lineNumbers(), highlightActiveLineGutter(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(),
     indentUnit.of("    "), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightSelectionMatches(),
     search({ top: true }), EditorView.lineWrapping, json(), syntaxHighlighting(classHighlighter), highlightVariables,
-    autocompletion({ override: [completions(complete)], activateOnTypingDelay: 50, interactionDelay: 0 }),
+    autocompletion({ override: [completions(complete)], activateOnTypingDelay: 50, icons: false, interactionDelay: 0 }),
     linter((view) => problems(view.state.doc.toString()), { delay: 300 }),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap,
       ...lintKeymap, { key: "Tab", run: acceptCompletion }]),
