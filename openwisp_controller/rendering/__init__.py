@@ -11,6 +11,7 @@ from .blame import Blame, explain
 from .difference import diff
 from .errors import InvalidConfiguration, RenderingError, UnknownBackend, UnreadableConfiguration
 from .stack import Stack
+from .variables import names as variable_names
 
 __all__ = [
     "Archive",
@@ -26,4 +27,5 @@ __all__ = [
     "limit_archives",
     "list_files",
     "load_backend",
+    "variable_names",
 ]

@@ -10,6 +10,7 @@ import pytest
 from openwisp_controller.config.models import Config, Device, Template
 
 from .. import factories as make
+from .editing import write
 
 MOTD = {"files": [{"path": "/etc/motd", "mode": "0644", "contents": "{{ text }}\n"}]}
 
@@ -81,14 +82,14 @@ def test_variables_show_where_they_come_from(page: Any, config: Config) -> None:
 
 def test_preview_shows_what_saving_would_give(page: Any, config: Config) -> None:
     open_device(page, config.device)
-    page.fill("[name=config-0-context]", json.dumps({"text": "<b>not saved yet</b>"}))
+    write(page, "#id_config-0-context", json.dumps({"text": "<b>not saved yet</b>"}))
     assert "<b>not saved yet</b>" in preview(page)
     assert Config.objects.get().context == {}
 
 
 def test_preview_of_what_is_wrong_names_the_field(page: Any, config: Config) -> None:
     open_device(page, config.device)
-    page.fill("[name=config-0-config]", json.dumps({"interfaces": [{"name": "eth0", "type": "nonsense"}]}))
+    write(page, "#id_config-0-config", json.dumps({"interfaces": [{"name": "eth0", "type": "nonsense"}]}))
     text = preview(page)
     assert text.startswith("config: Invalid configuration triggered by")
     assert "nonsense" in text
@@ -96,7 +97,7 @@ def test_preview_of_what_is_wrong_names_the_field(page: Any, config: Config) -> 
 
 def test_errors_stand_at_the_field(page: Any, config: Config) -> None:
     open_device(page, config.device)
-    page.fill("[name=config-0-config]", json.dumps({"interfaces": [{"name": "eth0", "type": "nonsense"}]}))
+    write(page, "#id_config-0-config", json.dumps({"interfaces": [{"name": "eth0", "type": "nonsense"}]}))
     save(page)
     error = page.inner_text(".field-config .errorlist")
     assert 'triggered by "#/interfaces/2/type"' in error
@@ -119,7 +120,7 @@ def test_templates_are_ordered_by_dragging(page: Any, config: Config) -> None:
 
 def test_history_roll_back_and_lifting_the_hold(page: Any, config: Config) -> None:
     open_device(page, config.device)
-    page.fill("[name=config-0-context]", json.dumps({"text": "second"}))
+    write(page, "#id_config-0-context", json.dumps({"text": "second"}))
     save(page)
     newest = Config.objects.get().revisions.order_by("-pk")[0]
     assert newest.author is not None

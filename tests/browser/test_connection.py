@@ -13,6 +13,7 @@ from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..ssh import SshServers
+from .test_safe_saving import look
 
 
 @pytest.fixture
@@ -109,23 +110,24 @@ def test_a_changed_host_key_is_shown_and_accepted(
 
 def test_credentials_are_entered_in_fields_and_not_shown_again(page: Any) -> None:
     page.goto("/admin/connection/credentials/add/")
+    editor = page.locator("#id_params_jsoneditor")
     page.select_option("#id_connector", make.SSH)
     page.fill("#id_name", "routers")
-    page.wait_for_selector("#credentials-fields [data-name=username]")
-    page.click("input[name=_continue]")
-    assert page.evaluate("document.activeElement.dataset.name") == "username", "the browser points at what is missing"
-    page.fill("#credentials-fields [data-name=username]", "root")
-    page.fill("#credentials-fields [data-name=password]", "verysecret")
+    editor.get_by_label("username").fill("root")
+    editor.get_by_label("password", exact=True).fill("verysecret")
+    assert editor.get_by_label("password", exact=True).get_attribute("type") == "password"
+    look(page, "credentials")
     with page.expect_navigation():
         page.click("input[name=_continue]")
     credentials = Credentials.objects.get()
-    assert credentials.params == {"username": "root", "password": "verysecret", "port": 22}
+    assert credentials.params == {"username": "root", "password": "verysecret"}
     assert "verysecret" not in page.content()
-    page.fill("#credentials-fields [data-name=username]", "admin")
+    editor.get_by_label("username").fill("admin")
+    assert editor.locator(".cfg-problems").is_hidden(), "a mask is as good as a secret"
     with page.expect_navigation():
         page.click("input[name=_continue]")
     credentials.refresh_from_db()
-    assert credentials.params == {"username": "admin", "password": "verysecret", "port": 22}
+    assert credentials.params == {"username": "admin", "password": "verysecret"}
 
 
 def test_a_connection_is_added_on_the_page_of_the_device(page: Any, connection: DeviceConnection) -> None:

@@ -9,6 +9,7 @@ import pytest
 from openwisp_controller.config.models import Config
 
 from .. import factories as make
+from .editing import write
 from .test_safe_saving import SIZES, change, look
 
 TABS = ["Overview", "Configuration", "Credentials"]
@@ -45,9 +46,9 @@ def test_header_and_tabs(page: Any, config: Config, size: str) -> None:
         assert text in header
     for name in ("Preview configuration", "Deactivate", "Download configuration", "History"):
         assert page.locator(".controller-device .actions").get_by_text(name, exact=False).first.is_visible(), name
-    assert page.is_hidden("#id_config-0-config")
+    assert page.is_hidden("#id_config-0-backend")
     page.click("#config-group-tab")
-    page.wait_for_selector("#id_config-0-config:visible")
+    page.wait_for_selector("#id_config-0-backend:visible")
     assert page.url.endswith("#config-group")
     assert page.is_hidden("#id_name")
     look(page, f"device-configuration-{size}")
@@ -66,12 +67,12 @@ def test_an_address_leads_to_its_tab(page: Any, config: Config) -> None:
 
 def test_errors_open_their_tab_and_saving_stays_there(page: Any, config: Config) -> None:
     page.goto(f"{change(config.device)}#config-group")
-    page.fill("#id_config-0-config", "{")
+    write(page, "#id_config-0-config", '{"general": ')
     page.click("[name=_continue] >> nth=0")
     page.wait_for_selector(".errornote")
     assert selected(page).startswith("Configuration")
     assert page.locator("#controller-tabs .has-errors").count() == 1
-    page.fill("#id_config-0-config", "{}")
+    write(page, "#id_config-0-config", "{}")
     page.click("[name=_continue] >> nth=0")
     page.wait_for_selector(".messagelist .success")
     assert selected(page) == "Configuration"
@@ -81,7 +82,7 @@ def test_the_keyboard_moves_between_tabs(page: Any, config: Config) -> None:
     page.goto(change(config.device))
     page.focus("#overview-group-tab")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#id_config-0-config:visible")
+    page.wait_for_selector("#id_config-0-backend:visible")
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector("#id_name:visible")
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from openwisp_controller.config.models import Template
 
 from .. import factories as make
+from .editing import write
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 
@@ -43,7 +44,7 @@ def test_what_saving_does(page: Any, template: Template, size: str) -> None:
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
     page.goto(change(template))
-    page.fill("#id_default_values", '{"text": "new"}')
+    write(page, "#id_default_values", '{"text": "new"}')
     page.locator("[name=_continue]").last.click()
     page.wait_for_selector("#controller-impact")
     assert "3 devices change" in " ".join(page.locator(".controller-figures").inner_text().split())
@@ -88,7 +89,7 @@ def test_somebody_else_was_faster(page: Any, template: Template) -> None:
     page.goto(change(template))
     Template.objects.filter(pk=template.pk).update(notes="theirs", config={"general": {"description": "theirs"}})
     page.fill("#id_notes", "mine")
-    page.fill("#id_config", '{"general": {"description": "mine"}}')
+    write(page, "#id_config", '{"general": {"description": "mine"}}')
     page.locator("[name=_continue]").last.click()
     page.wait_for_selector(".errornote")
     look(page, "conflict")

@@ -12,6 +12,7 @@ from openwisp_controller.config.vpn.kinds import Kind
 from openwisp_controller.pki.models import Ca, Cert
 
 from .. import factories as make
+from .editing import write
 from .test_admin import preview
 
 BACKENDS = "openwisp_controller.vpn_backends"
@@ -58,7 +59,7 @@ def test_the_form_changes_with_the_backend(page: Any, vpn: Vpn) -> None:
         page.select_option("#id_backend", f"{BACKENDS}.{name}")
         assert shown(page, *fields) == dict(zip(fields, expected, strict=True))
         assert Kind.of(name).section in json.loads(page.input_value("#id_config"))
-    page.fill("#id_config", '{"own": 1}')
+    write(page, "#id_config", '{"own": 1}')
     page.select_option("#id_backend", f"{BACKENDS}.OpenVpn")
     assert page.input_value("#id_config") == '{"own": 1}'
 
@@ -90,7 +91,7 @@ def test_keys_of_a_device_are_hidden_until_asked_for(page: Any, vpn: Vpn) -> Non
 def test_preview_save_and_download(page: Any, vpn: Vpn) -> None:
     page.goto(f"/admin/config/vpn/{vpn.pk}/change/")
     config = {"wireguard": [{"name": "wg9", "port": 5555}]}
-    page.fill("#id_config", json.dumps(config))
+    write(page, "#id_config", json.dumps(config))
     text = preview(page)
     assert "ListenPort = 5555" in text
     assert "[Peer]" in text

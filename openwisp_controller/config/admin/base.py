@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -48,6 +49,12 @@ def preselect_backend(form: forms.ModelForm[Any]) -> None:
         form.instance.backend = settings.DEFAULT_BACKEND
 
 
+def tell_backend(form: forms.ModelForm[Any]) -> None:
+    """Tell the editor of a configuration its backend, for pages on which there is no field of it."""
+    if "config" in form.fields:
+        form.fields["config"].widget.attrs["data-schema-key"] = form.instance.backend or settings.DEFAULT_BACKEND or ""
+
+
 class Secret(forms.PasswordInput):
     """A text that is shown when somebody asks for it (see ``secret.js``)."""
 
@@ -66,10 +73,14 @@ class IndentedJson(json.JSONEncoder):
 class ReadableJson(admin.options.BaseModelAdmin):
     """Shows JSON over several lines, with room to edit it."""
 
+    json_widgets: Mapping[str, forms.Widget] = {}
+    """Name of a field → what it is edited with; others are plain texts."""
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, JSONField):
             size = {"rows": 16, "cols": 90, "spellcheck": "false", "class": "controller-json"}
-            kwargs = {"form_class": JSONFormField, "encoder": IndentedJson, "widget": forms.Textarea(size), **kwargs}
+            widget = self.json_widgets.get(db_field.name) or forms.Textarea(size)
+            kwargs = {"form_class": JSONFormField, "encoder": IndentedJson, "widget": widget, **kwargs}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 

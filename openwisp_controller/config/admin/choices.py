@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -23,7 +24,7 @@ from ..settings import settings
 from .base import is_backend_hidden
 
 Row = TypeVar("Row", bound=Model)
-_STARTED = http_date(now().timestamp())
+_STARTED = now()
 
 
 class BadRequest(Exception):
@@ -91,12 +92,19 @@ def default_values(request: HttpRequest) -> JsonResponse:
 
 
 @require_GET
-def schema(request: HttpRequest) -> JsonResponse:
-    """Answer with the JSON schema of every backend; the hostname is left out, for it follows the device's name."""
+def schema(request: HttpRequest) -> HttpResponse:
+    """Answer with the JSON schema of every backend, of devices and of VPN servers, by its path.
+
+    The hostname of devices is left out, for it follows their name. Browsers that have it already are told so.
+    """
     if not request.user.is_authenticated:
         return JsonResponse({"error": "login required"}, status=403)
-    schemas = {path: _without_hostname(rendering.load_backend(path).schema) for path, _label in settings.BACKENDS}
-    return JsonResponse(schemas, headers={"Last-Modified": _STARTED})
+    known: HttpResponse | None = get_conditional_response(request, last_modified=int(_STARTED.timestamp()))
+    if known is not None:
+        return known
+    schemas = {path: rendering.load_backend(path).schema for path, _label in settings.VPN_BACKENDS}
+    schemas |= {path: _without_hostname(rendering.load_backend(path).schema) for path, _label in settings.BACKENDS}
+    return JsonResponse(schemas, headers={"Last-Modified": http_date(_STARTED.timestamp())})
 
 
 def _without_hostname(schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,15 @@ from ..assignment import rules
 from ..compiling import compiler, context, undefined
 from ..devices import history
 from ..models import Config, Device
+from ..widgets import JsonSchemaWidget, VariablesWidget
+from . import explained
 from .base import (
     DeactivatedDeviceReadOnlyMixin,
     ReadableJson,
     is_backend_hidden,
     preselect_backend,
     selectable_templates,
+    tell_backend,
 )
 
 
@@ -38,6 +41,7 @@ class ConfigForm(forms.ModelForm):
         """Variables that nobody defines."""
         if self.adding:
             preselect_backend(self)
+        tell_backend(self)
         if "release_policy" in self.fields:
             self.fields["release_policy"].required = False
 
@@ -113,6 +117,10 @@ class ConfigInline(DeactivatedDeviceReadOnlyMixin, ReadableJson, admin.StackedIn
     formset = ConfigFormSet
     extra = 0
     max_num = 1
+    json_widgets = {
+        "config": JsonSchemaWidget({"data-uses": _("this configuration")}, app_label_model="config_config"),
+        "context": VariablesWidget("device"),
+    }
     verbose_name_plural = _("Configuration")
     readonly_fields = (
         "status", "error_reason", "compile_error", "undefined_names", "released_revision", "system_variables",
@@ -141,7 +149,8 @@ class ConfigInline(DeactivatedDeviceReadOnlyMixin, ReadableJson, admin.StackedIn
     def system_variables(self, config: Config) -> str:
         """Show the variables that the device gets without defining them, each with its origin."""
         variables = context.explain(config, config.ordered_templates())
-        return render_to_string("admin/config/variables.html", {"variables": variables})
+        shown = {"variables": variables, "explained": explained.of_config(config, variables)}
+        return render_to_string("admin/config/variables.html", shown)
 
     @admin.display(description=_("Undefined variables"))
     def undefined_names(self, config: Config) -> str:

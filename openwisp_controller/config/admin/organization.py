@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from openwisp_users.admin import OrganizationAdmin as BaseOrganizationAdmin
@@ -14,13 +15,18 @@ from openwisp_utils.admin import AlwaysHasChangedMixin
 
 from ...common.rest.permissions import may
 from ...common.versions import GuardedVersions
+from ..compiling.context import Layer
 from ..impacts import Edit
-from ..models import Device, OrganizationConfigSettings, OrganizationLimits
+from ..models import Device, OrganizationConfigSettings, OrganizationLimits, Template
 from ..settings import settings
+from ..widgets import VariablesWidget
+from . import explained
 from .base import ReadableJson
 from .impact import TellsImpact, edit_of_fields
 from .organization_files import OrganizationFiles
 
+_EXPLAINED = 200
+"""Templates that are looked at for what they say about variables."""
 _NAMED = 10
 """Devices that the page about deleting names."""
 _NOT_OF_DEVICES = ("id", "organization", "registration_enabled", "shared_secret")
@@ -29,12 +35,26 @@ _NOT_OF_DEVICES = ("id", "organization", "registration_enabled", "shared_secret"
 class ConfigSettingsForm(AlwaysHasChangedMixin, forms.ModelForm):
     """Saved with the organization even when nothing was typed, so that devices can enrol."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "context" in self.fields and not self.instance._state.adding:
+            self._explain_variables()
+
+    def _explain_variables(self) -> None:
+        """Let the variables say which default values of templates they override, and which templates use them."""
+        mine = Q(organization=self.instance.organization_id) | Q(organization=None)
+        templates = list(Template.objects.filter(mine).order_by("name")[:_EXPLAINED])
+        layers = [Layer("organization", self.instance.context), *explained.defaults_of(templates)]
+        widget: Any = self.fields["context"].widget
+        widget.explain(explained.of_layers(layers, templates))
+
 
 class ConfigSettingsInline(ReadableJson, admin.StackedInline):
     model = OrganizationConfigSettings
     form = ConfigSettingsForm
     extra = 1
     max_num = 1
+    json_widgets = {"context": VariablesWidget("organization")}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         enrolment = ["registration_enabled", "shared_secret"] if settings.REGISTRATION_ENABLED else []

@@ -17,9 +17,12 @@ from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ... import rendering
 from ..compiling import undefined
+from ..compiling.context import Layer
 from ..impacts import Edit
 from ..models import Template, TemplateTag
-from .base import is_backend_hidden, preselect_backend
+from ..widgets import JsonSchemaWidget, VariablesWidget
+from . import explained
+from .base import is_backend_hidden, preselect_backend, tell_backend
 from .clone import clone_templates
 from .impact import TellsImpact, edit_of_fields
 from .renderable import RenderedAdmin
@@ -34,6 +37,7 @@ class TemplateForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance._state.adding:
             preselect_backend(self)
+        tell_backend(self)
 
     def clean_tags(self) -> list[str]:
         tags: list[str] = self.cleaned_data["tags"]
@@ -51,6 +55,10 @@ class TemplateAdmin(TellsImpact, RenderedAdmin):
     form = TemplateForm
     change_form_template = "admin/config/template/change_form.html"
     list_display = ("name", "organization", "type", "backend", "default", "required", "created", "modified")
+    json_widgets = {
+        "config": JsonSchemaWidget({"data-uses": _("this template")}, app_label_model="config_template"),
+        "default_values": VariablesWidget("template"),
+    }
     list_filter = (MultitenantOrgFilter, "type", "backend", "auto_cert", "default", "required", "created")
     multitenant_shared_relations = ["vpn"]
     list_select_related = ("organization",)
@@ -90,7 +98,12 @@ class TemplateAdmin(TellsImpact, RenderedAdmin):
     @admin.display(description=_("System defined variables"))
     def system_variables(self, template: Template) -> str:
         """Show what the template gets without defining it."""
-        shown = {"values": template.get_system_context(), "summary": _("Show")}
+        values = template.get_system_context()
+        shown = {
+            "values": values,
+            "summary": _("Show"),
+            "explained": explained.of_layers([Layer("system", values)], ()),
+        }
         return render_to_string("admin/config/secrets.html", shown) if shown["values"] else "-"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -17,13 +17,16 @@ from django.utils.translation import gettext_lazy as _
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
 from ...common.handover import Handover
+from ..compiling.context import Layer
 from ..impacts import Edit
 from ..models import Vpn
 from ..settings import settings
 from ..vpn import provisioning
 from ..vpn.kinds import Kind
 from ..vpn.reading import server_config
-from .base import Secret
+from ..widgets import JsonSchemaWidget
+from . import explained
+from .base import Secret, tell_backend
 from .impact import TellsImpact, edit_of_fields
 from .renderable import RenderedAdmin
 
@@ -59,6 +62,7 @@ class VpnForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance._state.adding and "backend" in self.fields:
             self.fields["backend"].initial = settings.DEFAULT_VPN_BACKEND
+        tell_backend(self)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -84,6 +88,7 @@ class VpnAdmin(TellsImpact, RenderedAdmin):
     form = VpnForm
     change_form_template = "admin/config/vpn/change_form.html"
     list_display = ("name", "organization", "backend", "subnet", "ip", "created", "modified")
+    json_widgets = {"config": JsonSchemaWidget({"data-uses": _("this server")}, app_label_model="config_vpn")}
     list_filter = (MultitenantOrgFilter, "backend", SubnetFilter, "created")
     list_select_related = ("organization", "subnet", "ip")
     search_fields = ("id", "name", "host", "key")
@@ -173,7 +178,9 @@ class VpnAdmin(TellsImpact, RenderedAdmin):
 
     @admin.display(description=_("System defined variables"))
     def system_context(self, vpn: Vpn) -> str:
-        return render_to_string("admin/config/secrets.html", {"values": vpn.get_context()})
+        values = vpn.get_context()
+        shown = {"values": values, "explained": explained.of_layers([Layer("server", values)], ())}
+        return render_to_string("admin/config/secrets.html", shown)
 
     @admin.display(description=_("state"))
     def state(self, vpn: Vpn) -> str:

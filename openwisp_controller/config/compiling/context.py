@@ -128,6 +128,8 @@ class Explained:
     origin: str
     overrides: tuple[str, ...] = ()
     """Weaker origins that define it too, the strongest first."""
+    overridden: tuple[tuple[str, Any], ...] = ()
+    """The same, each with its value."""
 
     @property
     def is_secret(self) -> bool:
@@ -142,14 +144,22 @@ def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:
         config: may be unsaved.
         templates: its templates, from first to last.
     """
+    return explained(layers(config, templates, provided_with(config, templates)))
+
+
+def explained(strongest_first: Sequence[Layer]) -> list[Explained]:
+    """Return every variable of some layers, sorted by name, with its origin."""
     origins: dict[str, list[Layer]] = {}
-    for layer in layers(config, templates, provided_with(config, templates)):
+    for layer in strongest_first:
         for name in layer.variables:
             origins.setdefault(name, []).append(layer)
     return [
-        Explained(name, found[0].variables[name], found[0].origin, tuple(layer.origin for layer in found[1:]))
+        Explained(
+            name, found[0].variables[name], found[0].origin, tuple(layer.origin for layer in found[1:]),
+            tuple((layer.origin, layer.variables[name]) for layer in found[1:]),
+        )
         for name, found in sorted(origins.items())
-    ]
+    ]  # fmt: skip
 
 
 def defaults(templates: Sequence[Template], group: Any, organization: Any) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from django.urls import path
 from django.utils.module_loading import import_string
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
+from ...common.masking import MASK
 from ...common.simultaneous_edits import SimultaneousEdits
 from ...common.tenant_pages import TenantPages
+from ...config.widgets import JsonSchemaWidget
 from ..masked_params import restore_masked, shown_params
 from ..models import Credentials
 from ..settings import settings
@@ -22,6 +24,13 @@ class CredentialsForm(forms.ModelForm):
     class Meta:
         model = Credentials
         fields = ("connector", "name", "organization", "auto_add", "params")
+        widgets = {
+            "params": JsonSchemaWidget(
+                {"data-secrets": "password key community", "data-mask": MASK},
+                schema_view_name="admin:connection_credentials_schema", schema_selector="#id_connector",
+                app_label_model="connection_credentials", netjsonconfig_hint=False,
+            )
+        }  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,7 +46,6 @@ class CredentialsForm(forms.ModelForm):
 @admin.register(Credentials)
 class CredentialsAdmin(SimultaneousEdits, MultitenantAdminMixin, TenantPages):
     form = CredentialsForm
-    change_form_template = "admin/connection/credentials_form.html"
     list_display = ("name", "organization", "connector", "auto_add", "created", "modified")
     list_filter = (MultitenantOrgFilter, "connector")
     list_select_related = ("organization",)

@@ -41,6 +41,7 @@
     const name = ["openvpn", "vxlan", "wireguard", "zerotier"].find((each) => path.includes(each));
     if (config && name && untouched.includes(config.value.trim())) {
       config.value = texts[name];
+      config.dispatchEvent(new Event("change", { bubbles: true }));
     }
   }
 
