@@ -158,6 +158,16 @@ def rest_page(schema: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def python_page() -> str:
+    """Return the page of names that packages may rely on."""
+    sys.path.insert(0, str(REFERENCE.parent))
+    try:
+        import python_interface
+    finally:
+        sys.path.pop(0)
+    return python_interface.page()
+
+
 def _shown(value: Any) -> str:
     return str(value if not isinstance(value, tuple) else tuple(_plain(item) for item in value)).replace("|", "\\|")
 
@@ -180,6 +190,7 @@ def main() -> None:
     signals = REFERENCE / "signals.md"
     signals.write_text(with_changes(signals.read_text()))
     (REFERENCE / "changes.md").write_text(changes_page())
+    (REFERENCE / "python.md").write_text(python_page())
 
 
 if __name__ == "__main__":

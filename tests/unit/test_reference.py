@@ -57,6 +57,11 @@ def test_page_of_changes_is_up_to_date() -> None:
     assert (ROOT / "docs/reference/changes.md").read_text() == generator().changes_page()
 
 
+def test_page_of_the_python_interface_is_up_to_date() -> None:
+    """Every name on it is imported on the way."""
+    assert (ROOT / "docs/reference/python.md").read_text() == generator().python_page()
+
+
 class TestRest:
     @pytest.fixture(scope="class")
     def schema(self) -> dict[str, Any]:

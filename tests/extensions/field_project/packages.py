@@ -28,7 +28,7 @@ PACKAGES = {
     "none": Package(),
     "firmware-upgrader": Package(
         "openwisp_firmware_upgrader",
-        ("openwisp_firmware_upgrader", "private_storage", "flat_json_widget"),
+        ("openwisp_firmware_upgrader", "private_storage"),
         ("openwisp_firmware_upgrader.urls",),
         ("openwisp_firmware_upgrader.routing.get_routes",),
         {
@@ -44,7 +44,6 @@ PACKAGES = {
         "openwisp_monitoring",
         (
             "openwisp_monitoring.monitoring", "openwisp_monitoring.device", "openwisp_monitoring.check", "nested_admin",
-            "flat_json_widget",
         ),
         ("openwisp_monitoring.urls",),
         (),
