@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Case, IntegerField, Sum, When
 from django.utils.translation import gettext_lazy as _
+from leaflet import app_settings as leaflet
 from openwisp_utils.admin_theme import register_dashboard_chart, register_dashboard_template
 from openwisp_utils.admin_theme.menu import register_menu_group
 
@@ -56,7 +57,10 @@ def register() -> None:
 
 def _tiles() -> dict[str, str]:
     """Return where the background of maps comes from; empty where they have none."""
-    for _name, address, attribution in settings.LEAFLET_CONFIG.get("TILES") or ():
+    tiles = getattr(settings, "LEAFLET_CONFIG", {}).get("TILES", leaflet["TILES"])
+    if isinstance(tiles, str):
+        return {"url": tiles, "attribution": ""}
+    for _name, address, attribution in tiles or ():
         text = attribution.get("attribution", "") if isinstance(attribution, dict) else attribution
         return {"url": address, "attribution": text}
     return {}

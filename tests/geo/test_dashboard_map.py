@@ -67,6 +67,20 @@ def test_pages(root: Client, organization: Organization, django_assert_max_num_q
     assert len(places(root, "nonsense")["places"]) == PAGE
 
 
-def test_without_background(root: Client, settings: Any) -> None:
-    settings.LEAFLET_CONFIG = {"TILES": []}
-    assert 'data-tiles=""' in root.get("/admin/").content.decode()
+@pytest.mark.parametrize(
+    ("tiles", "shown"),
+    [
+        ([], ""),
+        ("https://a/{z}", "https://a/{z}"),
+        ([("Map", "https://b/{z}", "somebody")], "https://b/{z}"),
+        ([("Map", "https://c/{z}", {"attribution": "somebody"})], "https://c/{z}"),
+    ],
+)
+def test_background(root: Client, settings: Any, tiles: Any, shown: str) -> None:
+    settings.LEAFLET_CONFIG = {"TILES": tiles}
+    assert f'data-tiles="{shown}"' in root.get("/admin/").content.decode()
+
+
+def test_projects_that_say_nothing_of_maps(root: Client, settings: Any) -> None:
+    del settings.LEAFLET_CONFIG
+    assert 'id="controller-map"' in root.get("/admin/").content.decode()
