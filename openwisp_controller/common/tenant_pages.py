@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -63,7 +64,8 @@ class TenantPages(_Page):
         """Let the buttons that add rows say so, also where there is none yet."""
         found = super().get_inline_formsets(*args, **kwargs)
         for formset in found:
-            formset.__class__ = _InlineFormSet
+            kind: Any = type(formset)
+            formset.__class__ = _telling(kind)
         return found
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -125,7 +127,13 @@ class _StateFilter(BooleanFieldListFilter):
         self.title = str(self.title).removeprefix(_QUESTION)
 
 
-class _InlineFormSet(InlineAdminFormSet):
+@cache
+def _telling(kind: type[InlineAdminFormSet]) -> type[InlineAdminFormSet]:
+    """Return a class of formsets of inline forms, Django's or that of a package, with our texts."""
+    return type(kind.__name__, (_Telling, kind), {})
+
+
+class _Telling(InlineAdminFormSet):
     def __iter__(self) -> Iterator[Any]:
         """Rows that are being added have no dates yet."""
         for row in super().__iter__():

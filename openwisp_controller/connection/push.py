@@ -27,7 +27,8 @@ from .connectors.configured import paths_with_update_strategy
 from .models import Credentials, DeviceConnection, Push, PushCount
 from .settings import settings
 
-logger = logging.getLogger(__name__)
+#: Where the field's programs look for what became of pushes.
+logger = logging.getLogger("openwisp_controller.connection.tasks")
 _CHUNK = 500
 BUSY_PAUSE = 10.0
 """Seconds after which a push is repeated to a device that was just applying an earlier configuration."""
@@ -166,6 +167,11 @@ def claim(owner: uuid.UUID, limit: int) -> list[Task]:
         for row in rows
         if row.pk in needed
     ]
+
+
+def is_needed(device_id: Any) -> bool:
+    """Tell whether a device has something to fetch; where it has not, it is logged why."""
+    return bool(_needed([uuid.UUID(str(device_id))]))
 
 
 def _needed(keys: Collection[Any]) -> dict[Any, bool]:

@@ -19,9 +19,10 @@ def push_due() -> None:
 
 @shared_task
 def update_config(device_id: str) -> None:
-    """Make a device fetch its configuration."""
-    push.request([device_id])
-    worker.wake()
+    """Make a device fetch its configuration, if there is something to fetch; else the log says why there is not."""
+    if push.is_needed(device_id):
+        push.request([device_id])
+        worker.wake()
 
 
 @shared_task

@@ -50,6 +50,8 @@ PACKAGES = {
         {
             "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
             "OPENWISP_MONITORING_AUTO_IPERF3": True,
+            "OPENWISP_MONITORING_API_URLCONF": "openwisp_monitoring.urls",
+            "OPENWISP_MONITORING_API_BASEURL": "http://testserver",
             "OPENWISP_MONITORING_MAC_VENDOR_DETECTION": False,
             "TIMESERIES_DATABASE": {
                 "BACKEND": "openwisp_monitoring.db.backends.influxdb",
