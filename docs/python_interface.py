@@ -48,6 +48,12 @@ INTERFACE: dict[str, tuple[str, list[str]]] = {
             "subnet_division.models.SubnetDivisionRule",
         ],
     ),
+    "Compiling": (
+        "Variables of devices from packages, and telling that they changed.",
+        [
+            "config.compiling.context.providers", "config.compiling.compilation.mark_stale", "config.models.Cause",
+        ],
+    ),
     "Administration": (
         "Classes to extend. Lists such as `inlines`, `conditional_inlines` and `list_filter` may be appended to.",
         [
@@ -116,6 +122,7 @@ def page() -> str:
         "# Python interface",
         "",
         "Names below `openwisp_controller` that other packages may rely on; they stay. Everything else is internal.",
+        "How a package is written that uses them: [Write an extension](../how-to/write-an-extension.md).",
     ]
     for title, (purpose, names) in INTERFACE.items():
         lines += ["", f"## {title}", "", purpose, "", "| Name | |", "|---|---|"]

@@ -26,6 +26,7 @@ class Package:
 
 PACKAGES = {
     "none": Package(),
+    "field-notes": Package("field_notes", ("field_notes",), ("field_notes.urls",)),  # that of the documentation
     "firmware-upgrader": Package(
         "openwisp_firmware_upgrader",
         ("openwisp_firmware_upgrader", "private_storage"),
