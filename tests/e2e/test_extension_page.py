@@ -1,4 +1,4 @@
-"""The package of the page about extensions, as it stands there, in a project in the style of the field's deployments."""
+"""The package of the page about extensions, as it stands there, in a project in the style of deployments."""
 
 from __future__ import annotations
 
