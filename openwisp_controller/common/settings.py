@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from ipaddress import ip_network
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import jsonschema
 from django.conf import settings as django_settings
@@ -89,6 +89,12 @@ class SettingsGroup:
     """The settings of one app. Subclasses declare ``prefix`` and ``Setting`` attributes."""
 
     prefix = ""
+    known: ClassVar[set[str]] = set()
+    """The names of all settings of all groups."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        SettingsGroup.known.update(each.name for each in vars(cls).values() if isinstance(each, Setting))
 
     @cached_property
     def assigned(self) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Case, Exists, IntegerField, OuterRef, Sum, When
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme import register_dashboard_chart, register_dashboard_template
 
 from .devices import shared_address
+from .models import Device
+from .settings import settings
 
 
 def register() -> None:
@@ -42,6 +45,29 @@ def register() -> None:
         (12, _("System type"), "system"),
     ):
         register_dashboard_chart(position, {**_devices_by(name, field), "labels": {"": _("undefined")}})
+    if settings.GROUP_PIE_CHART:
+        register_dashboard_chart(20, groups())
+
+
+def groups() -> dict[str, Any]:
+    """Return the chart of groups with and without devices; both lead to the list of those."""
+    has_devices = Exists(Device.objects.filter(group=OuterRef("pk")))
+    each: dict[str, Any] = {
+        name: Case(When(condition, then=1), default=0, output_field=IntegerField())
+        for name, condition in (("active", has_devices), ("empty", ~has_devices))
+    }
+    return {
+        "name": _("Groups"),
+        "query_params": {
+            "app_label": "config",
+            "model": "devicegroup",
+            "annotate": each,
+            "aggregate": {f"{name}__sum": Sum(name) for name in each},
+        },
+        "colors": {"active__sum": "#267126", "empty__sum": "#353c44"},
+        "labels": {"active__sum": _("Active groups"), "empty__sum": _("Empty groups")},
+        "filters": {"key": "empty", "active__sum": "false", "empty__sum": "true"},
+    }
 
 
 def _devices_by(name: Any, field: str) -> dict[str, Any]:

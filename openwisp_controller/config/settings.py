@@ -224,6 +224,11 @@ class ConfigSettings(SettingsGroup):
     HARDWARE_ID_AS_NAME = Setting(
         True, "Show the hardware id instead of the name where it is enabled.", must_be(bool, "True or False")
     )
+    GROUP_PIE_CHART = Setting(
+        False,
+        "Show on the first page how many groups have devices; read when the server starts.",
+        must_be(bool, "True or False"),
+    )
     MANAGEMENT_IP_DEVICE_LIST = Setting(
         True,
         "Show the management address in the device list, the last address where it is unknown.",

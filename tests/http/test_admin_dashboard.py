@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from openwisp_users.models import Organization
+from openwisp_utils.admin_theme.dashboard import register_dashboard_chart, unregister_dashboard_chart
 
+from openwisp_controller.config import dashboard
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
@@ -61,3 +63,29 @@ def test_what_devices_say_is_text(root: Client, config: Config) -> None:
     assert "<script>alert" not in page
     assert "'};alert" not in page
     assert root.get(url("device_changelist")).status_code == 200
+
+
+class TestGroups:
+    @pytest.fixture
+    def _groups(self, organization: Organization) -> None:
+        make.device(organization, group=make.group(organization, "used"))
+        make.group(organization, "spare")
+        make.group(organization, "idle")
+
+    @pytest.mark.usefixtures("_groups")
+    @pytest.mark.parametrize(("empty", "names"), [("false", {"used"}), ("true", {"spare", "idle"})])
+    def test_the_list_finds_those_with_devices(self, root: Client, empty: str, names: set[str]) -> None:
+        page = root.get("/admin/config/devicegroup/", {"empty": empty})
+        assert {group.name for group in page.context["cl"].result_list} == names
+
+    @pytest.mark.usefixtures("_groups")
+    def test_the_chart_is_shown_where_it_is_wanted(self, root: Client) -> None:
+        assert "Groups" not in charts(root)
+        register_dashboard_chart(20, dashboard.groups())
+        try:
+            chart = charts(root)["Groups"]
+            assert sorted(chart["query_params"]["values"]) == [1, 2]
+            for value, count in zip(chart["filters"], chart["query_params"]["values"], strict=True):
+                assert root.get(f"{chart['target_link']}{value}").context["cl"].result_count == count
+        finally:
+            unregister_dashboard_chart("Groups")

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from openwisp_users.multitenancy import MultitenantOrgFilter
 from ..assignment import rules
 from ..compiling.context import Layer
 from ..impacts import Edit
-from ..models import DeviceGroup
+from ..models import Device, DeviceGroup
 from ..settings import settings
 from ..widgets import JsonSchemaWidget, VariablesWidget
 from . import explained
@@ -62,6 +62,21 @@ class DeviceGroupForm(forms.ModelForm):
         return cleaned
 
 
+class HasDevicesFilter(admin.SimpleListFilter):
+    """Finds groups that have devices, or that are empty."""
+
+    title = _("has devices?")
+    parameter_name = "empty"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return (("false", _("Yes")), ("true", _("No")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[DeviceGroup]) -> QuerySet[DeviceGroup]:
+        has_devices = Exists(Device.objects.filter(group=OuterRef("pk")))
+        wanted = {"false": has_devices, "true": ~has_devices}.get(str(self.value()))
+        return queryset.filter(wanted) if wanted is not None else queryset
+
+
 @admin.register(DeviceGroup)
 class DeviceGroupAdmin(TellsImpact, ControllerAdmin):
     form = DeviceGroupForm
@@ -74,7 +89,7 @@ class DeviceGroupAdmin(TellsImpact, ControllerAdmin):
             app_label_model="config_devicegroup",
         ),
     }  # fmt: skip
-    list_filter = (MultitenantOrgFilter, "created")
+    list_filter = (MultitenantOrgFilter, HasDevicesFilter, "created")
     list_select_related = ("organization",)
     search_fields = ("name", "description", "meta_data")
     readonly_fields = ("id", "created", "modified")
