@@ -98,6 +98,7 @@ async def command(
     outcome = CommandOutcome(task)
     connection, reason = await connect(task.connections, outcome.attempts)
     if connection is None:
+        outcome.connection_id = outcome.attempts[-1].connection_id if outcome.attempts else None
         return outcome.failed(reason)
     outcome.connection_id = connection.pk
     limit = settings.SSH_COMMAND_TIMEOUT + _MARGIN

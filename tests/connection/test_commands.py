@@ -92,7 +92,7 @@ class TestRunning:
         command = send("custom", custom("uptime"))
         assert command.status == "failed"
         assert command.output == f"[Errno None] Unable to connect to port {face.port} on 127.0.0.1"
-        assert DeviceConnection.objects.get().is_working is False
+        assert command.connection == DeviceConnection.objects.get(is_working=False)
 
     def test_time_limit(self, send: Any, settings: Any) -> None:
         settings.OPENWISP_SSH_COMMAND_TIMEOUT = 0.2
