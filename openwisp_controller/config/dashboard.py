@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Sum, When
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from openwisp_utils.admin_theme import register_dashboard_chart, register_dashboard_template
 
+from ..common.attention import Concern, concerns
 from .devices import shared_address
-from .models import Device
+from .models import Config, Device
 from .settings import settings
 
 
@@ -45,8 +48,46 @@ def register() -> None:
         (12, _("System type"), "system"),
     ):
         register_dashboard_chart(position, {**_devices_by(name, field), "labels": {"": _("undefined")}})
+    register_dashboard_template(-19, {"template": "admin/config/attention.html"})
+    _register_concerns()
     if settings.GROUP_PIE_CHART:
         register_dashboard_chart(20, groups())
+
+
+def _register_concerns() -> None:
+    """Register what is counted of devices and their configurations."""
+    devices = Device.objects.order_by()
+    concerns.register(
+        "errors",
+        Concern(
+            _("configurations with errors"),
+            "bad",
+            lambda: devices.filter(config__status=Config.Status.ERROR),
+            lambda: {"config__status__exact": Config.Status.ERROR.value},
+        ),
+    )
+    concerns.register(
+        "held",
+        Concern(
+            _("held devices: changes are not released to them"),
+            "waiting",
+            lambda: devices.filter(config__release_policy=Config.Release.HELD),
+            lambda: {"config__release_policy__exact": Config.Release.HELD.value},
+        ),
+    )
+    concerns.register(
+        "enrolled today",
+        Concern(
+            _("devices that came today"),
+            "idle",
+            lambda: devices.filter(created__gte=_midnight()),
+            lambda: {"created__gte": _midnight().isoformat()},
+        ),
+    )
+
+
+def _midnight() -> datetime:
+    return localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def groups() -> dict[str, Any]:

@@ -25,13 +25,14 @@ class ConnectionConfig(AppConfig):
         transaction.on_commit(lambda: update_config.delay(str(device_pk)))
 
     def ready(self) -> None:
-        from . import checks, commands, notifications
+        from . import checks, commands, dashboard, notifications
         from .settings import settings
 
         settings.verify()
         commands.register_user_commands()
         checks.register()
         notifications.register()
+        dashboard.register()
         self._connect()
         self._register_menu()
 

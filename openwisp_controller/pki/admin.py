@@ -17,6 +17,7 @@ from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFil
 from ..common.badges import badge
 from ..common.versions import GuardedVersions
 from . import issuing, renewal
+from .dashboard import expires_soon
 from .models import Ca, Cert
 
 
@@ -139,9 +140,22 @@ class CaAdmin(_IssuedAdmin, AbstractCaAdmin):
         return response
 
 
+class ExpiresFilter(admin.SimpleListFilter):
+    """Finds certificates that expire soon, or have expired."""
+
+    title = _("expires")
+    parameter_name = "expires"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return (("soon", _("Within 30 days")),)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cert]) -> QuerySet[Cert]:
+        return queryset.filter(expires_soon()) if self.value() == "soon" else queryset
+
+
 @admin.register(Cert)
 class CertAdmin(_IssuedAdmin, AbstractCertAdmin):
-    list_filter = [MultitenantOrgFilter, "revoked", "key_length", "digest", "created"]
+    list_filter = [MultitenantOrgFilter, "revoked", ExpiresFilter, "key_length", "digest", "created"]
     list_display = ["name", "organization", "ca_url", "key_length", "digest", "validity_end", "validity", "created"]
     list_select_related = ["organization", "ca"]
     multitenant_shared_relations = ["ca"]

@@ -18,11 +18,13 @@ class PkiConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import pre_save
 
+        from . import dashboard
         from .models import Ca, Cert
         from .models.issued import keep_what_was_issued
 
         for model in (Ca, Cert):
             pre_save.connect(keep_what_was_issued, sender=model, dispatch_uid=f"pki_restoring_{model.__name__}")
+        dashboard.register()
         self._register_menu()
 
     def _register_menu(self) -> None:

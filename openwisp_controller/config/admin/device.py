@@ -146,7 +146,8 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
         "name", "organization", "backend_label", "group", "config_status", "mac_address", "ip", "created", "modified",
     ]  # fmt: skip
     list_filter: ClassVar[list[Any]] = [
-        "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter, "created",
+        "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter,
+        "config__release_policy", "created",
     ]  # fmt: skip
     list_select_related: ClassVar[list[str]] = ["organization", "group", "config"]
     search_fields: ClassVar[list[str]] = [

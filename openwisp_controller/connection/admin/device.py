@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from ...config.admin import (
 )
 from ...config.models import Device
 from .. import commands, push
+from ..dashboard import reachable, unreachable
 from ..models import Command, DeviceConnection, HostKey
 from ..settings import settings
 
@@ -105,9 +106,25 @@ def _context(request: HttpRequest, device: Device) -> dict[str, Any]:
     }
 
 
+class ReachableFilter(admin.SimpleListFilter):
+    """Finds devices by whether the controller could log in to them when it last tried."""
+
+    title = _("reachable")
+    parameter_name = "reachable"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return (("yes", _("Yes")), ("no", _("No")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> QuerySet[Device]:
+        if self.value() == "no":
+            return queryset.filter(unreachable())
+        return queryset.filter(reachable()) if self.value() == "yes" else queryset
+
+
 extend_device_page(
     DevicePageExtension(
         inlines=(DeviceConnectionInline,),
+        list_filter=(ReachableFilter,),
         tools="admin/connection/send_command_tool.html",
         panel="admin/connection/device_panel.html",
         context=_context,
