@@ -45,6 +45,7 @@ def test_map(page: Any, fleet: Location, settings: Any, size: str) -> None:
     assert "Karl Johans gate" in page.inner_text(".leaflet-popup")
     look(page, f"map-popup-{size}")
     page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('.leaflet-pan-anim')")
     page.get_by_title("2 places, 10 devices").click()
     page.wait_for_function("document.querySelectorAll('#controller-map .cluster b').length === 2")
     assert page.get_by_title("roof 12.511").count() == 1

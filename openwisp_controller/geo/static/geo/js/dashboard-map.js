@@ -60,7 +60,9 @@
     }
 
     open() {
-      this.map = L.map(this.section.querySelector(".map"), { worldCopyJump: true, maxZoom: 19, minZoom: 1 });
+      // Leaflet drops whatever asks for another zoom while it is animating one, such as a click on a cluster.
+      const options = { worldCopyJump: true, maxZoom: 19, minZoom: 1, zoomAnimation: false };
+      this.map = L.map(this.section.querySelector(".map"), options);
       if (this.data.tiles) L.tileLayer(this.data.tiles, { attribution: this.data.attribution, maxZoom: 19 }).addTo(this.map);
       this.layer = L.layerGroup().addTo(this.map);
       const bounds = L.latLngBounds([...this.places.values()].map((place) => [place.lat, place.lng]));
