@@ -59,7 +59,9 @@ INTERFACE: dict[str, tuple[str, list[str]]] = {
         [
             "config.admin.DeviceAdmin", "config.admin.DeviceAdmin.add_reversion_following",
             "config.admin.DeviceAdmin.get_extra_context", "config.admin.DeactivatedDeviceReadOnlyMixin",
-            "config.widgets.JsonSchemaWidget", "geo.admin.DeviceLocationInline", "geo.exportable.GeoDeviceResource",
+            "config.widgets.JsonSchemaWidget", "connection.widgets.CredentialsSchemaWidget",
+            "connection.widgets.CommandSchemaWidget", "geo.admin.DeviceLocationInline",
+            "geo.exportable.GeoDeviceResource",
         ],
     ),
     "REST": (

@@ -15,6 +15,7 @@ from openwisp_users.models import Organization
 from openwisp_controller.config import widgets
 from openwisp_controller.config.models import DeviceGroup
 from openwisp_controller.config.widgets import JsonSchemaWidget
+from openwisp_controller.connection.widgets import CommandSchemaWidget, CredentialsSchemaWidget
 
 from .. import factories as make
 
@@ -118,3 +119,11 @@ def test_without_the_built_scripts_pages_have_plain_texts(
     page = page_of(root, make.template(organization))
     assert 'name="default_values"' in page
     assert "config/built/editor" not in page
+
+
+def test_packages_find_the_editors_of_credentials_and_commands(root: Client) -> None:
+    for widget in (CredentialsSchemaWidget(), CommandSchemaWidget()):
+        data = widget.data()
+        assert root.get(data["schema-url"]).status_code == 200
+        assert data["model"].startswith("connection_")
+    assert CredentialsSchemaWidget().attrs["data-secrets"] == "password key community"

@@ -11,26 +11,19 @@ from django.urls import path
 from django.utils.module_loading import import_string
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
-from ...common.masking import MASK
 from ...common.simultaneous_edits import SimultaneousEdits
 from ...common.tenant_pages import TenantPages
-from ...config.widgets import JsonSchemaWidget
 from ..masked_params import restore_masked, shown_params
 from ..models import Credentials
 from ..settings import settings
+from ..widgets import CredentialsSchemaWidget
 
 
 class CredentialsForm(forms.ModelForm):
     class Meta:
         model = Credentials
         fields = ("connector", "name", "organization", "auto_add", "params")
-        widgets = {
-            "params": JsonSchemaWidget(
-                {"data-secrets": "password key community", "data-mask": MASK},
-                schema_view_name="admin:connection_credentials_schema", schema_selector="#id_connector",
-                app_label_model="connection_credentials", netjsonconfig_hint=False,
-            )
-        }  # fmt: skip
+        widgets = {"params": CredentialsSchemaWidget}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
