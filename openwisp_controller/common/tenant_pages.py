@@ -135,7 +135,10 @@ def _telling(kind: type[InlineAdminFormSet]) -> type[InlineAdminFormSet]:
 
 class _Telling(InlineAdminFormSet):
     def __iter__(self) -> Iterator[Any]:
-        """Rows that are being added have no dates yet."""
+        """Leave out the row that others are copied from where there may be no other; added rows have no dates yet."""
+        formset = self.formset
+        is_full = formset.max_num is not None and formset.initial_form_count() >= formset.max_num
+        self.has_add_permission = self.has_add_permission and not is_full
         for row in super().__iter__():
             if row.original is None:
                 instance = row.form.instance

@@ -14,8 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from socket import gethostname
 from types import FrameType
 
+from celery.concurrency import get_implementation
 from celery.signals import task_postrun, task_prerun
 from django.db import close_old_connections, connections
 
@@ -39,12 +42,13 @@ class Pool:
 
     def run(self) -> None:
         """Run a Celery worker in this process until it is told to stop."""
-        pool = ("solo", 1) if self.threads == 1 else ("threads", self.threads)
-        app.worker_main([
-            "worker", "--pool", pool[0], "--concurrency", str(pool[1]), "--queues", ",".join(self.queues),
-            "--hostname", f"{self.name}-{os.getpid()}@%h", "--loglevel", environment.log_level(),
-            "--without-gossip", "--without-mingle",
-        ])  # fmt: skip
+        worker = app.Worker(
+            pool_cls=get_implementation("solo" if self.threads == 1 else "threads"), concurrency=self.threads,
+            queues=self.queues, hostname=f"{self.name}-{os.getpid()}@{gethostname()}",
+            loglevel=environment.log_level(), without_gossip=True, without_mingle=True,
+        )  # fmt: skip
+        worker.start()
+        sys.exit(worker.exitcode)
 
 
 def pools(queues: Sequence[str], processes: int) -> list[Pool]:
@@ -62,11 +66,20 @@ def pools(queues: Sequence[str], processes: int) -> list[Pool]:
 def run(wanted: Sequence[Pool]) -> int:
     """Run processes until this one is told to stop; one that ends by itself is started again."""
     _keep_connections()
-    app.loader.import_default_modules()
+    _load()
     connections.close_all()
     gc.collect()
     gc.freeze()  # so that what is loaded stays shared, and is not looked through again and again
     return _Supervisor(wanted).run()
+
+
+def _load() -> None:
+    """Load what the processes need while there is one, so that they share it."""
+    app.loader.import_default_modules()
+    for module in ("celery.apps.worker", "celery.concurrency.solo", "celery.concurrency.thread",
+                   "celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer"):  # fmt: skip
+        import_module(module)
+    app.connection_for_read().get_transport_cls()
 
 
 def _keep_connections() -> None:

@@ -79,6 +79,16 @@ def test_pages_about_deleting_show_no_internals(root: Client, organization: Any)
         assert "relationships" not in text
 
 
+def test_rows_to_copy_are_on_a_page_only_where_there_may_be_another(root: Client, organization: Any) -> None:
+    device = make.device(organization, "router")
+    page = reverse("admin:config_device_change", args=[device.pk])
+    assert 'id="config-empty"' in root.get(page).content.decode()
+    make.config(device)
+    text = root.get(page).content.decode()
+    assert 'id="config-0"' in text
+    assert 'id="config-empty"' not in text
+
+
 def test_buttons_that_add_the_first_row(root: Client, organization: Any) -> None:
     text = root.get(reverse("admin:config_device_add")).content.decode()
     data = re.findall(r'data-inline-formset="(.*?)"', text, re.DOTALL)

@@ -317,11 +317,11 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
 
     @admin.display(description=_("backend"))
     def backend_label(self, device: Device) -> str:
-        return device.backend or "-"
+        return dict(settings.BACKENDS).get(device.config.backend, device.config.backend) if device.has_config() else "-"
 
     @admin.display(description=_("config status"), ordering="config__status")
     def config_status(self, device: Device) -> Any:
-        status = device.status or ("deactivated" if device.is_deactivated() else "")
+        status = device.config.status if device.has_config() else "deactivated" if device.is_deactivated() else ""
         return badge(_BADGES.get(status, "idle"), Config.Status(status).label if status else _("unknown"))
 
     @admin.display(description=_("IP address"))
