@@ -43,7 +43,8 @@ class DeviceSshServer:
     Attributes:
         logins: how often somebody began to log in.
         commands: all that it was told to run.
-        files: content of the files that were uploaded, by path.
+        files: content of the files that were uploaded or written, by path.
+        answers: what further programs print, by name, such as ``{"iperf3": "{}"}``.
         fault: what is wrong with it; may be set at any time.
         applying: whether the agent is applying a configuration.
         connections: open ones.
@@ -64,6 +65,7 @@ class DeviceSshServer:
         self.logins = 0
         self.commands: list[str] = []
         self.files: dict[str, bytes] = {}
+        self.answers: dict[str, str] = {}
         self.fault: SshFault | None = None
         self.applying = False
         self.connections: set[asyncssh.SSHServerConnection] = set()
@@ -152,7 +154,11 @@ class DeviceSshServer:
             if match is not None:
                 status: int = await method(self, process, *match.groups())
                 return status
-        process.stderr.write(f"sh: {command.split(maxsplit=1)[0] if command.split() else ''}: not found\n".encode())
+        program = command.split(maxsplit=1)[0] if command.split() else ""
+        if program in self.answers:
+            process.stdout.write(self.answers[program].encode())
+            return 0
+        process.stderr.write(f"sh: {program}: not found\n".encode())
         return 127
 
     async def _tell_version(self, process: Any) -> int:
@@ -190,6 +196,36 @@ class DeviceSshServer:
         process.stdout.write(text.encode() + b"\n")
         return 0
 
+    async def _echo_to(self, process: Any, text: str, path: str) -> int:
+        self.files[path] = text.encode() + b"\n"
+        return 0
+
+    async def _cat(self, process: Any, path: str) -> int:
+        if path not in self.files:
+            process.stderr.write(f"cat: can't open '{path}': No such file or directory\n".encode())
+            return 1
+        process.stdout.write(self.files[path])
+        return 0
+
+    async def _is_file(self, process: Any, path: str) -> int:
+        return 0 if path in self.files else 1
+
+    async def _remove(self, process: Any, path: str) -> int:
+        return 0 if self.files.pop(path, None) is not None else 1
+
+    async def _do_nothing(self, process: Any) -> int:
+        return 0
+
+    async def _tell_free_memory(self, process: Any) -> int:
+        process.stdout.write(b"MemAvailable:      80000 kB\n")
+        return 0
+
+    async def _test_image(self, process: Any, path: str) -> int:
+        if path in self.files:
+            return 0
+        process.stderr.write(f"Image file {path} not found.\n".encode())
+        return 1
+
     async def _exit(self, process: Any, status: str) -> int:
         return int(status)
 
@@ -217,13 +253,23 @@ _COMMANDS: tuple[tuple[str, Callable[..., Awaitable[int]]], ...] = (
     (r".*kill -SIGUSR[12] .*", DeviceSshServer._wake_agent),
     (r"/etc/init\.d/openwisp_config restart", DeviceSshServer._restart_agent),
     (r"test -f /tmp/openwisp/applying_conf", DeviceSshServer._tell_applying),
+    (r"test -f (\S+)", DeviceSshServer._is_file),
     (r"reboot", DeviceSshServer._reboot),
     (r"passwd (\w+)", DeviceSshServer._passwd),
+    (r"sync && echo \d > /proc/sys/vm/drop_caches", DeviceSshServer._do_nothing),
+    (r"cat /proc/meminfo \| grep MemAvailable", DeviceSshServer._tell_free_memory),
+    (r"echo (.*) > (\S+)", DeviceSshServer._echo_to),
     (r"echo (.*)", DeviceSshServer._echo),
+    (r"mkdir -p \S+", DeviceSshServer._do_nothing),
+    (r"rm -rf \S+", DeviceSshServer._do_nothing),
+    (r"rm (\S+)(?: 2> /dev/null)?", DeviceSshServer._remove),
+    (r"/sbin/sysupgrade --test (\S+)", DeviceSshServer._test_image),
+    (r"/sbin/sysupgrade -v .*", DeviceSshServer._reboot),
     (r"exit (\d+)", DeviceSshServer._exit),
     (r"sleep ([\d.]+)", DeviceSshServer._sleep),
     (r"count (\d+) every ([\d.]+)", DeviceSshServer._count),
     (r"cat > (\S+)", DeviceSshServer._write),
+    (r"cat (\S+)", DeviceSshServer._cat),
     (r"uptime", DeviceSshServer._uptime),
 )
 

@@ -4,6 +4,11 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Names of packages, with commas between.
+EXTENSION = os.environ.get("EXTENSION", "none")
+#: The organization whose devices measure their bandwidth.
+ORGANIZATION = "6d6f6e69-746f-4269-8e67-000000000001"
+
 
 @dataclass(frozen=True)
 class Package:
@@ -33,11 +38,14 @@ PACKAGES = {
         ("openwisp_firmware_upgrader.urls",),
         ("openwisp_firmware_upgrader.routing.get_routes",),
         {
+            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+            "OPENWISP_USERS_AUTH_THROTTLE_RATE": "10000/day",
             "OPENWISP_CUSTOM_OPENWRT_IMAGES": (
                 ("customimage-squashfs-sysupgrade.bin", {"label": "Custom WAP-1200", "boards": ("CWAP1200",)}),
             ),
             "OPENWISP_FIRMWARE_UPGRADER_OPENWRT_SETTINGS": {
-                "reconnect_delay": 150, "reconnect_retry_delay": 30, "reconnect_max_retries": 10, "upgrade_timeout": 80,
+                "reconnect_delay": 0 if "," in EXTENSION else 150, "reconnect_retry_delay": 30,
+                "reconnect_max_retries": 10, "upgrade_timeout": 80,
             },
         },
     ),
@@ -51,6 +59,7 @@ PACKAGES = {
         {
             "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
             "OPENWISP_MONITORING_AUTO_IPERF3": True,
+            "OPENWISP_MONITORING_IPERF3_CHECK_CONFIG": {ORGANIZATION: {"host": ["iperf3.example.org"]}},
             "OPENWISP_MONITORING_API_URLCONF": "openwisp_monitoring.urls",
             "OPENWISP_MONITORING_API_BASEURL": "http://testserver",
             "OPENWISP_MONITORING_MAC_VENDOR_DETECTION": False,
@@ -72,4 +81,17 @@ PACKAGES = {
         {"TOPOLOGY_UPDATE_INTERVAL": 1},
     ),
 }  # fmt: skip
-PACKAGE = PACKAGES[os.environ.get("EXTENSION", "none")]
+
+
+def _together(*packages: Package) -> Package:
+    """Return what a deployment needs that has all of them."""
+    return Package(
+        apps=tuple(app for package in packages for app in package.apps),
+        urls=tuple(module for package in packages for module in package.urls),
+        routes=tuple(route for package in packages for route in package.routes),
+        settings={name: value for package in packages for name, value in package.settings.items()},
+    )
+
+
+NAMES = EXTENSION.split(",")
+PACKAGE = PACKAGES[NAMES[0]] if len(NAMES) == 1 else _together(*(PACKAGES[name] for name in NAMES))
