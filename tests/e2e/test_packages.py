@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ..extensions.environments import ROOT, VERSIONS, influxdb, together
+from ..extensions.environments import ROOT, TOGETHER, influxdb, together
 
 pytestmark = pytest.mark.once
 
@@ -37,7 +37,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         environment = {
             **kept, "DJANGO_SETTINGS_MODULE": "tests.extensions.field_project.settings", "PROJECT_DATA": str(data),
-            "EXTENSION": ",".join(VERSIONS), "INFLUXDB_PORT": str(port),
+            "EXTENSION": ",".join(TOGETHER), "INFLUXDB_PORT": str(port),
         }  # fmt: skip
         _run(python, environment, "django", "check")
         _run(python, environment, "django", "migrate", "--verbosity", "0")

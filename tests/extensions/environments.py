@@ -15,18 +15,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".extensions"
-VERSIONS = {"firmware-upgrader": "1.3.1", "monitoring": "1.3", "network-topology": "1.3.1"}
+VERSIONS = {"firmware-upgrader": "1.3.1", "monitoring": "1.3", "network-topology": "1.3.1", "radius": "1.3.3"}
+#: What else the tests of a package need.
+BESIDES = {"radius": (f"openwisp-monitoring=={VERSIONS['monitoring']}", "freezegun")}
+#: Packages that work together in one project.
+TOGETHER = ("firmware-upgrader", "monitoring", "network-topology")
 
 
 def environment(package: str) -> Path:
     """Return the Python of a package's virtual environment, with the package and the controller installed."""
     python = _created(package)
-    _install(python, ["-e", f"{ROOT}[production,test]", f"openwisp-{package}=={VERSIONS[package]}"])
+    _install(python, ["-e", f"{ROOT}[production,test]", f"openwisp-{package}=={VERSIONS[package]}",
+                      *BESIDES.get(package, ())])  # fmt: skip
     return python
 
 
 def together() -> Path:
-    """Return the Python of a virtual environment with all packages, which shares what the controller's own has.
+    """Return the Python of an environment with the packages of ``TOGETHER``, which shares what the controller's has.
 
     Raises:
         CalledProcessError: they could not be installed.
@@ -34,7 +39,7 @@ def together() -> Path:
     python = _created("together")
     here, there = sysconfig.get_path("purelib"), sysconfig.get_path("purelib", vars={"base": str(python.parent.parent)})
     Path(there, "controller.pth").write_text(f"import site; site.addsitedir({here!r})\n")
-    _install(python, [f"openwisp-{package}=={version}" for package, version in VERSIONS.items()])
+    _install(python, [f"openwisp-{package}=={VERSIONS[package]}" for package in TOGETHER])
     return python
 
 

@@ -35,4 +35,5 @@ EXPECTED: dict[str, dict[str, str]] = {
         ),
     },
     "network-topology": {},
+    "radius": {},
 }

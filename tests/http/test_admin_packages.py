@@ -111,6 +111,18 @@ def test_a_page_of_a_package_is_extended(page: type[DeviceAdmin]) -> None:
     assert type(admin.site._registry[Device]) is own
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_page_of_a_package_with_copies_of_the_lists_is_extended(page: type[DeviceAdmin], kind: type) -> None:
+    attributes = {"__module__": __name__, "inlines": kind(DeviceAdmin.inlines)}
+    own = type("PackageDeviceAdmin", (DeviceAdmin,), attributes)
+    admin.site.unregister(Device)
+    admin.site.register(Device, own)
+    extend_device_page(DevicePageExtension(inlines=(CommandInline,), list_filter=("os",)))
+    for each in (own, DeviceAdmin):
+        assert list(each.inlines).count(CommandInline) == 1
+        assert list(each.list_filter).count("os") == 1
+
+
 def test_addresses(organization: Organization) -> None:
     base = "/admin/config/device/config"
     templates = reverse("admin:get_relevant_templates", args=[organization.pk])

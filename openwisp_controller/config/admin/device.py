@@ -90,10 +90,16 @@ class DevicePageExtension:
 
 
 def extend_device_page(extension: DevicePageExtension) -> None:
-    """Add to the pages of devices; to be called by the ``admin`` module of an app."""
+    """Add to the pages of devices; to be called by the ``admin`` module of an app.
+
+    A package's own page that is registered already gets it, too, whether it uses our lists or made copies of them.
+    """
     DeviceAdmin.extensions += (extension,)
-    DeviceAdmin.inlines.extend(extension.inlines)
-    DeviceAdmin.list_filter.extend(extension.list_filter)
+    for name, added in (("inlines", extension.inlines), ("list_filter", extension.list_filter)):
+        for page in (DeviceAdmin, type(admin.site._registry[Device])):
+            shown = getattr(page, name)
+            missing = [each for each in added if each not in shown]
+            setattr(page, name, (*shown, *missing)) if isinstance(shown, tuple) else shown.extend(missing)
     DeviceAdmin.resource_class = extension.resource or DeviceAdmin.resource_class
     _register_again()
 

@@ -15,25 +15,60 @@ class Package:
     """A package.
 
     Attributes:
-        label: of its tests.
         apps: what it adds to ``INSTALLED_APPS``.
         urls: modules with its addresses.
         routes: functions that return its WebSockets.
         settings: what its own tests count on.
     """
 
-    label: str = ""
     apps: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+def _together(*packages: Package) -> Package:
+    """Return what a deployment needs that has all of them."""
+    return Package(
+        apps=tuple(app for package in packages for app in package.apps),
+        urls=tuple(module for package in packages for module in package.urls),
+        routes=tuple(route for package in packages for route in package.routes),
+        settings={name: value for package in packages for name, value in package.settings.items()},
+    )
+
+
+MONITORING = Package(
+    (
+        "openwisp_monitoring.monitoring", "openwisp_monitoring.device", "openwisp_monitoring.check", "nested_admin",
+    ),
+    ("openwisp_monitoring.urls",),
+    (),
+    {
+        "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+        "OPENWISP_MONITORING_AUTO_IPERF3": True,
+        "OPENWISP_MONITORING_IPERF3_CHECK_CONFIG": {ORGANIZATION: {"host": ["iperf3.example.org"]}},
+        "OPENWISP_MONITORING_API_URLCONF": "openwisp_monitoring.urls",
+        "OPENWISP_MONITORING_API_BASEURL": "http://testserver",
+        "OPENWISP_MONITORING_MAC_VENDOR_DETECTION": False,
+        "TIMESERIES_DATABASE": {
+            "BACKEND": "openwisp_monitoring.db.backends.influxdb",
+            "USER": "openwisp", "PASSWORD": "openwisp", "NAME": "openwisp2", "HOST": "127.0.0.1",
+            "PORT": os.environ.get("INFLUXDB_PORT", "8086"),
+        },
+    },
+)  # fmt: skip
+RADIUS = Package(
+    (
+        "openwisp_radius", "openwisp_radius.integrations.monitoring", "dj_rest_auth", "dj_rest_auth.registration",
+        "private_storage",
+    ),
+    ("openwisp_radius.urls",),
+)  # fmt: skip
+
 PACKAGES = {
     "none": Package(),
-    "field-notes": Package("field_notes", ("field_notes",), ("field_notes.urls",)),  # that of the documentation
+    "field-notes": Package(("field_notes",), ("field_notes.urls",)),  # that of the documentation
     "firmware-upgrader": Package(
-        "openwisp_firmware_upgrader",
         ("openwisp_firmware_upgrader", "private_storage"),
         ("openwisp_firmware_upgrader.urls",),
         ("openwisp_firmware_upgrader.routing.get_routes",),
@@ -49,29 +84,9 @@ PACKAGES = {
             },
         },
     ),
-    "monitoring": Package(
-        "openwisp_monitoring",
-        (
-            "openwisp_monitoring.monitoring", "openwisp_monitoring.device", "openwisp_monitoring.check", "nested_admin",
-        ),
-        ("openwisp_monitoring.urls",),
-        (),
-        {
-            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
-            "OPENWISP_MONITORING_AUTO_IPERF3": True,
-            "OPENWISP_MONITORING_IPERF3_CHECK_CONFIG": {ORGANIZATION: {"host": ["iperf3.example.org"]}},
-            "OPENWISP_MONITORING_API_URLCONF": "openwisp_monitoring.urls",
-            "OPENWISP_MONITORING_API_BASEURL": "http://testserver",
-            "OPENWISP_MONITORING_MAC_VENDOR_DETECTION": False,
-            "TIMESERIES_DATABASE": {
-                "BACKEND": "openwisp_monitoring.db.backends.influxdb",
-                "USER": "openwisp", "PASSWORD": "openwisp", "NAME": "openwisp2", "HOST": "127.0.0.1",
-                "PORT": os.environ.get("INFLUXDB_PORT", "8086"),
-            },
-        },
-    ),
+    "monitoring": MONITORING,
+    "radius": _together(MONITORING, RADIUS),
     "network-topology": Package(
-        "openwisp_network_topology",
         (
             "openwisp_network_topology", "openwisp_network_topology.integrations.device",
             "flat_json_widget",
@@ -81,16 +96,6 @@ PACKAGES = {
         {"TOPOLOGY_UPDATE_INTERVAL": 1},
     ),
 }  # fmt: skip
-
-
-def _together(*packages: Package) -> Package:
-    """Return what a deployment needs that has all of them."""
-    return Package(
-        apps=tuple(app for package in packages for app in package.apps),
-        urls=tuple(module for package in packages for module in package.urls),
-        routes=tuple(route for package in packages for route in package.routes),
-        settings={name: value for package in packages for name, value in package.settings.items()},
-    )
 
 
 NAMES = EXTENSION.split(",")
