@@ -234,3 +234,9 @@ def test_notifications_are_on_every_page(operator: Client, config: Config) -> No
         assert b'id="openwisp_notifications"' in content
         assert b"Network Controller" in content
     assert b"object-notifications.js" in operator.get(url("device_change", config.device)).content
+
+
+def test_the_header_of_a_device_leads_to_its_revision(root: Client, config: Config) -> None:
+    address = reverse("admin:config_revision_change", args=[fresh(config).released_id])
+    header = root.get(url("device_change", config.device)).content.decode().partition('class="controller-device"')[2]
+    assert f'href="{address}"' in header.partition("</header>")[0]
