@@ -15,6 +15,8 @@ from .deployment import Deployment, registration, wait_until
 from .load import Request
 
 SAMPLE = 1000
+#: Connections of a proxy when everybody comes at once.
+CROWD = 200
 _STALE = "SELECT count(*) FROM config_config WHERE stale_since IS NOT NULL"
 
 
@@ -137,6 +139,25 @@ def run(deployment: Deployment, devices: int) -> Iterator[Row]:
     yield from _pages(bench)
     yield from _rest(bench)
     yield from _template_change(bench)
+    yield from _crowds(bench, devices)
+
+
+def _crowds(bench: Bench, devices: int) -> Iterator[Row]:
+    """The whole fleet returns from a power cut, after templates were edited meanwhile; many devices enrol at once."""
+    from openwisp_controller.config.models import Device
+
+    fleet = [(key.hex, secret) for key, secret in Device.objects.order_by("pk").values_list("pk", "key")]
+    returning = [
+        *(Request(f"/controller/checksum/{device}/?key={key}") for device, key in fleet),
+        *(Request(f"/controller/download-config/{device}/?key={key}") for device, key in fleet),
+        *(Request(f"/controller/report-status/{device}/", {"key": key, "status": "applied"}) for device, key in fleet),
+    ]
+    row = bench.requests(f"{len(fleet)} devices return, each request", returning, 200, connections=CROWD)
+    if left := _count("SELECT COUNT(*) FROM config_config WHERE status <> 'applied'"):
+        raise RuntimeError(f"{left} devices did not apply what they fetched")
+    yield row
+    fresh = [Request("/controller/register/", registration(2 * devices + number)) for number in range(2000)]
+    yield bench.requests("2000 new devices enrol at once", fresh, 201, connections=CROWD)
 
 
 def _pages(bench: Bench) -> Iterator[Row]:
