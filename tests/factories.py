@@ -101,7 +101,7 @@ def template(owner: Organization | None = None, name: str = "", config: Any = No
 
 def device(owner: Organization, name: str = "", **fields: Any) -> Device:
     number = next(_numbers)
-    fields.setdefault("mac_address", f"02:00:00:{number >> 16 & 255:02X}:{number >> 8 & 255:02X}:{number & 255:02X}")
+    fields.setdefault("mac_address", f"02:00:FA:{number >> 16 & 255:02X}:{number >> 8 & 255:02X}:{number & 255:02X}")
     result = Device(organization=owner, name=name or f"device-{number}", **fields)
     result.full_clean()
     result.save()

@@ -23,7 +23,7 @@ from reversion.admin import VersionAdmin
 from reversion.errors import RevertError
 from reversion.models import Version
 
-from . import version_changes
+from . import first_versions, version_changes
 from .simultaneous_edits import SimultaneousEdits
 from .tenancy import owner_of
 from .tenant_pages import TenantPages
@@ -136,12 +136,8 @@ class GuardedVersions(SimultaneousEdits, TenantPages, VersionAdmin):
 
     def _keep_first(self, request: HttpRequest, key: str) -> None:
         instance = self.get_object(request, key)
-        if instance is None or not self.has_change_permission(request, instance):
-            return
-        if not Version.objects.get_for_object(instance).exists():
-            with reversion.create_revision():
-                reversion.add_to_revision(instance)
-                reversion.set_comment(gettext("Before the first edit"))
+        if instance is not None and self.has_change_permission(request, instance):
+            first_versions.keep(instance)
 
     def _restorable(self, request: HttpRequest, object_id: str, version_id: Any) -> Version:
         """Return a version that the person may restore, with all that was stored together with it."""

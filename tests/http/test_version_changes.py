@@ -13,6 +13,7 @@ from openwisp_controller.config import maintenance
 from openwisp_controller.config.models import Template
 
 from .. import factories as make
+from ..rest.client import Rest, done
 from .forms import form_of
 from .test_simultaneous_edits import of_every_kind, page
 
@@ -50,6 +51,26 @@ def test_what_each_version_changed(administrator: Client, organization: Any) -> 
     (lines,) = [found[2] for found in newest[1].values()]
     assert '-    "description": "a"' in lines
     assert '+    "description": "b",' in lines
+
+
+KINDS = {
+    "template": ("template", lambda owner: make.template(owner, "before")),
+    "group": ("group", lambda owner: make.group(owner, "before")),
+    "VPN server": ("vpn", lambda owner: make.vpn(owner, "OpenVpn", "before")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_edit_by_rest_keeps_what_was_there_before_the_first(
+    administrator: Client, organization: Any, kind: str
+) -> None:
+    path, create = KINDS[kind]
+    instance = create(organization)
+    for name in ("once", "twice"):
+        done(Rest(administrator).patch(f"/{path}/{instance.pk}/", {"name": name}))
+    versions = Version.objects.get_for_object(instance)
+    assert [version.field_dict["name"] for version in versions] == ["twice", "once", "before"]
+    assert versions.last().revision.get_comment() == "Before the first edit"
 
 
 def test_one_click_leads_back(administrator: Client, organization: Any) -> None:

@@ -240,7 +240,7 @@ class TestEditing:
 
     def test_history_has_the_person(self, rest: Rest, ca: Ca) -> None:
         done(rest.patch(f"/ca/{ca.pk}/", {"notes": "n"}))
-        version = Version.objects.get_for_object(ca).get()
+        version = Version.objects.get_for_object(ca).first()
         assert version.revision.user == User.objects.get(username="administrator")
 
     def test_locking(self, rest: Rest, ca: Ca) -> None:

@@ -18,6 +18,7 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from .. import first_versions
 from ..json_input import PARSERS
 from . import etags
 from .authentication import AUTHENTICATION
@@ -113,6 +114,9 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
     Answers carry an ``ETag``; a write with ``If-Match`` is refused with 412 when somebody changed the object since.
     """
 
+    keeps_first = True
+    """Whether the version history begins with what there was before the first edit."""
+
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(self.get_object())
         return self._tagged(serializer, serializer.data)
@@ -136,6 +140,9 @@ class Editing(Writing, generics.RetrieveUpdateDestroyAPIView):
         return serializer.instance
 
     def perform_update(self, serializer: Any) -> None:
+        before = serializer.instance
+        if self.keeps_first and before is not None and reversion.is_registered(type(before)):
+            first_versions.keep(before)
         with version(self.request):
             serializer.save()
             if reversion.is_registered(type(serializer.instance)):

@@ -71,6 +71,7 @@ class DeviceDetailView(DeviceView, Editing):
     """Shows, edits and deletes a device. A deactivated one cannot be edited."""
 
     serializer_class = DeviceDetailSerializer
+    keeps_first = False  # scripts write variables to thousands of devices; their configurations have revisions
 
     def get_queryset(self) -> QuerySet[Device]:
         rows = super().get_queryset()
