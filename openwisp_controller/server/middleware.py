@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -29,15 +30,15 @@ RETRY_AFTER = 30
 class DatabaseMiddleware:
     """Replaces a broken database connection, and says clearly when the database is busy, full or away.
 
-    Django's own check of connections costs a round trip for each poll of a device as well, so it is off; the device
-    protocol tries again instead.
+    Django's own check of connections costs a round trip for each request, so it is off: a connection on which nothing
+    arrived while nobody used it was not closed by the other side. The device protocol tries again besides.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if connection.connection is not None and not connection.in_atomic_block and not connection.is_usable():
+        if not connection.in_atomic_block and _was_told_something() and not connection.is_usable():
             connection.close()
         return self.get_response(request)
 
@@ -47,6 +48,18 @@ class DatabaseMiddleware:
             return None
         text = _("The database is not available right now and nothing was saved. Please try again in a moment.")
         return _unavailable(request, exception, text)
+
+
+def _was_told_something() -> bool:
+    """Tell whether something arrived on the idle connection, such as that the other side closed it."""
+    raw: Any = connection.connection
+    if raw is None:
+        return False
+    if connection.vendor != "postgresql" or raw.closed:
+        return True  # asking costs nothing
+    idle = select.poll()
+    idle.register(raw.fileno(), select.POLLIN)
+    return bool(idle.poll(0))
 
 
 class PeerAddress:

@@ -6,6 +6,8 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -16,6 +18,8 @@ from .processes import PATIENCE, running, status_of, wait_until
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="needs PostgreSQL and Redis")
 DEVICES = 500
+#: Connections to the database besides the one that asks.
+OTHERS = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
 #: The second chunk of revisions is being stored.
 SECOND_CHUNK = "(SELECT count(*) FROM config_revision WHERE cause = 'related_template_changed') >= 200"
 
@@ -95,6 +99,28 @@ def test_the_database_is_restarted_while_devices_poll(deployed: Deployment) -> N
                 PATIENCE,
             )
             assert followed, fleet.problems()
+
+
+@pytest.mark.parametrize("deployed", [0], indirect=True)
+def test_a_person_does_not_notice_that_the_database_closed_the_connections(deployed: Deployment) -> None:
+    server, url = web(deployed)
+    with running(server):
+        wait_until_ready(url)
+        for _ in range(5):
+            for _ in range(8):  # each thread of the server has its own connection
+                assert _come_with_a_wrong_token(url) == 401
+            deployed.execute(f"SELECT pg_terminate_backend(pid) {OTHERS}")
+            wait_until(lambda: deployed.query(f"SELECT count(*) {OTHERS}") == (0,), "that the connections are closed")
+            assert _come_with_a_wrong_token(url) == 401
+
+
+def _come_with_a_wrong_token(url: str) -> int:
+    """Ask for something for which the controller has to ask its database; return the status of the answer."""
+    try:
+        request = Request(f"{url}/api/v1/controller/device/", headers={"Authorization": "Bearer nonsense"})
+        return int(urlopen(request, timeout=PATIENCE).status)
+    except HTTPError as error:
+        return error.code
 
 
 def _ready(url: str) -> bool:
