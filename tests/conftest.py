@@ -86,6 +86,15 @@ def _empty_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _no_sightings() -> Iterator[None]:
+    """Nor are devices that it saw."""
+    from openwisp_controller.config.devices import sightings
+
+    yield
+    sightings.forget_noted()
+
+
 @pytest.fixture
 def recorded() -> Iterator[SignalRecorder]:
     """Records every public signal of the configuration app, in order."""

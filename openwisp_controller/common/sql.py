@@ -200,6 +200,33 @@ def insert_many(instances: Sequence[models.Model]) -> None:
             instance._state.db = connection.alias
 
 
+def raise_many(model: type[models.Model], owner: type[models.Model], rows: Sequence[Sequence[Any]]) -> None:
+    """Store rows of two columns, the key of an owner and a value, with one statement; a stored value only grows.
+
+    Rows of owners that do not exist are left out.
+
+    Args:
+        model: whose table; its key is that of the owner, and it has one more column.
+        owner: what the rows are about.
+        rows: key and value, in the order in which all who write them lock them.
+    """
+    if not rows:
+        return
+    fields = model._meta.concrete_fields
+    quote = connection.ops.quote_name
+    key, value = (quote(str(field.column)) for field in fields)
+    table, owners, own_key = quote(model._meta.db_table), quote(owner._meta.db_table), quote(str(owner._meta.pk.column))
+    fresh, parameters = _table_of(fields, rows)
+    with binding_cursor() as cursor:
+        cursor.execute(
+            f"WITH fresh ({key}, {value}) AS ({fresh}) "
+            f"INSERT INTO {table} ({key}, {value}) SELECT {key}, {value} FROM fresh "
+            f"WHERE EXISTS (SELECT 1 FROM {owners} WHERE {owners}.{own_key} = fresh.{key}) "
+            f"ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value} WHERE {table}.{value} < excluded.{value}",
+            parameters,
+        )
+
+
 def _field(model: type[models.Model], name: str) -> Any:
     return model._meta.get_field(name.removesuffix("_id") if name != "id" else "id")
 

@@ -282,6 +282,12 @@ class ConfigSettings(SettingsGroup):
         8 * 1024 * 1024, "How large all files of an archive may be together, in bytes, before they are compressed.",
         positive,
     )  # fmt: skip
+    LAST_SEEN_INTERVAL = Setting(
+        60,
+        "After how many seconds each process that answers devices stores which ones it has seen; none is written for"
+        " each poll.",
+        seconds,
+    )
     REVISIONS_KEPT = Setting(20, "How many revisions of a configuration are kept, besides those in use.", positive)
 
     def verify(self) -> None:

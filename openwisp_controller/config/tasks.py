@@ -6,6 +6,7 @@ from celery import shared_task
 
 from . import impacts, imports, maintenance, notifications
 from .delivery import jobs, notices
+from .devices import sightings
 from .policy import evaluation
 from .vpn import credentials, outbound_calls, servers
 from .whois.tasks import cleanup_unreferenced_whois_records, delete_whois_record, fetch_whois_details
@@ -39,7 +40,8 @@ def reconcile() -> None:
 
 @shared_task(soft_time_limit=3600)
 def prune_revisions() -> int:
-    """Delete old revisions; runs periodically."""
+    """Delete old revisions, and what is left of deleted devices; runs periodically."""
+    sightings.forget_gone()
     return maintenance.prune_revisions()
 
 

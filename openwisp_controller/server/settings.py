@@ -239,6 +239,8 @@ CELERY_BEAT_SCHEDULE = {
 
 # How many proxies stand in front of the server and append to X-Forwarded-For; 0 = believe the peer address alone.
 OPENWISP_CONTROLLER_TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
+# A single process with few devices shows sooner that they were seen.
+OPENWISP_CONTROLLER_LAST_SEEN_INTERVAL = 60 if PRODUCTION else 5
 # Whether devices are reached at loopback addresses, as virtual ones on the same machine are.
 OPENWISP_CONTROLLER_LOOPBACK_MANAGEMENT_IP = environment.flag("LOOPBACK_MANAGEMENT_IP")
 # The account for WHOIS, and whether it is on in organizations that do not decide otherwise.

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
 
+from ...common.ago import ago_with_time
 from ...common.badges import badge
 from ...common.validators import check_key_length
 from ..devices import history
@@ -33,6 +34,7 @@ from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
+from .last_seen import NotSeenFilter
 from .roll_back import roll_back
 from .transfer import TransfersDevices
 
@@ -149,13 +151,14 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
     }  # fmt: skip
     # lists: packages add to them
     list_display: ClassVar[list[Any]] = [
-        "name", "organization", "backend_label", "group", "config_status", "mac_address", "ip", "created", "modified",
+        "name", "organization", "backend_label", "group", "config_status", "last_seen", "mac_address", "ip", "created",
+        "modified",
     ]  # fmt: skip
     list_filter: ClassVar[list[Any]] = [
         "config__status", "config__backend", MultitenantOrgFilter, TemplateFilter, GroupFilter,
-        "config__release_policy", "created",
+        "config__release_policy", NotSeenFilter, "created",
     ]  # fmt: skip
-    list_select_related: ClassVar[list[str]] = ["organization", "group", "config"]
+    list_select_related: ClassVar[list[str]] = ["organization", "group", "config", "sighting"]
     search_fields: ClassVar[list[str]] = [
         "id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip",
     ]  # fmt: skip
@@ -233,6 +236,7 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
             context.update(extension.context(request, device))
         if device is not None:
             context["status_badge"] = self.config_status(device)
+            context["last_seen"] = self.last_seen(device)
             config = device.config if device.has_config() else None
             context["status_reason"] = (config.compile_error or config.error_reason) if config is not None else ""
         return super().render_change_form(request, context, *args, **kwargs)
@@ -329,6 +333,10 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
     def config_status(self, device: Device) -> Any:
         status = device.config.status if device.has_config() else "deactivated" if device.is_deactivated() else ""
         return badge(_BADGES.get(status, "idle"), Config.Status(status).label if status else _("unknown"))
+
+    @admin.display(description=_("last seen"), ordering="sighting__at")
+    def last_seen(self, device: Device) -> Any:
+        return ago_with_time(device.last_seen)
 
     @admin.display(description=_("IP address"))
     def ip(self, device: Device) -> str:

@@ -15,7 +15,7 @@ from ...common.prepared import Parameter, Prepared
 from ...common.sql import BOOKKEEPING_PATIENCE, UNAVAILABLE, forget_outdated_relations, impatient
 from ..compiling.compilation import Compilation
 from ..compiling.outcome import Why
-from ..devices import downloads, enrolment, reports
+from ..devices import downloads, enrolment, reports, sightings
 from ..devices import management_ip as management_ips
 from ..models import Cause, Config, Device, Vpn
 from ..policy.evaluation import has_receivers, send_now
@@ -63,6 +63,7 @@ def register(request: HttpRequest) -> HttpResponse:
             throttle.count_failure(peer)
         raise Answer(refusal.message, refusal.status) from None
     device = result.device
+    sightings.note(device.pk)
     return text(
         "registration-result: success\n"
         f"uuid: {device.pk.hex}\n"
@@ -101,6 +102,7 @@ def update_info(request: HttpRequest, pk: str) -> HttpResponse:
     """Store what a device says about its model and software; empty values are ignored."""
     with unit_of_work():
         device = _locked(request, uuid.UUID(pk))
+        sightings.note(device.pk)
         if device.is_deactivated():
             raise Answer("error: device deactivated", 403)
         changed = []
@@ -125,6 +127,7 @@ def report_status(request: HttpRequest, pk: str) -> HttpResponse:
     known = lookup.find_reporting(device_id)
     _check_key(request.POST, known.key if known is not None else None)
     assert known is not None
+    sightings.note(device_id)
     status = required_one_of(request.POST, "status", REPORTED)
     reason = request.POST.get("error_reason")
     state = known.state
@@ -197,6 +200,7 @@ def _authenticated(request: HttpRequest, device_id: uuid.UUID, find: _Find) -> l
         served = find(device_id)
     if served is None:
         raise NotServed
+    sightings.note(device_id)
     if served.checksum is None:
         raise Answer("error: the configuration cannot be generated, please try again later\n", 503, retry_after=30)
     return served

@@ -9,6 +9,7 @@ from .notice import Notice
 from .organization import OrganizationConfigSettings, OrganizationLimits
 from .revision import Cause, ControllerState, OutboxEntry, Revision, VpnRevision
 from .server_call import ServerCall
+from .sighting import Sighting
 from .template import TaggedTemplate, Template, TemplateTag
 from .vpn import StaleServer, Vpn
 from .vpn_client import VpnClient
@@ -28,6 +29,7 @@ __all__ = [
     "OutboxEntry",
     "Revision",
     "ServerCall",
+    "Sighting",
     "StaleServer",
     "TaggedTemplate",
     "Template",

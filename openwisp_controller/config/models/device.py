@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -158,6 +158,12 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     def status(self) -> str | None:
         """Label of the status of the configuration; None without one."""
         return self.config.get_status_display() if self.has_config() else None
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """When the device last asked for something or reported, give or take a minute; None = never."""
+        sighting = getattr(self, "sighting", None)
+        return sighting.at if sighting is not None else None
 
     def get_config(self) -> Config:
         """Return the configuration of the device, an unsaved one when it has none."""
