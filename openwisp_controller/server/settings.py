@@ -264,6 +264,7 @@ OPENWISP_ADMIN_THEME_LINKS = [
     {"type": "text/css", "href": "/static/config/css/theme.css", "rel": "stylesheet", "media": "all"},
     {"type": "image/svg+xml", "href": "/static/config/favicon.svg", "rel": "icon"},
 ]
+OPENWISP_ADMIN_SITE_CLASS = "openwisp_controller.server.administration.Administration"
 OPENWISP_ADMIN_SITE_TITLE = OPENWISP_ADMIN_SITE_HEADER = "Network Controller"
 
 LOG_LEVEL = environment.log_level()

@@ -34,12 +34,17 @@ from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
+from .exact import exactly
 from .last_seen import NotSeenFilter
 from .roll_back import roll_back
 from .transfer import TransfersDevices
 
 #: Status of a configuration → colour.
 _BADGES = {"applied": "good", "modified": "waiting", "error": "bad"}
+
+
+#: So many devices that share an address are searched for like any other text.
+EXACT = 1000
 
 
 class ManagedFilter(MultitenantRelatedOrgFilter):
@@ -160,7 +165,7 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
     ]  # fmt: skip
     list_select_related: ClassVar[list[str]] = ["organization", "group", "config", "sighting"]
     search_fields: ClassVar[list[str]] = [
-        "id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip",
+        "id", "name", "mac_address", "key", "model", "os", "system", "management_ip", "last_ip", "notes",
     ]  # fmt: skip
     readonly_fields: ClassVar[list[str]] = ["id", "last_ip", "whois", "created", "modified"]
     inlines: ClassVar[list[Any]] = [ConfigInline]
@@ -263,6 +268,18 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
     def get_search_fields(self, request: HttpRequest) -> Any:
         added = ("hardware_id",) if settings.HARDWARE_ID_ENABLED else ()
         return (*super().get_search_fields(request), *added)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Device], search_term: str
+    ) -> tuple[QuerySet[Device], bool]:
+        """Look a whole value up instead of reading all devices, where some device has it."""
+        whole = exactly(search_term)
+        if whole is not None:
+            keys = list(queryset.filter(whole).order_by().values_list("pk", flat=True)[:EXACT])
+            if 0 < len(keys) < EXACT:
+                return queryset.filter(pk__in=keys), False
+        found: tuple[QuerySet[Device], bool] = super().get_search_results(request, queryset, search_term)
+        return found
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
