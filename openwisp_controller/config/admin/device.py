@@ -36,6 +36,7 @@ from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
 from .exact import exactly
 from .last_seen import NotSeenFilter
+from .own_lists import OwnLists
 from .roll_back import roll_back
 from .transfer import TransfersDevices
 
@@ -146,7 +147,7 @@ class DeviceForm(forms.ModelForm):
 
 
 @admin.register(Device)
-class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
+class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
     change_list_template = "admin/config/device/change_list.html"
     change_form_template = "admin/config/device/change_form.html"
     not_found = _("There is no such device, or it belongs to an organization that you do not manage.")
@@ -256,9 +257,9 @@ class DeviceAdmin(TransfersDevices, DeviceTools, ControllerAdmin):
             fields.insert(fields.index("last_ip") + 1, "whois")
         return fields
 
-    def get_list_display(self, request: HttpRequest) -> Any:
+    def all_columns(self, request: HttpRequest) -> Any:
         hidden = {"backend_label"} if is_backend_hidden() else set()
-        names = [name for name in super().get_list_display(request) if name not in hidden]
+        names = [name for name in super().all_columns(request) if name not in hidden]
         return [names[0], "hardware_id", *names[1:]] if settings.HARDWARE_ID_ENABLED else names
 
     def get_list_filter(self, request: HttpRequest) -> Any:

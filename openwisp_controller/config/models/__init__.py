@@ -5,6 +5,7 @@ from .device import Device
 from .device_import import DeviceImport
 from .group import DeviceGroup
 from .job import Job
+from .list_settings import ListSettings
 from .notice import Notice
 from .organization import OrganizationConfigSettings, OrganizationLimits
 from .revision import Cause, ControllerState, OutboxEntry, Revision, VpnRevision
@@ -23,6 +24,7 @@ __all__ = [
     "DeviceGroup",
     "DeviceImport",
     "Job",
+    "ListSettings",
     "Notice",
     "OrganizationConfigSettings",
     "OrganizationLimits",
