@@ -568,7 +568,7 @@ class TestSecrets:
 class TestOtherActions:
     def test_cloning(self, operator: Client, config: Config) -> None:
         template = config.templates.get()
-        data = {"action": "clone_templates", "_selected_action": [str(template.pk)]}
+        data = {"action": "clone_selected_templates", "_selected_action": [str(template.pk)]}
         response = operator.post(url("template_changelist"), data, follow=True)
         assert b"&quot;wifi&quot; was cloned: &quot;wifi (Clone)&quot;." in response.content
         assert Template.objects.filter(name="wifi (Clone)", organization=template.organization).exists()
@@ -578,7 +578,7 @@ class TestOtherActions:
         Template.objects.filter(pk=template.pk).update(required=True, default=True)
         OrganizationUser.objects.create(user=User.objects.get(username="operator"), organization=other, is_admin=True)
         stranger = make.organization("stranger")
-        data = {"action": "clone_templates", "_selected_action": [str(template.pk)]}
+        data = {"action": "clone_selected_templates", "_selected_action": [str(template.pk)]}
         page = operator.post(url("template_changelist"), data)
         assert page.status_code == 200
         offered = page.context["form"].fields["organization"]
@@ -593,14 +593,14 @@ class TestOtherActions:
         assert (clone.name, clone.default, clone.required) == ("wifi (Clone)", False, False)
 
     def test_superusers_clone_into_shared_ones(self, root: Client, config: Config) -> None:
-        data = {"action": "clone_templates", "_selected_action": [str(config.templates.get().pk)]}
+        data = {"action": "clone_selected_templates", "_selected_action": [str(config.templates.get().pk)]}
         assert b"Shared systemwide" in root.post(url("template_changelist"), data).content
         assert root.post(url("template_changelist"), {**data, "apply": "1", "organization": ""}).status_code == 302
         assert Template.objects.get(name="wifi (Clone)").organization is None
 
     def test_cloning_what_is_broken(self, operator: Client, config: Config) -> None:
         Template.objects.update(config={"interfaces": 1})
-        data = {"action": "clone_templates", "_selected_action": [str(config.templates.get().pk)]}
+        data = {"action": "clone_selected_templates", "_selected_action": [str(config.templates.get().pk)]}
         response = operator.post(url("template_changelist"), data, follow=True)
         assert b"&quot;wifi&quot; could not be cloned: Invalid configuration" in response.content
         assert Template.objects.count() == 1

@@ -173,7 +173,7 @@ class TestChangeGroup:
     def test_asks_first(self, operator: Client, config: Config, organization: Organization) -> None:
         make.group(make.organization(), "of others")
         answer = self.change(operator, [config.device])
-        assert [str(group) for group in answer.context["form"].fields["group"].queryset] == ["roofs"]
+        assert [str(group) for group in answer.context["form"].fields["device_group"].queryset] == ["roofs"]
         assert answer.status_code == 200
 
     def test_devices_follow(self, operator: Client, config: Config, organization: Organization) -> None:
@@ -181,7 +181,7 @@ class TestChangeGroup:
         second, resting = make.config(organization), make.config(organization)
         resting.device.deactivate()
         devices = [config.device, second.device, resting.device]
-        answer = self.change(operator, devices, apply="Apply", group=group.pk)
+        answer = self.change(operator, devices, apply="Apply", device_group=group.pk)
         assert "2 devices were changed." in answer.content.decode()
         for each in (config, second):
             assert Device.objects.get(pk=each.device_id).group == group
@@ -189,7 +189,7 @@ class TestChangeGroup:
         assert Device.objects.get(pk=resting.device_id).group is None
 
     def test_out_of_the_group(self, operator: Client, config: Config) -> None:
-        self.change(operator, [config.device], apply="Apply", group="")
+        self.change(operator, [config.device], apply="Apply", device_group="")
         assert Device.objects.get(pk=config.device_id).group is None
 
     def test_one_organization_at_a_time(self, root: Client, config: Config, other: Organization) -> None:
@@ -200,8 +200,8 @@ class TestChangeGroup:
         self, operator: Client, config: Config, other: Organization
     ) -> None:
         theirs, group = make.device(other), make.group(other)
-        self.change(operator, [theirs], apply="Apply", group="")
-        answer = self.change(operator, [config.device, theirs], apply="Apply", group=group.pk)
+        self.change(operator, [theirs], apply="Apply", device_group="")
+        answer = self.change(operator, [config.device, theirs], apply="Apply", device_group=group.pk)
         assert answer.context["form"].errors
         assert Device.objects.get(pk=theirs.pk).group is None
         assert Device.objects.get(pk=config.device_id).group != group
@@ -209,7 +209,7 @@ class TestChangeGroup:
     def test_needs_permission(self, organization: Organization, config: Config) -> None:
         viewer = make.person("viewer", organization)
         User.objects.get(username="viewer").user_permissions.add(Permission.objects.get(codename="view_device"))
-        self.change(viewer, [config.device], apply="Apply", group="")
+        self.change(viewer, [config.device], apply="Apply", device_group="")
         assert Device.objects.get(pk=config.device_id).group is not None
 
 

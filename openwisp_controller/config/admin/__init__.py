@@ -1,7 +1,8 @@
 """Administration pages of devices, templates, groups and VPN servers."""
 
 from .base import DeactivatedDeviceReadOnlyMixin
-from .device import DeviceAdmin, DevicePageExtension, GroupFilter, extend_device_page
+from .device import DeviceAdmin, DevicePageExtension, extend_device_page
+from .device_filters import GroupFilter
 from .group import DeviceGroupAdmin
 from .organization import ConfigSettingsInline, LimitsInline, OrganizationAdmin
 from .people import GroupAdmin, OrganizationOwnerAdmin, OrganizationUserAdmin, UserAdmin

@@ -19,7 +19,7 @@ from .action_forms import ask
 class GroupForm(forms.Form):
     """Asks for a group of one organization."""
 
-    group = forms.ModelChoiceField(
+    device_group = forms.ModelChoiceField(
         DeviceGroup.objects.none(),
         required=False,
         label=gettext_lazy("group"),
@@ -28,7 +28,7 @@ class GroupForm(forms.Form):
 
     def __init__(self, organization: Any, *args: Any) -> None:
         super().__init__(*args)
-        field: Any = self.fields["group"]
+        field: Any = self.fields["device_group"]
         field.queryset = DeviceGroup.objects.filter(organization_id=organization)
 
 
@@ -45,7 +45,7 @@ def change_group(page: Any, request: HttpRequest, queryset: QuerySet[Device]) ->
         return None
     form = GroupForm(organizations.pop(), request.POST if "apply" in request.POST else None)
     if form.is_valid():
-        _move(page, request, queryset, form.cleaned_data["group"])
+        _move(page, request, queryset, form.cleaned_data["device_group"])
         return None
     return ask(page, request, form, "admin/config/device/change_group.html", title=_("Change group"), objects=queryset)
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from openwisp_users.multitenancy import MultitenantOrgFilter, MultitenantRelatedOrgFilter
+from openwisp_users.multitenancy import MultitenantOrgFilter
 
 from ...common.ago import ago_with_time
 from ...common.badges import badge
@@ -34,8 +34,10 @@ from .base import ControllerAdmin, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
+from .device_filters import GroupFilter, NotSeenFilter, TemplateFilter
 from .exact import exactly
-from .last_seen import NotSeenFilter
+from .export_selected import export_selected
+from .move import move
 from .own_lists import OwnLists
 from .roll_back import roll_back
 from .transfer import TransfersDevices
@@ -46,37 +48,6 @@ _BADGES = {"applied": "good", "modified": "waiting", "error": "bad"}
 
 #: So many devices that share an address are searched for like any other text.
 EXACT = 1000
-
-
-class ManagedFilter(MultitenantRelatedOrgFilter):
-    """Offers objects of the organizations that a person manages."""
-
-    def __init__(self, request: HttpRequest, params: Any, *args: Any) -> None:
-        self.user: Any = request.user
-        super().__init__(request, params, *args)
-
-    def get_queryset_for_field(self, model: Any, name: str) -> Any:
-        """The one that is chosen is shown by name, even when it was chosen by typing its address."""
-        objects = super().get_queryset_for_field(model, name)
-        managed = objects.filter(organization__in=self.user.organizations_managed)
-        return objects if self.user.is_superuser else managed
-
-
-class GroupFilter(ManagedFilter):
-    """Finds the devices of a group."""
-
-    field_name = "group"
-    parameter_name = "group_id"
-    title = _("group")
-
-
-class TemplateFilter(ManagedFilter):
-    """Finds the devices that have a template."""
-
-    field_name = "templates"
-    parameter_name = "config__templates"
-    rel_model = Config
-    title = _("template")
 
 
 @dataclass(frozen=True)
@@ -176,8 +147,9 @@ class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
     followed: ClassVar[list[str]] = []
     """Names of relations whose objects enter the versions of a device; see ``add_reversion_following``."""
     actions: ClassVar[list[str]] = [
-        "activate_device", "deactivate_device", "change_group", "hold_device", "lift_hold_of_device",
-        "roll_back_device", "expect_reenrolment_of_devices", "delete_selected",
+        "activate_device", "deactivate_device", "change_group", "move_to_organization", "hold_device",
+        "lift_hold_of_device", "roll_back_device", "expect_reenrolment_of_devices", "export_selected",
+        "delete_selected",
     ]  # fmt: skip
     multitenant_shared_relations = ["group"]
     fields: ClassVar[list[Any]] = [
@@ -385,6 +357,14 @@ class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
     @admin.action(description=_("Change group of selected devices"), permissions=["change"])
     def change_group(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
         return change_group(self, request, queryset)
+
+    @admin.action(description=_("Move selected devices to another organization"), permissions=["change"])
+    def move_to_organization(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+        return move(self, request, queryset)
+
+    @admin.action(description=_("Export selected devices"), permissions=["view"])
+    def export_selected(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse:
+        return export_selected(self, request, queryset)
 
     @admin.action(description=_("Hold selected devices at what they have"), permissions=["change"])
     def hold_device(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:

@@ -64,7 +64,7 @@ class TemplateAdmin(TellsImpact, RenderedAdmin):
     list_select_related = ("organization",)
     search_fields = ("name", "notes")
     readonly_fields = ("id", "system_variables", "created", "modified")
-    actions = ("clone_templates",)
+    actions = ("clone_selected_templates",)
     fields = (
         "name", "organization", "type", "backend", "vpn", "auto_cert", "default", "required", "tags", "default_values",
         "system_variables", "config", "notes", "id", "created", "modified",
@@ -117,7 +117,7 @@ class TemplateAdmin(TellsImpact, RenderedAdmin):
         return _without_backend(super().get_list_filter(request))
 
     @admin.action(description=_("Clone selected templates"))
-    def clone_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> HttpResponse | None:
+    def clone_selected_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> HttpResponse | None:
         if not self.has_add_permission(request):
             raise PermissionDenied
         return clone_templates(self, request, queryset)

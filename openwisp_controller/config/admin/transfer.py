@@ -157,10 +157,8 @@ class TransfersDevices:
         devices = self.get_changelist_instance(request).get_queryset(request)
         form = ExportForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            kind = form.cleaned_data["format"]
-            table = self.resource_class().export(devices, user=request.user)
             try:
-                return _file(files.write(table, kind), kind)
+                return export_file(self.resource_class(), devices, request.user, form.cleaned_data["format"])
             except ValidationError as error:
                 form.add_error("format", error)
         context = {"form": form, "count": devices.count(), "query": request.GET.urlencode()}
@@ -237,6 +235,21 @@ class TransfersDevices:
     def _page(self, request: HttpRequest, name: str, title: str, context: dict[str, Any]) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, f"admin/config/device/{name}.html", {**shared, **context})
+
+
+def export_file(resource: DeviceResource, devices: Any, user: Any, kind: str) -> HttpResponse:
+    """Answer with a file of devices.
+
+    Args:
+        resource: knows the columns.
+        devices: which ones.
+        user: who gets it, with what they may see.
+        kind: one of the formats.
+
+    Raises:
+        ValidationError: they cannot be written in this format.
+    """
+    return _file(files.write(resource.export(devices, user=user), kind), kind)
 
 
 def _file(content: bytes, kind: str, name: str = "") -> HttpResponse:
