@@ -242,6 +242,10 @@ class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
         added = ("hardware_id",) if settings.HARDWARE_ID_ENABLED else ()
         return (*super().get_search_fields(request), *added)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
+        devices: QuerySet[Device] = super().get_queryset(request)
+        return devices.select_related(*self.list_select_related)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Device], search_term: str
     ) -> tuple[QuerySet[Device], bool]:
