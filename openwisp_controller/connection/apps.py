@@ -39,12 +39,12 @@ class ConnectionConfig(AppConfig):
     def _connect(self) -> None:
         """Connect to what the configuration app announces."""
         from celery.signals import worker_process_shutdown, worker_shutdown
-        from django.db.models.signals import post_save
+        from django.db.models.signals import post_delete, post_save
 
         from ..config.delivery import jobs
         from ..config.devices import lifecycle
         from ..config.models import Config
-        from . import auto_add, changes, notifications, worker
+        from . import auto_add, batches, changes, notifications, worker
         from .signals import is_working_changed
 
         changes.register()
@@ -52,6 +52,7 @@ class ConnectionConfig(AppConfig):
         jobs.steps.register(auto_add.AUTO_ADD, auto_add.step)
         post_save.connect(auto_add.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
         is_working_changed.connect(notifications.on_is_working_changed, dispatch_uid="connection_notify")
+        post_delete.connect(batches.forget_location, sender="geo.Location", dispatch_uid="connection_forget_location")
         for signal in (worker_process_shutdown, worker_shutdown):
             signal.connect(worker.stop, dispatch_uid="connection_worker_stop")
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from ..common.wakeup import wake
 from ..config.models import Device
-from . import commands, live
+from . import commands, live, locations
 from .models import BatchCommand, Command, DeviceConnection
 
 CHUNK = 100
@@ -35,7 +35,7 @@ class Plan:
 
 
 def targets(batch: BatchCommand, devices: Iterable[Any] = ()) -> QuerySet[Device]:
-    """Return the devices that a mass command is for: those given, else those of its organization and group.
+    """Return the devices that a mass command is for: those given, else those of its organization, group and location.
 
     Raises:
         ValidationError: a given device belongs to another organization, or there is none at all.
@@ -52,6 +52,8 @@ def targets(batch: BatchCommand, devices: Iterable[Any] = ()) -> QuerySet[Device
             found = found.filter(organization=batch.organization_id)
         if batch.group_id is not None:
             found = found.filter(group=batch.group_id)
+        if batch.location is not None:
+            found = locations.devices_at(found, batch.location)
     if not found.exists():
         raise ValidationError({"devices": _("No devices match the specified criteria.")})
     return found
@@ -83,6 +85,11 @@ def launch(batch_id: Any) -> None:
     """Create the commands of a mass command, in chunks; continues where an interrupted run stopped."""
     while _launch_chunk(batch_id):
         pass
+
+
+def forget_location(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Receive that a location was deleted: mass commands for it stay, without it."""
+    BatchCommand.objects.filter(location=instance.pk).update(location=None)
 
 
 def resume_unfinished() -> None:

@@ -490,6 +490,26 @@ class TestMassCommands:
         answer = post(operator, path, self.data(organization, group=str(make.group(organization).pk)))
         assert answer.json() == {"devices": ["No devices match the specified criteria."]}
 
+    def test_devices_at_a_location(self, operator: Client, root: Client, organization: Organization) -> None:
+        here, elsewhere = make.location(organization, "here"), make.location(make.organization("far"), "far")
+        device = make.device(organization, "router")
+        make.device(organization, "unplaced")
+        make.position(device, here)
+        path = f"{BASE}/batch-command/execute/"
+        answer = operator.get(path, {"organization": str(organization.pk), "location": str(here.pk)})
+        assert answer.json()["devices"] == [str(device.pk)]
+        answer = post(operator, "/batch-command/execute/", self.data(organization, location=str(elsewhere.pk)))
+        assert answer.json() == {"location": [f'Invalid pk "{elsewhere.pk}" - object does not exist.']}
+        answer = post(root, "/batch-command/execute/", self.data(organization, location=str(elsewhere.pk)))
+        assert "organization" in answer.json()["location"][0]
+        data = {**self.data(organization, location=str(here.pk)), "organization": None}
+        batch = post(root, "/batch-command/execute/", data).json()["batch"]
+        shown = operator.get(f"{BASE}/batch-command/{batch}/").json()
+        assert (shown["organization"], shown["location"]) == (str(organization.pk), str(here.pk))
+        assert shown["devices"] == [str(device.pk)]
+        here.delete()
+        assert operator.get(f"{BASE}/batch-command/{batch}/").json()["location"] is None
+
     def test_it_cannot_be_edited(self, root: Client, organization: Organization) -> None:
         batch = BatchCommand.objects.create(organization=organization, type="reboot", label="x")
         for method in ("put", "patch", "delete"):

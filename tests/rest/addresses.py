@@ -129,11 +129,12 @@ def tenant(mark: str, network: str) -> Tenant:
             )
         ]
     )[0]
-    batch = BatchCommand.objects.create(
-        organization=owner, group=group, type="custom", input={"command": mark}, label=mark, notes=mark
-    )
-    batch.devices.add(device)
     building = make.location(owner, mark, type="indoor", address=mark)
+    batch = BatchCommand.objects.create(
+        organization=owner, group=group, type="custom", input={"command": mark}, label=mark, notes=mark,
+        location=building.pk,
+    )  # fmt: skip
+    batch.devices.add(device)
     plan = make.floorplan(building, 1)
     place = make.position(device, building, floorplan=plan, indoor="1,2")
     member = User.objects.create_user(f"{mark}-user", f"{mark}@example.com", "password", first_name=mark, notes=mark)

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from ...common.rest.serializers import ValidatedSerializer, refused
 from ...config.models import Device
-from .. import commands
+from .. import commands, locations
 from ..masked_params import restore_masked, shown_params
 from ..models import BatchCommand, Command, Credentials, DeviceConnection
 from ..serialization import STAMPS, CommandSerializer
@@ -96,8 +96,8 @@ class BatchCommandSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = BatchCommand
-        fields = ("id", "organization", "status", "type", "input", "label", "notes", "group", "stop_after_failures",
-                  "device_count", "skipped_devices", *STAMPS)  # fmt: skip
+        fields = ("id", "organization", "status", "type", "input", "label", "notes", "group", "location",
+                  "stop_after_failures", "device_count", "skipped_devices", *STAMPS)  # fmt: skip
         read_only_fields = fields
 
     def get_input(self, batch: BatchCommand) -> Any:
@@ -140,7 +140,21 @@ class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelS
 
     class Meta:
         model = BatchCommand
-        fields = ("organization", "type", "input", "label", "notes", "group", "devices", "stop_after_failures")
+        fields = ("organization", "type", "input", "label", "notes", "group", "location", "devices",
+                  "stop_after_failures")  # fmt: skip
+
+    def get_fields(self) -> dict[str, Any]:
+        """Where there are no maps, there is no location to choose."""
+        fields: dict[str, Any] = super().get_fields()
+        model = locations.model()
+        if model is None:
+            del fields["location"]
+        else:
+            fields["location"] = serializers.PrimaryKeyRelatedField(
+                queryset=model._default_manager.all(), required=False, allow_null=True,
+                help_text="Key of a location; its devices get the command.",
+            )  # fmt: skip
+        return fields
 
     def filter_fields(self) -> None:
         super().filter_fields()
@@ -161,6 +175,7 @@ class NewBatchCommandSerializer(FilterSerializerByOrgManaged, serializers.ModelS
         """Return the checked mass command, not stored yet, and the devices that were named."""
         data = dict(self.validated_data)
         devices = data.pop("devices", [])
+        data["location"] = getattr(data.get("location"), "pk", None)
         batch = BatchCommand(**data)
         try:
             batch.full_clean(exclude=None if self.context.get("complete", True) else {"type", "label"})

@@ -142,7 +142,9 @@ class BatchCommandExecute(BatchCommandView):
 
 def _from_query(request: Request) -> dict[str, Any]:
     query = request.query_params
-    data: dict[str, Any] = {name: query[name] for name in ("organization", "type", "label", "group") if name in query}
+    data: dict[str, Any] = {
+        name: query[name] for name in ("organization", "type", "label", "group", "location") if name in query
+    }
     if "devices" in query:
         data["devices"] = query.getlist("devices")
     if "input" in query:

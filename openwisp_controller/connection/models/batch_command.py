@@ -13,12 +13,12 @@ from openwisp_utils.base import TimeStampedEditableModel
 from ...common.encryption import EncryptedJSONField
 from ...common.pickling import SecretsNotPickled
 from ...config.models import Device, DeviceGroup
-from .. import commands
+from .. import commands, locations
 from .command_input import check_input
 
 
 class BatchCommand(SecretsNotPickled, ShareableOrgMixin, TimeStampedEditableModel):
-    """One command for all devices of an organization, of a group, or for a list of them."""
+    """One command for all devices of an organization, of a group, at a location, or for a list of them."""
 
     secret_fields = ("input",)
 
@@ -33,6 +33,8 @@ class BatchCommand(SecretsNotPickled, ShareableOrgMixin, TimeStampedEditableMode
     type = models.CharField(_("type"), max_length=16, choices=commands.get_command_choices)
     input: Any = EncryptedJSONField(_("input"), null=True, blank=True)
     group = models.ForeignKey(DeviceGroup, verbose_name=_("group"), null=True, blank=True, on_delete=models.SET_NULL)
+    location = models.UUIDField(_("location"), null=True, blank=True)
+    """Key of a location, which is no relation because maps may be absent; see ``place``."""
     label = models.CharField(_("label"), max_length=64)
     notes = models.TextField(_("notes"), blank=True)
     devices = models.ManyToManyField(Device, verbose_name=_("devices"), blank=True, related_name="batch_commands")
@@ -60,11 +62,21 @@ class BatchCommand(SecretsNotPickled, ShareableOrgMixin, TimeStampedEditableMode
         """The input as people may see it."""
         return commands.as_text(self.type, self.input)
 
+    @property
+    def place(self) -> Any:
+        """The location that the devices are at; None where none was chosen, or it is gone."""
+        return locations.find(self.location)
+
     def clean(self) -> None:
         super().clean()
-        if self.group is not None and self.organization_id is None:
-            self.organization_id = self.group.organization_id
+        place = self.place
+        if self.location is not None and place is None:
+            raise ValidationError({"location": _("There is no such location.")})
+        for narrower in (self.group, place):
+            if narrower is not None and self.organization_id is None:
+                self.organization_id = narrower.organization_id
         self._validate_org_relation("group", field_error="group")
+        self._validate_org_relation("place", field_error="location")
         if self._state.adding and self.type:
             if not self._is_allowed():
                 text = _('"{type}" command is not available for this organization')
