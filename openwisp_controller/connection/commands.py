@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from copy import deepcopy
+from itertools import zip_longest
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -254,6 +255,22 @@ def mask_secrets(text: str, secrets: list[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text
+
+
+def hidden(command: str, values: Any) -> Any:
+    """Return the input of a command with its secrets masked, part by part, so that ``restored`` can put them back."""
+    return _masked(values, _schema(command), [])
+
+
+def restored(values: Any, stored: Any) -> Any:
+    """Return an input in which each mask stands for what is stored in its place."""
+    if values == MASK and isinstance(stored, str | int | float):
+        return stored
+    if isinstance(values, dict) and isinstance(stored, dict):
+        return {name: restored(value, stored.get(name)) for name, value in values.items()}
+    if isinstance(values, list) and isinstance(stored, list):
+        return [restored(value, was) for value, was in zip_longest(values, stored[: len(values)])]
+    return values
 
 
 def as_text(command: str, values: Any) -> str:

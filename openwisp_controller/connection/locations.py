@@ -13,6 +13,11 @@ def model() -> type[Model] | None:
     return apps.get_model("geo", "Location") if "geo" in apps.app_configs else None
 
 
+def relation() -> Any:
+    """Return the field by which devices are at locations; there have to be maps."""
+    return apps.get_model("geo", "DeviceLocation")._meta.get_field("location")
+
+
 def find(key: Any) -> Any:
     """Return the location with a key; None where there is none."""
     known = model()

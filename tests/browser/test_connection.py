@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from django.db import connection as db
+from openwisp_users.models import Organization
 
 from openwisp_controller.connection.models import BatchCommand, Command, Credentials, DeviceConnection, HostKey
 from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
 from ..ssh import SshServers
-from .test_safe_saving import look
+from .test_safe_saving import SIZES, look
 
 
 @pytest.fixture
@@ -141,27 +142,117 @@ def test_a_connection_is_added_on_the_page_of_the_device(page: Any, connection: 
     assert added.update_strategy.endswith("openwrt.ssh.OpenWrt")
 
 
-def test_a_mass_command(page: Any, connection: DeviceConnection, face: DeviceSshServer) -> None:
-    make.device(connection.device.organization, "bare")
+def begin(page: Any, organization: Organization) -> None:
     page.goto("/admin/connection/batchcommand/add/")
     page.fill("#id_label", "look")
     # as the list that loads while one types does it
-    organization = connection.device.organization
     page.eval_on_selector(
         "#id_organization",
-        "(select, [key, name]) => select.add(new Option(name, key, true, true))",
+        "(select, [key, name]) => { select.add(new Option(name, key, true, true));"
+        " django.jQuery(select).trigger('change'); }",
         [str(organization.pk), organization.name],
     )
+
+
+def submit(page: Any, name: str = "") -> None:
+    with page.expect_navigation():
+        page.click(f"#batchcommand_form .submit-row input{f'[name={name}]' if name else ''} >> nth=0")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_mass_command(page: Any, connection: DeviceConnection, face: DeviceSshServer, size: str) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    make.device(connection.device.organization, "bare")
+    begin(page, connection.device.organization)
+    assert page.is_hidden("#id_input")
+    page.select_option("#id_type", "reboot")
+    assert page.inner_text("#command-fields") == "This command takes no input."
     page.select_option("#id_type", "custom")
-    page.fill("#id_input", '{"command": "uptime"}')
-    with page.expect_navigation():
-        page.click("#batchcommand_form input[type=submit]")
-    assert page.inner_text("#batch-what") == "look · Custom commands: uptime · acme"
+    look(page, f"mass-form-{size}")
+    page.click("#batchcommand_form input[type=submit]")
+    assert page.inner_text("#command-fields .command-error") == "This field is required."
+    page.get_by_label("Command", exact=True).fill("uptime")
+    submit(page)
+    look(page, f"mass-plan-{size}")
+    assert "Custom commands: uptime" in page.inner_text("#batch-what")
     assert page.inner_text("#batch-plan") == "1 device will execute it."
-    assert "bare: Device has no credentials assigned." in page.inner_text("#batch-skipped")
+    assert page.inner_text("#batch-first").startswith("router.")
+    assert page.locator("#batch-skipped tbody td").all_inner_texts() == [
+        "Device has no credentials assigned.", "1", "bare",
+    ]  # fmt: skip
     assert not Command.objects.exists()
-    with page.expect_navigation():
-        page.click("#batchcommand_form input[name=confirmed]")
-    assert "1 of 1 successful, 0 failed, 1 skipped" in page.inner_text("#batch-state")
+    submit(page, "confirmed")
+    page.wait_for_selector("#batch-live[data-finished]")
+    look(page, f"mass-page-{size}")
+    assert "1 of 2 successful, 0 failed, 1 skipped" in page.inner_text("#batch-state")
     assert face.commands == ["uptime"]
     assert "load average" in page.inner_text(".command.success .output")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_passwords_of_mass_commands_are_typed_once_and_never_shown(
+    page: Any, connection: DeviceConnection, face: DeviceSshServer
+) -> None:
+    begin(page, connection.device.organization)
+    page.select_option("#id_type", "change_password")
+    first, second = page.get_by_label("Password", exact=True), page.get_by_label("Confirm Password")
+    assert first.get_attribute("type") == "password"
+    first.fill("new-secret")
+    second.fill("another-1")
+    submit(page)
+    assert page.inner_text("#command-fields .command-error >> nth=1") == "The two passwords are not the same."
+    assert "new-secret" not in page.content()
+    second.fill("new-secret")
+    submit(page)
+    assert page.inner_text("#batch-plan") == "1 device will execute it."
+    assert "new-secret" not in page.content()
+    submit(page, "back")
+    assert "new-secret" not in page.content()
+    submit(page)
+    submit(page, "confirmed")
+    page.wait_for_selector("#batch-live[data-finished]")
+    assert len(face.commands) == 1
+    assert "passwd" in face.commands[0]
+    assert "new-secret" not in page.content()
+
+
+def test_the_page_of_a_mass_command_follows_it_until_it_ends(page: Any, connection: DeviceConnection) -> None:
+    batch = BatchCommand.objects.create(
+        organization=connection.device.organization, type="reboot", label="all", status="in-progress"
+    )
+    batch.devices.add(connection.device)
+    page.goto(f"/admin/connection/batchcommand/{batch.pk}/change/")
+    assert page.inner_text("#batch-empty") == "The command is about to be sent."
+    command = Command(device=connection.device, type="reboot", batch_command=batch)
+    Command.objects.bulk_create([command])
+    page.wait_for_selector(".command.in-progress")
+    assert page.get_attribute("#batch-progress", "value") == "0"
+    Command.objects.update(status="success", output="done <b>here</b>")
+    BatchCommand.objects.update(status="success")
+    page.wait_for_selector("#batch-live[data-finished]")
+    assert page.inner_text(".command.success .output") == "done <b>here</b>"
+    assert page.get_attribute("#batch-progress", "value") == "1"
+    page.click(".batch-filter a:has-text('Failed')")
+    assert page.inner_text("#batch-empty").startswith("There are no such results.")
+
+
+def test_devices_selected_in_the_list_get_a_command(
+    page: Any, connection: DeviceConnection, face: DeviceSshServer
+) -> None:
+    make.device(connection.device.organization, "other")
+    page.goto("/admin/config/device/?q=router")
+    page.check("#action-toggle")
+    page.select_option("select[name=action]", "send_command")
+    with page.expect_navigation():
+        page.click("button[name=index]")
+    assert "router" in page.inner_text("#batch-selection")
+    assert page.input_value("#id_organization") == str(connection.device.organization_id)
+    page.fill("#id_label", "look")
+    page.select_option("#id_type", "custom")
+    page.get_by_label("Command", exact=True).fill("uptime")
+    submit(page)
+    assert page.inner_text("#batch-plan") == "1 device will execute it."
+    submit(page, "confirmed")
+    page.wait_for_selector("#batch-live[data-finished]")
+    assert face.commands == ["uptime"]

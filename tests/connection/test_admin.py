@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from openwisp_controller.connection.models import BatchCommand, Command, DeviceC
 from openwisp_controller.fleet.ssh import DeviceSshServer, SshFault
 
 from .. import factories as make
+from ..http.forms import form_of
 from ..http.test_admin import device_form
 from ..ssh import PASSWORD, SshServers
 
@@ -161,8 +165,9 @@ class TestMassCommands:
     @pytest.fixture
     def form(self, organization: Organization) -> dict[str, Any]:
         return {
-            "label": "look", "organization": str(organization.pk), "group": "", "type": "custom",
-            "input": json.dumps({"command": "uptime"}), "stop_after_failures": "", "notes": "", "device_names": "",
+            "label": "look", "organization": str(organization.pk), "group": "", "location": "", "type": "custom",
+            "input": json.dumps({"command": "uptime"}), "stop_after_failures": "", "notes": "",
+            "selected": "", "sealed": "",
         }  # fmt: skip
 
     def test_a_new_one_is_empty(self, operator: Client) -> None:
@@ -174,10 +179,36 @@ class TestMassCommands:
         self, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
     ) -> None:
         other = Organization.objects.get(slug="other")
-        form |= {"organization": str(other.pk), "device_names": "router", "confirmed": "1"}
-        answer = stranger.post(f"{ADMIN}/batchcommand/add/", form)
-        assert "There are no such devices: router." in answer.content.decode()
+        form |= {"organization": str(other.pk), "confirmed": "1"}
+        key = str(connection.device_id)
+        for name, text in (
+            ("devices", "is not one of the available choices"),
+            ("selected", "Some of the devices that were selected do not exist any more."),
+        ):
+            answer = stranger.post(f"{ADMIN}/batchcommand/add/", form | {name: key})
+            assert text in answer.content.decode(), name
+            assert connection.device.name not in answer.content.decode()
         assert not BatchCommand.objects.exists()
+
+    def test_foreign_places_cannot_be_named(self, operator: Client, form: dict[str, Any]) -> None:
+        place = make.location(make.organization("far"), "hideaway")
+        answer = operator.post(f"{ADMIN}/batchcommand/add/", form | {"location": str(place.pk)})
+        assert "That choice is not one of the available choices" in answer.content.decode()
+        assert "hideaway" not in answer.content.decode()
+
+    def test_devices_at_a_location(
+        self, operator: Client, connection: DeviceConnection, organization: Organization, form: dict[str, Any]
+    ) -> None:
+        place = make.location(organization, "here")
+        make.device(organization, "elsewhere")
+        page, form = f"{ADMIN}/batchcommand/add/", form | {"location": str(place.pk)}
+        assert "No devices match the specified criteria." in operator.post(page, form).content.decode()
+        make.position(connection.device, place)
+        assert "1 device will execute it." in operator.post(page, form).content.decode()
+        operator.post(page, form | {"confirmed": "1"})
+        batch = BatchCommand.objects.get()
+        assert batch.place == place
+        assert "here" in operator.get(f"{ADMIN}/batchcommand/{batch.pk}/change/").content.decode()
 
     def test_whole_system_is_for_superusers(
         self, operator: Client, root: Client, connection: DeviceConnection, form: dict[str, Any], committing: Any
@@ -191,12 +222,149 @@ class TestMassCommands:
         assert batch.status == "success"
         assert operator.get(f"{ADMIN}/batchcommand/{batch.pk}/change/").status_code == 404
 
-    def test_names_mean_devices_of_the_chosen_organization(
+    def test_named_devices_are_of_the_chosen_organization(
         self, root: Client, connection: DeviceConnection, form: dict[str, Any]
     ) -> None:
-        make.device(make.organization("other"), "router")
-        root.post(f"{ADMIN}/batchcommand/add/", form | {"device_names": "router", "confirmed": "1"})
+        foreign = make.device(make.organization("other"), "router")
+        page, confirmed = f"{ADMIN}/batchcommand/add/", form | {"confirmed": "1"}
+        answer = root.post(page, confirmed | {"devices": [str(foreign.pk), str(connection.device_id)]})
+        assert "All devices must belong to the same organization" in answer.content.decode()
+        root.post(page, confirmed | {"devices": str(connection.device_id)})
         assert list(BatchCommand.objects.get().devices.all()) == [connection.device]
+
+    def test_devices_selected_in_the_list(
+        self, operator: Client, connection: DeviceConnection, form: dict[str, Any]
+    ) -> None:
+        owner = connection.device.organization
+        make.device(owner, "another")
+        action = {"action": "send_command", "_selected_action": str(connection.device_id)}
+        shown = form_of(operator.post("/admin/config/device/", action))
+        assert (shown["selected"], shown["organization"]) == (str(connection.device_id), str(owner.pk))
+        page = f"{ADMIN}/batchcommand/add/"
+        filled = shown | {name: form[name] for name in ("label", "type", "input")}
+        planned = operator.post(page, filled)
+        assert "1 device will execute it." in planned.content.decode()
+        operator.post(page, form_of(planned) | {"confirmed": "1"})
+        assert list(BatchCommand.objects.get().devices.all()) == [connection.device]
+        freed = operator.post(page, filled | {"forget": "1"}).content.decode()
+        assert 'id="batch-selection"' not in freed
+
+    def test_all_that_a_list_is_filtered_by_can_be_selected(self, operator: Client, organization: Organization) -> None:
+        group = make.group(organization)
+        wanted = {make.device(organization, group=group).pk for _ in range(3)}
+        make.device(organization)
+        some = str(next(iter(wanted)))
+        action = {"action": "send_command", "_selected_action": some, "select_across": "1"}
+        shown = form_of(operator.post(f"/admin/config/device/?group_id={group.pk}", action))
+        assert {uuid.UUID(key) for key in shown["selected"].split(",")} == wanted
+
+    def test_who_may_not_send_commands_has_no_such_action(
+        self, operator: Client, connection: DeviceConnection, organization: Organization
+    ) -> None:
+        looker = make.person("looker", organization)
+        make.permit(looker, "view_device", "change_device")
+        assert "send_command" in operator.get("/admin/config/device/").content.decode()
+        assert "send_command" not in looker.get("/admin/config/device/").content.decode()
+        action = {"action": "send_command", "_selected_action": str(connection.device_id)}
+        assert 'name="label"' not in looker.post("/admin/config/device/", action, follow=True).content.decode()
+
+    def test_other_devices_than_those_shown_are_shown_first(
+        self, operator: Client, connection: DeviceConnection, organization: Organization, form: dict[str, Any]
+    ) -> None:
+        page = f"{ADMIN}/batchcommand/add/"
+        planned = form_of(operator.post(page, form))
+        make.device(organization, "newcomer")
+        again = operator.post(page, planned | {"confirmed": "1"})
+        assert "Look again." in again.content.decode()
+        assert not BatchCommand.objects.exists()
+        assert operator.post(page, form_of(again) | {"confirmed": "1"}).status_code == 302
+
+    def test_the_plan_puts_reasons_together(
+        self, operator: Client, connection: DeviceConnection, organization: Organization, form: dict[str, Any]
+    ) -> None:
+        for number in range(12):
+            make.device(organization, f"bare-{number:02}")
+        Device.objects.filter(name="bare-11").update(_is_deactivated=True)
+        answer = operator.post(f"{ADMIN}/batchcommand/add/", form)
+        assert [(each["reason"], each["count"]) for each in answer.context["skipped"]] == [
+            ("Device has no credentials assigned.", 11),
+            ("Device is deactivated. Device has no credentials assigned.", 1),
+        ]
+        text = answer.content.decode()
+        assert "12 devices are skipped" in text
+        assert "bare-00, " in text
+        assert "bare-10" not in text
+
+    def test_secrets_are_never_shown_again(
+        self, operator: Client, root: Client, connection: DeviceConnection, form: dict[str, Any], committing: Any
+    ) -> None:
+        page = f"{ADMIN}/batchcommand/add/"
+        value = {"password": "new-secret", "confirm_password": "new-secret"}
+        form |= {"type": "change_password", "input": json.dumps(value)}
+        refused = operator.post(page, form | {"label": ""})
+        assert "new-secret" not in refused.content.decode()
+        shown = form_of(refused)
+        assert json.loads(shown["input"]) == dict.fromkeys(value, "********")
+        planned = operator.post(page, shown | {"label": "look"})
+        assert "1 device will execute it." in planned.content.decode()
+        assert "new-secret" not in planned.content.decode()
+        for client, more in ((root, {}), (operator, {"sealed": "aesgcm:x:y"}), (operator, {"sealed": ""})):
+            answer = client.post(page, form_of(planned) | more | {"confirmed": "1"})
+            assert "Type this again." in str(answer.context["form"].errors["input"])
+        with committing():
+            assert operator.post(page, form_of(planned) | {"confirmed": "1"}).status_code == 302
+        assert BatchCommand.objects.get().status == "success"
+        assert "new-secret" not in operator.get(f"{page.removesuffix('add/')}").content.decode()
+
+    def test_mistakes_stand_at_their_part_of_the_input(self, root: Client, form: dict[str, Any]) -> None:
+        for type_, value, found in (
+            ("custom", {}, {"command": "This field is required."}),
+            ("custom", {"command": ""}, {"command": "This field is required."}),
+            ("custom", {"command": "x", "y": 1}, {"": "Additional properties are not allowed ('y' was unexpected)"}),
+            ("reboot", {"a": 1}, {"": "{'a': 1} is not of type 'null'"}),
+            ("change_password", {"password": "short"},
+             {"password": "At least 6 characters.", "confirm_password": "This field is required."}),
+            ("change_password", {"password": "secret-1", "confirm_password": "secret-2"},
+             {"confirm_password": "The two passwords are not the same."}),
+        ):  # fmt: skip
+            data = form | {"type": type_, "input": json.dumps(value)}
+            answer = root.post(f"{ADMIN}/batchcommand/add/", data)
+            assert answer.context["form"].input_errors == found, value
+
+    def test_results_are_filtered_and_downloaded(
+        self, operator: Client, stranger: Client, organization: Organization
+    ) -> None:
+        batch = BatchCommand.objects.create(organization=organization, type="reboot", label="Look, all!")
+        rows = [
+            Command(device=make.device(organization, f"r{number:02}"), type="reboot", batch_command=batch,
+                    status=("failed" if number % 5 == 0 else "success"), output="=1+1")
+            for number in range(23)
+        ]  # fmt: skip
+        Command.objects.bulk_create(rows)
+        skipped = make.device(organization, "left-out")
+        batch.skipped_devices = {str(skipped.pk): ["Device is deactivated."]}
+        batch.save()
+        page = f"{ADMIN}/batchcommand/{batch.pk}/change/"
+
+        def names(**query: str) -> list[str]:
+            return [each.name for each in operator.get(page, query).context["page"]]
+
+        assert names() == [f"r{number:02}" for number in range(20)]
+        assert names(p="2") == ["r20", "r21", "r22", "left-out"]
+        assert names(status="failed") == ["r00", "r05", "r10", "r15", "r20"]
+        assert names(status="skipped") == ["left-out"]
+        assert names(status="skipped", q="r0") == []
+        assert names(q="r1", status="failed") == ["r10", "r15"]
+        assert names(status="nonsense", q="out") == ["left-out"]
+        path = f"{ADMIN}/batchcommand/{batch.pk}/results.csv"
+        answer = operator.get(path)
+        assert answer["Content-Disposition"] == 'attachment; filename="look-all.csv"'
+        lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert len(lines) == 24
+        assert (lines[0]["device"], lines[0]["status"], lines[0]["output"]) == ("r00", "failed", "'=1+1")
+        assert (lines[-1]["device"], lines[-1]["output"]) == ("left-out", "Device is deactivated.")
+        assert len(operator.get(path, {"status": "failed"}).content.splitlines()) == 6
+        assert stranger.get(path).status_code == 404
 
     def test_going_back_from_the_plan(self, root: Client, connection: DeviceConnection, form: dict[str, Any]) -> None:
         page = f"{ADMIN}/batchcommand/add/"
@@ -230,14 +398,17 @@ class TestMassCommands:
 
     def test_hostile_texts(self, root: Client, connection: DeviceConnection, form: dict[str, Any]) -> None:
         for hostile in (
-            {"device_names": "a\0b"},
+            {"selected": "a\0b,1", "label": ""},
             {"label": "a\0b"},
+            {"sealed": "aesgcm:\0", "label": ""},
             {"input": '{"command": "\\u0000"}'},
             {"input": "{"},
             {"input": "[" * 100_000},
             {"input": '{"command": "\\ud800"}'},
         ):
             assert root.post(f"{ADMIN}/batchcommand/add/", form | hostile).status_code == 200, hostile
+        for relation in ("devices", "location"):
+            assert root.post(f"{ADMIN}/batchcommand/add/", form | {relation: "nonsense"}).status_code == 400
         assert not BatchCommand.objects.exists()
         batch = BatchCommand.objects.create(type="reboot", label="x")
         assert root.get(f"{ADMIN}/batchcommand/{batch.pk}/change/", {"q": "a\0b", "p": "nonsense"}).status_code == 200

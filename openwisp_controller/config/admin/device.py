@@ -56,7 +56,8 @@ class DevicePageExtension:
 
     ``inlines`` are inline forms, ``list_filter`` filters of the list, ``tools`` and ``panel`` names of templates, shown
     among the object tools and below the inlines; ``context`` gives variables to them. ``urls`` gives addresses below
-    ``/admin/config/device/``. ``resource`` is the class of exports and imports, with columns of the app.
+    ``/admin/config/device/``. ``actions`` are actions of the list, each
+    behind the permission that shows it. ``resource`` is the class of exports and imports, with columns of the app.
     """
 
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = ()
@@ -65,6 +66,7 @@ class DevicePageExtension:
     panel: str = ""
     context: Callable[[HttpRequest, Device], dict[str, Any]] = lambda request, device: {}
     urls: Callable[[DeviceAdmin], list[Any]] = lambda device_admin: []
+    actions: tuple[tuple[str, Callable[..., HttpResponse | None]], ...] = ()
     resource: type[DeviceResource] | None = None
 
 
@@ -228,6 +230,17 @@ class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
         if obj is not None and WHOISService(obj).is_enabled:
             fields.insert(fields.index("last_ip") + 1, "whois")
         return fields
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the actions of the list, those of other apps before deleting."""
+        found: dict[str, Any] = super().get_actions(request)
+        last = found.pop("delete_selected", None)
+        user: Any = request.user
+        for permission, function in (each for extension in self.extensions for each in extension.actions):
+            if found and user.has_perm(permission):
+                name: str = function.__name__
+                found[name] = (function, name, function.short_description)  # type: ignore[attr-defined]
+        return found if last is None else {**found, "delete_selected": last}
 
     def all_columns(self, request: HttpRequest) -> Any:
         hidden = {"backend_label"} if is_backend_hidden() else set()

@@ -23,8 +23,9 @@ from ...config.admin import (
 from ...config.models import Device
 from .. import commands, push
 from ..dashboard import reachable, unreachable
-from ..models import Command, DeviceConnection, HostKey
+from ..models import BatchCommand, Command, DeviceConnection, HostKey
 from ..settings import settings
+from . import command_fields
 
 RECENT = timedelta(days=7)
 MOST = 30
@@ -73,8 +74,7 @@ def _urls(device_admin: DeviceAdmin) -> list[Any]:
         if not user.is_superuser and organization not in managed:
             raise PermissionDenied
         allowed = commands.allowed_commands(organization or None)
-        found = {name: {"label": str(label), "schema": commands.get_command_schema(name)} for name, label in allowed}
-        return JsonResponse(found)
+        return JsonResponse(command_fields.schemas_of(allowed))
 
     view = device_admin.admin_site.admin_view
     return [
@@ -101,6 +101,7 @@ def _context(request: HttpRequest, device: Device) -> dict[str, Any]:
         "recent_commands": list(recent),
         "may_send_commands": reachable and not device.is_deactivated() and user.has_perm("connection.add_command"),
         "may_view_commands": may_view,
+        "command_texts": command_fields.texts(),
         "allowed_commands": commands.allowed_commands(device.organization_id),
         "controller_api_host": settings.CONTROLLER_API_HOST or "",
     }
@@ -121,8 +122,20 @@ class ReachableFilter(admin.SimpleListFilter):
         return queryset.filter(reachable()) if self.value() == "yes" else queryset
 
 
+@admin.action(description=_("Send a command to selected devices"))
+def send_command(page: Any, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+    """Go on to a new mass command for the selected devices."""
+    user: Any = request.user
+    owners = set(queryset.order_by().values_list("organization_id", flat=True))
+    if len(owners) > 1 and not user.is_superuser:
+        page.message_user(request, _("Select devices from one organization"), messages.ERROR)
+        return None
+    return page.admin_site._registry[BatchCommand].begin_with(request, queryset)
+
+
 extend_device_page(
     DevicePageExtension(
+        actions=(("connection.add_batchcommand", send_command),),
         inlines=(DeviceConnectionInline,),
         list_filter=(ReachableFilter,),
         tools="admin/connection/send_command_tool.html",

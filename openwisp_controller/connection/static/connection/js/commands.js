@@ -7,8 +7,10 @@
   const panel = document.getElementById("command_set-2-group");
   const rows = panel.querySelector("tbody");
   const statuses = { "in-progress": data.inProgress, success: data.success, failed: data.failedStatus };
+  const texts = JSON.parse(document.getElementById("command-texts").textContent);
   let schemas = null;
   let chosen = null;
+  let fields = null;
 
   // the list of commands
 
@@ -98,72 +100,41 @@
 
   // the dialog
 
-  function rules(schema, name) {
-    const own = schema.properties[name];
-    const reference = own.$ref && own.$ref.split("/").pop();
-    return reference ? Object.assign({}, schema.definitions[reference], own) : own;
-  }
-
-  function field(schema, name) {
-    const rule = rules(schema, name);
-    const label = document.createElement("label");
-    label.textContent = rule.title || name;
-    const input = document.createElement("input");
-    input.name = name;
-    input.type = rule.format === "password" ? "password" : rule.type === "integer" || rule.type === "number" ? "number" : "text";
-    input.autocomplete = "off";
-    label.append(input);
-    return label;
-  }
-
   function open(name) {
     chosen = name;
     const { label, schema } = schemas[name];
-    const properties = (schema && schema.properties) || {};
-    const names = Object.keys(properties);
+    fields = new window.controllerCommandFields.Fields(dialog.querySelector(".inputs"), schema, texts);
+    const hasFields = fields.parts.length > 0;
     const question = dialog.querySelector(".question");
-    const confirmation = (schema && schema.confirmation_message) || (names.length ? "" : label + "?");
+    const confirmation = (schema && schema.confirmation_message) || (hasFields ? "" : label + "?");
     dialog.querySelector("h2").textContent = label;
     question.textContent = confirmation;
     question.hidden = !confirmation;
     dialog.querySelector(".errors").textContent = "";
-    dialog.querySelector(".inputs").replaceChildren(...names.map((each) => field(schema, each)));
-    dialog.querySelector(".execute").textContent = names.length ? data.execute : data.yes;
-    dialog.querySelector(".cancel").hidden = names.length > 0;
+    dialog.querySelector(".execute").textContent = hasFields ? data.execute : data.yes;
+    dialog.querySelector(".cancel").hidden = hasFields;
     dialog.showModal();
   }
 
-  function values() {
-    const schema = schemas[chosen].schema;
-    const inputs = [...dialog.querySelectorAll(".inputs input")];
-    if (!inputs.length) {
-      return null;
-    }
-    const result = {};
-    for (const input of inputs) {
-      const required = (schema.required || []).includes(input.name);
-      if (input.value !== "" || required) {
-        result[input.name] = input.type === "number" && input.value !== "" ? Number(input.value) : input.value;
-      }
-    }
-    return result;
-  }
-
   function explain(errors) {
-    const schema = schemas[chosen].schema || {};
     const lines = Object.entries(errors).map(([name, found]) => (name === "input" ? "" : name + ": ") + [].concat(found).join(" "));
-    return ["Please correct the errors below.", schema.message || "", ...lines].filter(Boolean).join("\n");
+    return [texts.correct, ...lines].join("\n");
   }
 
   async function execute() {
     const button = dialog.querySelector(".execute");
+    dialog.querySelector(".errors").textContent = "";
+    if (!fields.check()) {
+      dialog.querySelector(".errors").textContent = texts.correct;
+      return;
+    }
     button.disabled = true;
     try {
       const answer = await fetch(data.commands, {
         method: "POST",
         credentials: "include",
         headers: { "Content-Type": "application/json", "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
-        body: JSON.stringify({ type: chosen, input: values() }),
+        body: JSON.stringify({ type: chosen, input: fields.values() }),
       });
       const result = await answer.json();
       if (answer.ok) {
