@@ -1,7 +1,7 @@
 # Every target sets the project up first; when nothing changed that costs about a second.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run test soak contract extensions lint format bench constraints
+.PHONY: help bootstrap demo run test soak contract extensions lint format bench constraints screenshots
 
 BIN := .venv/bin
 
@@ -28,6 +28,9 @@ contract: bootstrap ## send whatever the description of the REST interface allow
 
 extensions: bootstrap ## run the tests of the field's packages against this controller
 	@scripts/extensions
+
+screenshots: bootstrap ## take the pictures of the documentation anew (docs/images)
+	@scripts/screenshots
 
 lint: bootstrap ## check style, types and import contracts
 	@status=0; \

@@ -27,7 +27,7 @@ export function h(tag, attributes = {}, ...children) {
 export function button(text, title, act, attributes = {}) {
   const { className = "", ...rest } = attributes;
   return h(`button${className}`, {
-    type: "button", title, "aria-label": title, ...rest,
+    type: "button", title, "aria-label": typeof text === "string" && !title.includes(text) ? `${text}: ${title}` : title, ...rest,
     onclick: (event) => {
       event.preventDefault();
       event.stopPropagation();

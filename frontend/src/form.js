@@ -146,13 +146,14 @@ export class SchemaForm {
     const body = h("div.cfg-body");
     const bar = [...(tools ?? []), remove && button(icon("close"), `${t("Remove")}: ${title}`, remove, { className: ".cfg-tool" })].filter(Boolean);
     const shown = h(`details.cfg-section${tools ? ".cfg-item" : ""}`, {
-      "data-path": place,
       open: this.opened.get(place) ?? isOpen,
       ontoggle: () => {
         this.opened.set(place, shown.open);
         if (shown.open) fill();
       },
-    }, h("summary", {}, name, note, h("span.cfg-tools", {}, ...bar)), body);
+    }, h("summary", {}, name, note), body);
+    // not inside the summary: what is in a control cannot be reached by everybody
+    const frame = h("div.cfg-frame", { "data-path": place }, shown, h("span.cfg-tools", {}, ...bar));
     const fill = () => {
       if (body.childElementCount) return;
       if (help) body.append(h("p.cfg-help", {}, help));
@@ -160,7 +161,7 @@ export class SchemaForm {
       this.mark(body);
     };
     if (shown.open) fill();
-    return Object.assign(shown, { fill, title: "" });
+    return Object.assign(frame, { fill, details: shown });
   }
 
   field(path, rule, title, { remove = null, isRequired = false, tools = [] } = {}) {
@@ -232,7 +233,7 @@ export class SchemaForm {
       this.exchange(list, index, index + step);
       this.use.changed();
       draw();
-      this.host.querySelector(`[data-path='${CSS.escape(key([...list, index + step]))}']`)?.querySelector(step < 0 ? ".cfg-up" : ".cfg-down")?.focus();
+      this.host.querySelector(`[data-path='${CSS.escape(key([...list, index + step]))}']`)?.querySelector(`:scope > .cfg-tools > ${step < 0 ? ".cfg-up" : ".cfg-down"}`)?.focus();
     };
     const remove = () => {
       this.change(path, undefined);
@@ -254,8 +255,8 @@ export class SchemaForm {
       const shown = this.section(path, this.nameOf(value, index), "", () => this.object(path, schema), remove, { tools, badge: this.kindOf(schema, value) });
       shown.refresh = () => {
         const now = this.document.at(path);
-        shown.querySelector(":scope > summary > strong").textContent = this.nameOf(now, index);
-        shown.querySelector(":scope > summary > .cfg-badge").textContent = this.kindOf(schema, now);
+        shown.details.querySelector(":scope > summary > strong").textContent = this.nameOf(now, index);
+        shown.details.querySelector(":scope > summary > .cfg-badge").textContent = this.kindOf(schema, now);
       };
       return shown;
     }
@@ -294,8 +295,8 @@ export class SchemaForm {
   reveal(path) {
     for (let length = 1; length <= path.length; length += 1) {
       const shown = this.find(path.slice(0, length));
-      if (shown?.tagName !== "DETAILS") continue;
-      shown.open = true;
+      if (!shown?.details) continue;
+      shown.details.open = true;
       shown.fill();
     }
     let shown = null;
@@ -347,7 +348,7 @@ export class SchemaForm {
     for (const element of within.querySelectorAll("[data-path]")) {
       const found = at.get(element.dataset.path) ?? [];
       element.classList.toggle("cfg-wrong", found.length > 0 || around.has(element.dataset.path));
-      const box = element.tagName === "DETAILS" ? element.querySelector(":scope > .cfg-body > .cfg-error") : element.querySelector(":scope > .cfg-control > .cfg-error");
+      const box = element.details ? element.details.querySelector(":scope > .cfg-body > .cfg-error") : element.querySelector(":scope > .cfg-control > .cfg-error");
       if (box) box.textContent = describe(found);
     }
   }

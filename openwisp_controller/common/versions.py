@@ -104,7 +104,7 @@ class GuardedVersions(SimultaneousEdits, TenantPages, VersionAdmin):
                     raise PermissionDenied  # and undo it: restored, the object would be somebody else's
                 self.check_restored(current)
                 reversion.add_to_revision(current)
-                when = date_format(localtime(version.revision.date_created), "N j, Y, H:i:s")
+                when = date_format(localtime(version.revision.date_created), "Y-m-d H:i:s")
                 reversion.set_comment(gettext("Returned to the version of %s") % when)
         except (RevertError, IntegrityError):
             text = gettext(

@@ -175,6 +175,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = environment.time_zone()
+FORMAT_MODULE_PATH = ["openwisp_controller.server.formats"]
 USE_TZ = True
 STATIC_URL = "/static/"
 MEDIA_URL = "/media/"

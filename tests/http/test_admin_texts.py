@@ -11,6 +11,8 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import localtime
+from openwisp_users.models import Organization
 
 from openwisp_controller.connection.models import BatchCommand
 
@@ -129,3 +131,15 @@ def test_a_network_that_is_stored_otherwise_than_typed(root: Client, organizatio
     assert any(
         "10.200.0.1/16" in str(message) and "10.200.0.0/16" in str(message) for message in answer.context["messages"]
     )
+
+
+def test_dates_are_written_in_one_way(root: Client, organization: Organization) -> None:
+    config = make.config(organization)
+    moment = localtime(config.device.created).strftime("%Y-%m-%d %H:%M")
+    for path in (
+        "/admin/config/device/", f"/admin/config/device/{config.device_id}/change/",
+        f"/admin/config/revision/{config.released_id}/change/", "/admin/config/revision/",
+    ):  # fmt: skip
+        text = root.get(path).content.decode()
+        assert moment in text or localtime(config.released.created).strftime("%Y-%m-%d %H:%M") in text, path
+        assert not re.search(r"\d [ap]\.m\.", text), path

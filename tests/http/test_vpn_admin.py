@@ -101,6 +101,13 @@ class TestTenancy:
 
 
 class TestSecrets:
+    def test_operators_see_the_servers_of_their_organizations(
+        self, operator: Client, stranger: Client, vpn: Vpn
+    ) -> None:
+        assert url("vpn_changelist") in operator.get("/admin/").content.decode()
+        assert vpn.name in operator.get(url("vpn_changelist")).content.decode()
+        assert vpn.name not in stranger.get(url("vpn_changelist")).content.decode()
+
     def test_those_who_may_only_look(self, operator: Client, vpn: Vpn) -> None:
         page = operator.get(url("vpn_change", vpn))
         assert page.status_code == 200

@@ -30,7 +30,7 @@ from ..models import Config, Device
 from ..settings import settings
 from ..whois.service import WHOISService
 from . import whois
-from .base import ControllerAdmin, is_backend_hidden
+from .base import ControllerAdmin, Secret, is_backend_hidden
 from .change_group import change_group
 from .config_form import ConfigFormSet, ConfigInline
 from .device_actions import DeviceTools
@@ -96,6 +96,11 @@ def _register_again() -> None:
 class DeviceForm(forms.ModelForm):
     user: Any
     """Who fills it in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "key" in self.fields:
+            self.fields["key"].widget = Secret(self.fields["key"].widget.attrs)
 
     def _post_clean(self) -> None:
         """Refuse keys that can be guessed; one that is there already stays."""

@@ -21,7 +21,7 @@ from ..models import Device, OrganizationConfigSettings, OrganizationLimits, Tem
 from ..settings import settings
 from ..widgets import VariablesWidget
 from . import explained
-from .base import ReadableJson
+from .base import ReadableJson, Secret
 from .impact import TellsImpact, edit_of_fields
 from .organization_files import OrganizationFiles
 
@@ -37,6 +37,8 @@ class ConfigSettingsForm(AlwaysHasChangedMixin, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "shared_secret" in self.fields:
+            self.fields["shared_secret"].widget = Secret(self.fields["shared_secret"].widget.attrs)
         if "context" in self.fields and not self.instance._state.adding:
             self._explain_variables()
 

@@ -36,7 +36,7 @@ class RevisionAdmin(MultitenantAdminMixin, TenantPages):
     @admin.display(description=_("created"), ordering="created")
     def moment(self, revision: Revision) -> str:
         """Several may fall into one minute."""
-        return date_format(timezone.localtime(revision.created), "N j, Y, H:i:s")
+        return date_format(timezone.localtime(revision.created), "Y-m-d H:i:s")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
         pointers = {name: F(f"config__{name}_id") for name in ("compiled", "released", "downloaded", "applied")}

@@ -134,7 +134,7 @@ class Explained:
     @property
     def is_secret(self) -> bool:
         """Whether it is a private key or the like, to be shown only when somebody asks for it."""
-        return is_secret(self.name)
+        return self.name == "key" or is_secret(self.name)
 
 
 def explain(config: Config, templates: Sequence[Template]) -> list[Explained]:

@@ -11,6 +11,7 @@
 
   function show(text, failed) {
     output.textContent = text;
+    window.controllerConceal(output);
     dialog.classList.toggle("failed", failed);
     if (!dialog.open) {
       dialog.showModal();

@@ -36,6 +36,12 @@
     return row;
   }
 
+  /** Write a moment as the server does, in its time zone. */
+  function moment(text) {
+    const local = new Date(new Date(text).getTime() + 1000 * Number(document.body.dataset.adminUtcOffset || 0));
+    return local.toISOString().slice(0, 16).replace("T", " ");
+  }
+
   function show(command) {
     const row = document.getElementById("command-" + command.id) || newRow(command.id);
     cell(row, "status", statuses[command.status] || command.status);
@@ -43,7 +49,7 @@
       cell(row, name, command[name]);
     }
     for (const name of ["created", "modified"]) {
-      cell(row, name, new Date(command[name]).toLocaleString());
+      cell(row, name, moment(command[name]));
     }
     row.className = "command " + command.status;
     if (command.status !== "in-progress") {
