@@ -249,6 +249,14 @@ class TestMassCommands:
         freed = operator.post(page, filled | {"forget": "1"}).content.decode()
         assert 'id="batch-selection"' not in freed
 
+    def test_a_selection_that_cannot_be_read_is_not_everybody(
+        self, operator: Client, connection: DeviceConnection, form: dict[str, Any]
+    ) -> None:
+        for selected in ("nonsense", f"{connection.device_id},nonsense", ",".join([str(uuid.uuid4())] * 20_001)):
+            answer = operator.post(f"{ADMIN}/batchcommand/add/", form | {"selected": selected, "confirmed": "1"})
+            assert answer.context["form"].errors["selected"], selected[:80]
+        assert not BatchCommand.objects.exists()
+
     def test_all_that_a_list_is_filtered_by_can_be_selected(self, operator: Client, organization: Organization) -> None:
         group = make.group(organization)
         wanted = {make.device(organization, group=group).pk for _ in range(3)}
@@ -359,11 +367,11 @@ class TestMassCommands:
         path = f"{ADMIN}/batchcommand/{batch.pk}/results.csv"
         answer = operator.get(path)
         assert answer["Content-Disposition"] == 'attachment; filename="look-all.csv"'
-        lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        lines = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
         assert len(lines) == 24
         assert (lines[0]["device"], lines[0]["status"], lines[0]["output"]) == ("r00", "failed", "'=1+1")
         assert (lines[-1]["device"], lines[-1]["output"]) == ("left-out", "Device is deactivated.")
-        assert len(operator.get(path, {"status": "failed"}).content.splitlines()) == 6
+        assert len(operator.get(path, {"status": "failed"}).getvalue().splitlines()) == 6
         assert stranger.get(path).status_code == 404
 
     def test_going_back_from_the_plan(self, root: Client, connection: DeviceConnection, form: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectM
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -209,7 +209,7 @@ class BatchCommandAdmin(MultitenantAdminMixin, TenantPages):
         known = (*Command.Status.values, batch_results.SKIPPED)
         return status if status in known else "", request.GET.get("q", "").replace("\x00", "").strip()
 
-    def results_file(self, request: HttpRequest, pk: Any) -> HttpResponse:
+    def results_file(self, request: HttpRequest, pk: Any) -> StreamingHttpResponse:
         """Offer the results, as the page limits them, as a file."""
         batch = self._seen(request, pk)
         return batch_results.as_file(batch, batch_results.Results(batch, *self._asked_for(request)))

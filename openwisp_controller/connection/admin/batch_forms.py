@@ -73,14 +73,16 @@ class BatchCommandForm(forms.ModelForm):
     @property
     def selection(self) -> list[uuid.UUID]:
         """The keys of the devices that were marked in the list of devices."""
-        given = self["selected"].value() or ""
         found = []
-        for text in str(given).split(",")[:_MOST_SELECTED]:
+        for text in self._marked():
             try:
                 found.append(uuid.UUID(text))
             except ValueError:
                 continue
         return found
+
+    def _marked(self) -> list[str]:
+        return [text for text in str(self["selected"].value() or "").split(",") if text]
 
     @property
     def selected_devices(self) -> list[str]:
@@ -107,9 +109,12 @@ class BatchCommandForm(forms.ModelForm):
 
     def clean_selected(self) -> list[Any]:
         """Only devices that the person manages count."""
-        keys = self.selection
+        keys, marked = self.selection, self._marked()
+        if len(marked) > _MOST_SELECTED:
+            text = gettext("More than %d devices are selected: choose them by organization, group or location.")
+            raise ValidationError(text % _MOST_SELECTED)
         found = list(self._managed().filter(pk__in=keys).values_list("pk", flat=True)) if keys else []
-        if keys and len(found) < len(set(keys)):
+        if len(found) < len(set(marked)):  # who is left out is not replaced by everybody
             raise ValidationError(gettext("Some of the devices that were selected do not exist any more."))
         return found
 

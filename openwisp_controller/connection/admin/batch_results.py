@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tablib
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from ...config.exchange import files
+from ...config.exchange.cells import escaped
 from ...config.models import Device
 from ..models import BatchCommand, Command
 
 SKIPPED = "skipped"
 _BADGES = {Command.Status.SUCCESS: "good", Command.Status.FAILED: "bad", Command.Status.IN_PROGRESS: "waiting"}
-_CHUNK = 500
+_CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,25 @@ def _result(command: Command) -> Result:
     )
 
 
-def as_file(batch: BatchCommand, results: Iterable[Result]) -> HttpResponse:
-    """Offer results as a file of comma-separated values."""
-    table = tablib.Dataset(headers=["device", "status", "output", "modified", "device_id"])
+def as_file(batch: BatchCommand, results: Iterable[Result]) -> StreamingHttpResponse:
+    """Offer results as a file of comma-separated values, written while it is sent: outputs may be long."""
+    disposition = content_disposition_header(True, f"{slugify(batch.label) or 'mass-command'}.csv") or "attachment"
+    return StreamingHttpResponse(
+        _lines(results), content_type=files.FORMATS["csv"], headers={"Content-Disposition": disposition}
+    )
+
+
+def _lines(results: Iterable[Result]) -> Iterator[str]:
+    line = io.StringIO()
+    writer = csv.writer(line)
+    writer.writerow(["device", "status", "output", "modified", "device_id"])
     for each in results:
         stamp = each.modified.isoformat() if each.modified else ""
-        table.append([each.name, each.status, each.output, stamp, str(each.device_id)])
-    disposition = content_disposition_header(True, f"{slugify(batch.label) or 'mass-command'}.csv") or "attachment"
-    return HttpResponse(
-        files.write(table, "csv"), content_type=files.FORMATS["csv"], headers={"Content-Disposition": disposition}
-    )
+        writer.writerow([escaped(cell) for cell in (each.name, each.status, each.output, stamp, str(each.device_id))])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+    yield line.getvalue()
 
 
 def grouped(skipped: dict[str, list[str]], names: dict[Any, str], shown: int = 10) -> list[dict[str, Any]]:
