@@ -1,5 +1,6 @@
 """Addresses of the ready-made server."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -16,6 +17,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}config/favicon.svg")),  # where pages name none
     path("admin/", admin.site.urls),
     path("accounts/", include("openwisp_users.accounts.urls")),
     path("api/v1/", include((get_users_api_urls(users_api), "users"), namespace="users")),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import localtime
@@ -143,3 +144,9 @@ def test_dates_are_written_in_one_way(root: Client, organization: Organization) 
         text = root.get(path).content.decode()
         assert moment in text or localtime(config.released.created).strftime("%Y-%m-%d %H:%M") in text, path
         assert not re.search(r"\d [ap]\.m\.", text), path
+
+
+def test_browsers_find_the_icon_on_every_page(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+    assert answer.status_code == 302
+    assert finders.find(answer["Location"].removeprefix("/static/"))
