@@ -44,7 +44,7 @@ class ConnectionConfig(AppConfig):
         from ..config.delivery import jobs
         from ..config.devices import lifecycle
         from ..config.models import Config
-        from . import auto_add, batches, changes, notifications, worker
+        from . import auto_add, batches, changes, locations, notifications, worker
         from .signals import is_working_changed
 
         changes.register()
@@ -52,7 +52,9 @@ class ConnectionConfig(AppConfig):
         jobs.steps.register(auto_add.AUTO_ADD, auto_add.step)
         post_save.connect(auto_add.on_config_created, sender=Config, dispatch_uid="connection_auto_add")
         is_working_changed.connect(notifications.on_is_working_changed, dispatch_uid="connection_notify")
-        post_delete.connect(batches.forget_location, sender="geo.Location", dispatch_uid="connection_forget_location")
+        place = locations.model()
+        if place is not None:
+            post_delete.connect(batches.forget_location, sender=place, dispatch_uid="connection_forget_location")
         for signal in (worker_process_shutdown, worker_shutdown):
             signal.connect(worker.stop, dispatch_uid="connection_worker_stop")
 
