@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
 from openwisp_users.models import Organization
 
-from openwisp_controller.config.models import Config, Device, Sighting
+from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
 from ..recorder import SignalRecorder
@@ -22,7 +21,7 @@ LIST = (
 )  # fmt: skip
 DETAIL = (
     "id", "name", "organization", "group", "mac_address", "key", "last_ip", "management_ip", "is_deactivated", "model",
-    "os", "system", "notes", "config", "created", "modified", "last_seen",
+    "os", "system", "notes", "config", "created", "modified",
 )  # fmt: skip
 EMPTY = {"backend": make.BACKEND, "templates": [], "context": {}, "config": {}}
 LAN = {"interfaces": [{"name": "eth0", "type": "ethernet"}]}
@@ -57,15 +56,6 @@ class TestShapes:
             "config": LAN,
         }  # fmt: skip
         assert answer["is_deactivated"] is False
-        assert answer["last_seen"] is None
-
-    def test_when_it_was_last_seen(self, rest: Rest, organization: Organization) -> None:
-        device = make.device(organization)
-        before = rest.get(f"/device/{device.pk}/")
-        Sighting.objects.create(device=device, at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
-        after = rest.get(f"/device/{device.pk}/")
-        assert done(after)["last_seen"] == "2026-01-02T03:04:00Z"
-        assert after["ETag"] == before["ETag"], "devices do not get into the way of people's edits"
 
     def test_key_is_shown_to_those_who_may_change_the_device(self, rest: Rest, organization: Organization) -> None:
         device = make.device(organization)

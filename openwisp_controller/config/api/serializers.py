@@ -245,13 +245,12 @@ class DeviceDetailSerializer(ShowsWhois, DeviceSerializer):
 
     config = DeviceDetailConfigSerializer(allow_null=True)
     is_deactivated = serializers.BooleanField(read_only=True)
-    last_seen = serializers.DateTimeField(read_only=True, allow_null=True)
 
     class Meta:
         model = Device
         fields = [
             "id", "name", "organization", "group", "mac_address", "hardware_id", "key", "last_ip", "management_ip",
-            "is_deactivated", "model", "os", "system", "notes", "config", "whois_info", *STAMPS, "last_seen",
+            "is_deactivated", "model", "os", "system", "notes", "config", "whois_info", *STAMPS,
         ]  # fmt: skip
         read_only_fields = ["id", *STAMPS]
         extra_kwargs = DeviceListSerializer.Meta.extra_kwargs

@@ -46,7 +46,7 @@ class _InUnitsOfWork:
 
 
 class DeviceView(_InUnitsOfWork, OfOrganizations):
-    queryset: QuerySet[Device] = Device.objects.select_related("config", "sighting").order_by("-created")
+    queryset: QuerySet[Device] = Device.objects.select_related("config").order_by("-created")
 
 
 class DeviceListCreateView(DeviceView, Creating):
