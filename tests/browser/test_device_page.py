@@ -101,3 +101,19 @@ def test_deactivating_asks_first(page: Any, config: Config) -> None:
     assert asked == ["Deactivate this device? It removes its configuration."]
     config.device.refresh_from_db()
     assert not config.device.is_deactivated()
+
+
+#: Whether the corner where the theme has its tools belongs to the header of the device, which is in sight at the top.
+WHOLE = """() => {
+    const header = document.querySelector(".controller-device").getBoundingClientRect();
+    const corner = document.elementFromPoint(innerWidth - 60, header.top + 20);
+    return scrollY > 100 && header.top === 0 && Boolean(corner.closest(".controller-device"));
+}"""
+
+
+def test_nothing_covers_the_header_of_a_device(page: Any, config: Config) -> None:
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.goto(f"{change(config.device)}#config-group")
+    page.wait_for_selector("#config-group:visible")
+    page.evaluate("scrollTo(0, 900)")
+    page.wait_for_function(WHOLE)
