@@ -75,14 +75,24 @@ class EnabledCommands(MutableMapping[str, Any]):
         names = self._changed.get(key) if key in self._changed else self._set.get(key)
         if names is None:
             raise KeyError(key)
-        return tuple(COMMANDS) if names == "*" else tuple(names)
+        return self._each(names)
 
     def __setitem__(self, key: str, names: Any) -> None:
-        self._changed[key] = names
+        """Change it; what is changed back to what the setting says follows the setting again."""
+        if key in self._set and self._each(names) == self._each(self._set[key]):
+            self._changed.pop(key, None)
+        else:
+            self._changed[key] = names
 
     def __delitem__(self, key: str) -> None:
         self[key]
-        self._changed[key] = None
+        if key in self._set:
+            self._changed[key] = None
+        else:
+            del self._changed[key]
+
+    def _each(self, names: Any) -> tuple[str, ...]:
+        return tuple(COMMANDS) if names == "*" else tuple(names)
 
     def __iter__(self) -> Iterator[str]:
         return (key for key in {**self._set, **self._changed} if self._changed.get(key, ()) is not None)

@@ -84,7 +84,7 @@ def test_keys_of_a_device_are_hidden_until_asked_for(page: Any, vpn: Vpn) -> Non
     page.goto(f"/admin/config/device/{client.config.device_id}/change/#config-group")
     assert page.get_by_text(client.public_key).is_visible()
     assert not page.get_by_text(client.private_key).is_visible()
-    page.click(".controller-variables summary")
+    page.locator(".controller-variables tr", has=page.get_by_text(client.private_key)).locator("summary").click()
     assert page.get_by_text(client.private_key).is_visible()
 
 

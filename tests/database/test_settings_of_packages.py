@@ -85,6 +85,14 @@ class TestCommandsOfOrganizations:
                 del commands.ORGANIZATION_ENABLED_COMMANDS["__all__"]
         assert len(commands.allowed_commands(self.KEY)) == len(commands.COMMANDS)
 
+    def test_what_was_changed_and_changed_back_follows_the_setting(self) -> None:
+        with mock.patch.dict(commands.ORGANIZATION_ENABLED_COMMANDS, {self.KEY: ("custom",)}):
+            del commands.ORGANIZATION_ENABLED_COMMANDS["__all__"]
+        enabled = {"__all__": ["reboot"], self.KEY: ["change_password"]}
+        with override_settings(OPENWISP_CONTROLLER_ORGANIZATION_ENABLED_COMMANDS=enabled):
+            assert commands.allowed_commands(self.KEY) == [("change_password", "Change password")]
+            assert commands.allowed_commands() == [("reboot", "Reboot")]
+
 
 class TestSettingsWithoutEffect:
     @override_settings(OPENWISP_CONTROLLER_MANAGEMENT_IP_ONLI=False)
