@@ -61,11 +61,14 @@ class TenantPages(_Page):
         raise Http404(self.not_found)
 
     def get_inline_formsets(self, *args: Any, **kwargs: Any) -> Any:
-        """Let the buttons that add rows say so, also where there is none yet."""
+        """Let the buttons that add rows say so, also where there is none yet; leave out what may not be copied."""
         found = super().get_inline_formsets(*args, **kwargs)
-        for formset in found:
-            kind: Any = type(formset)
-            formset.__class__ = _telling(kind)
+        for each in found:
+            kind: Any = type(each)
+            each.__class__ = _telling(kind)
+            most = each.formset.max_num
+            if most is not None and each.formset.initial_form_count() >= most:
+                each.has_add_permission = False  # else there is a row that others are copied from
         return found
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -135,10 +138,7 @@ def _telling(kind: type[InlineAdminFormSet]) -> type[InlineAdminFormSet]:
 
 class _Telling(InlineAdminFormSet):
     def __iter__(self) -> Iterator[Any]:
-        """Leave out the row that others are copied from where there may be no other; added rows have no dates yet."""
-        formset = self.formset
-        is_full = formset.max_num is not None and formset.initial_form_count() >= formset.max_num
-        self.has_add_permission = self.has_add_permission and not is_full
+        """Rows that are being added have no dates yet."""
         for row in super().__iter__():
             if row.original is None:
                 instance = row.form.instance

@@ -56,8 +56,8 @@ class DevicePageExtension:
 
     ``inlines`` are inline forms, ``list_filter`` filters of the list, ``tools`` and ``panel`` names of templates, shown
     among the object tools and below the inlines; ``context`` gives variables to them. ``urls`` gives addresses below
-    ``/admin/config/device/``. ``actions`` are actions of the list, each
-    behind the permission that shows it. ``resource`` is the class of exports and imports, with columns of the app.
+    ``/admin/config/device/``. ``actions`` are actions of the list, each behind the permission that shows it.
+    ``resource`` is the class of exports and imports, with columns of the app.
     """
 
     inlines: tuple[type[admin.options.InlineModelAdmin[Any, Any]], ...] = ()
@@ -80,7 +80,10 @@ def extend_device_page(extension: DevicePageExtension) -> None:
         for page in (DeviceAdmin, type(admin.site._registry[Device])):
             shown = getattr(page, name)
             missing = [each for each in added if each not in shown]
-            setattr(page, name, (*shown, *missing)) if isinstance(shown, tuple) else shown.extend(missing)
+            if isinstance(shown, tuple):
+                setattr(page, name, (*shown, *missing))
+            else:
+                shown.extend(missing)
     DeviceAdmin.resource_class = extension.resource or DeviceAdmin.resource_class
     _register_again()
 
@@ -339,7 +342,7 @@ class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
 
     @admin.display(description=_("backend"))
     def backend_label(self, device: Device) -> str:
-        return dict(settings.BACKENDS).get(device.config.backend, device.config.backend) if device.has_config() else "-"
+        return device.backend or "-"
 
     @admin.display(description=_("config status"), ordering="config__status")
     def config_status(self, device: Device) -> Any:

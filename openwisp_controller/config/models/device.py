@@ -152,7 +152,10 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
     @property
     def backend(self) -> str | None:
         """Label of the backend of the configuration; None without one."""
-        return self.config.get_backend_display() if self.has_config() else None
+        if not self.has_config():
+            return None
+        # lists ask for it in each row; ``get_backend_display`` goes through all choices first
+        return str(dict(settings.BACKENDS).get(self.config.backend, self.config.backend))
 
     @property
     def status(self) -> str | None:

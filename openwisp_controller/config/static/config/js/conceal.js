@@ -48,7 +48,9 @@
       if (place) {
         const last = result.at(-1);
         if (isInside && last instanceof HTMLElement) {
-          state.group.push(((at) => () => at.replaceWith(document.createTextNode("\n")))(result[result.push(document.createComment("")) - 1]));
+          const end = document.createComment("");
+          state.group.push(() => end.replaceWith("\n"));
+          result.push(end);
         } else result.push("\n");
       }
       if (line) result.push(...pieces(line, state));
