@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, models, transaction
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
 
 
 def one_of_rows(rows: models.QuerySet[Any]) -> models.Q | models.Func:
@@ -174,9 +175,10 @@ def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequenc
 
 
 def insert_many(instances: Sequence[models.Model]) -> None:
-    """Insert rows of one model with one statement, and give the instances the keys that the database made.
+    """Insert rows of one model with one statement, and give the instances what the database made: keys and moments.
 
-    Like ``bulk_create``, without writing every value into the text of the statement.
+    Like ``bulk_create``, without writing every value into the text of the statement. A column that is ``Now()`` for the
+    first row is for all.
     """
     if not instances:
         return
@@ -186,16 +188,22 @@ def insert_many(instances: Sequence[models.Model]) -> None:
     meta: Any = instances[0]._meta
     key: Any = meta.pk
     fields = [field for field in meta.local_concrete_fields if field is not key]
+    now = [field for field in fields if isinstance(getattr(instances[0], field.attname), Now)]
+    fields = [field for field in fields if field not in now]
     rows = [[field.pre_save(instance, True) for field in fields] for instance in instances]
     quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in fields)
+    names = ", ".join(quote(field.column) for field in (*fields, *now))
+    made = {field.attname: quote(field.column) for field in (key, *now)}
     fresh, parameters = _table_of(fields, rows)
     with binding_cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {quote(meta.db_table)} ({names}) {fresh} RETURNING {quote(key.column)}", parameters
+            f"INSERT INTO {quote(meta.db_table)} ({names})"
+            f" SELECT fresh.*{', STATEMENT_TIMESTAMP()' * len(now)} FROM ({fresh}) fresh"
+            f" RETURNING {', '.join(made.values())}",
+            parameters,
         )
-        for instance, (made,) in zip(instances, cursor.fetchall(), strict=True):
-            instance.pk = made
+        for instance, values in zip(instances, cursor.fetchall(), strict=True):
+            instance.__dict__.update(zip(made, values, strict=True))
             instance._state.adding = False
             instance._state.db = connection.alias
 

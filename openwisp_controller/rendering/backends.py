@@ -30,6 +30,7 @@ from .errors import RenderingError, UnknownBackend, Unwritable
 from .merge import merge_config
 from .renderers import FastUci, environment, fast_renderer
 from .schema import CompiledSchema, NotCompilable
+from .shared import Shared
 from .typed import PathsOfNumbers
 from .uci_text import check_apart, check_file
 from .values import NotPlain, copy_plain
@@ -61,6 +62,8 @@ class FastBackend(BaseBackend):
     config: dict[str, Any]
     #: Whether ``config`` is plain JSON, as the compiled schema needs it.
     plain = False
+    #: What it has in common with other devices, if anything.
+    shared: Shared | None = None
     intermediate_data: dict[str, Any] | None
 
     def validate(self) -> None:
@@ -88,7 +91,7 @@ class FastBackend(BaseBackend):
             if not converter.should_run_forward(self.config):
                 continue
             try:
-                value = fast_converter(converter)(self).to_intermediate()
+                value = self._convert(converter)
             except (RenderingError, NetJsonConfigException, SchemaError):
                 raise
             except Exception as error:
@@ -98,6 +101,12 @@ class FastBackend(BaseBackend):
             if value:
                 self._check_sections(value)
                 self.intermediate_data = merge_config(self.intermediate_data, value, [".name"])
+
+    def _convert(self, converter: type) -> Any:
+        def convert() -> Any:
+            return fast_converter(converter)(self).to_intermediate()
+
+        return self.shared.convert(converter, self.config, convert) if self.shared else convert()
 
     def _check_sections(self, added: dict[str, Any]) -> None:
         """Check what a converter made before it is merged with what is in ``intermediate_data``."""

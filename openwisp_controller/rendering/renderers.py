@@ -43,7 +43,9 @@ class FastUci(OpenWrtRenderer):
 
     def packages(self) -> Iterator[tuple[str, str]]:
         """Return name and text of each package; see :func:`~.uci_text.packages`."""
-        return uci_text.packages(self.backend.intermediate_data)
+        shared = self.backend.shared
+        text_of = shared.text if shared else uci_text.block_text
+        return uci_text.packages(self.backend.intermediate_data, text_of=text_of)
 
     def cleanup(self, output: str) -> str:
         # the library's way with indentation and empty lines reaches into values

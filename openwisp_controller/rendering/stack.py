@@ -19,6 +19,7 @@ from .errors import InvalidConfiguration, Mistake, Path, RenderingError, Unreada
 from .merge import has_replacements, merge_config, merge_replacing
 from .mistakes import find_mistakes
 from .places import find, value_at
+from .shared import Shared, can_share
 from .typed import fill, find_places, put_in, without_value
 from .values import NotPlain
 from .variables import Substitution, copy_expanded, expand_plain, has_left, names, with_names
@@ -35,13 +36,14 @@ class Stack:
     Raises :class:`UnknownBackend`, and :class:`InvalidConfiguration` if the templates cannot be merged.
     """
 
-    __slots__ = ("_own_expand", "_own_merge", "_probe", "_templates", "backend", "base", "dsa")
+    __slots__ = ("_own_expand", "_own_merge", "_probe", "_shared", "_templates", "backend", "base", "dsa")
 
     def __init__(self, backend: str, templates: Sequence[Config] = (), *, dsa: bool | None = None) -> None:
         self.backend = load_backend(backend)
         self.dsa = dsa
         self._own_merge = uses_own(self.backend, "_merge_config", "_load")
         self._own_expand = uses_own(self.backend, "_evaluate_vars")
+        self._shared: Shared | None = None
         self.base: dict[str, Any] = {}
         with _readable_errors():
             self._templates = [copy_value(dict(template)) for template in templates]
@@ -51,6 +53,8 @@ class Stack:
                 return
             for template in self._templates:
                 self.base = self._layer(self.base, template)
+            if can_share(self.backend):
+                self._shared = Shared(self.base)
 
     def merge(self, config: Config) -> dict[str, Any]:
         """Return ``config`` layered over the templates, variables not yet expanded.
@@ -90,7 +94,7 @@ class Stack:
         only rendering can find out.
         """
         with _readable_errors(), self._places(config, context):
-            instance, parts = self._valid(config, context, trying=open_ended)
+            instance, parts = self._valid(config, context, trying=open_ended, share=True)
             return Archive.from_bytes(instance.generate().getvalue(), parts.undefined)
 
     def render_with(
@@ -170,24 +174,33 @@ class Stack:
             return cast(dict[str, Any], instance._merge_config(deepcopy(dict(config)), deepcopy(self._templates)))
         return self._layer(self.base, config)
 
-    def _expanded(self, config: Config, context: Config) -> _Expanded:
+    def _expanded(self, config: Config, context: Config, *, share: bool = False) -> _Expanded:
+        """Merge and expand; with ``share``, parts of the result may be other devices' as well: none may be changed."""
         merged = self._merged(config)
         if self._own_expand:
             expanded = self._empty_instance()._evaluate_vars(deepcopy(merged), context)
             return _Expanded(merged, expanded, False, names(merged) - set(context), names(merged))
         substitution = Substitution(context)
         try:
+            if share and self._shared:
+                sharing = self._shared.expand(merged, context, substitution)
+                if sharing is not None and not substitution.alone:
+                    return _Expanded(merged, sharing, True, substitution.undefined, set(), self._shared)
+                substitution = Substitution(context)
             expanded, plain = expand_plain(merged, substitution.put_in), True
         except NotPlain:
+            substitution = Substitution(context)
             expanded, plain = copy_expanded(merged, substitution.put_in), False
         return _Expanded(merged, expanded, plain, substitution.undefined, substitution.alone)
 
-    def _valid(self, config: Config, context: Config, *, trying: bool = False) -> tuple[FastBackend, _Expanded]:
+    def _valid(
+        self, config: Config, context: Config, *, trying: bool = False, share: bool = False
+    ) -> tuple[FastBackend, _Expanded]:
         """Return a backend with a configuration that is valid, and what that was made of.
 
-        ``trying``: examples stand for numbers and booleans whose variables have no value.
+        ``trying``: examples stand for numbers and booleans whose variables have no value. ``share``: see ``_expanded``.
         """
-        parts = self._expanded(config, context)
+        parts = self._expanded(config, context, share=share)
         mistakes = self._put_in_numbers(parts, context, trying=trying) if parts.alone else []
         try:
             instance = self._validated(parts)
@@ -224,6 +237,7 @@ class Stack:
     def _validated(self, parts: _Expanded) -> FastBackend:
         instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)
         _validate(instance)
+        instance.shared = parts.shared
         return instance
 
     def _is_valid(self, parts: _Expanded) -> bool:
@@ -263,6 +277,8 @@ class _Expanded(NamedTuple):
     """Names of variables that have no value."""
     alone: set[str]
     """Names of variables that may stand for a number or a boolean."""
+    shared: Shared | None = None
+    """Where parts of it are shared."""
 
 
 def _file_to_try(item: Any) -> Any:

@@ -7,7 +7,7 @@ write what was meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..uci import UciError, parse
@@ -39,7 +39,37 @@ _IDENTITY: dict[str, tuple[str, ...]] = {
 }
 
 
-def packages(data: Mapping[str, Sequence[Block]], quote: str = "") -> Iterator[tuple[str, str]]:
+def block_text(package: str, block: Block, quote: str) -> str:
+    """Write one section of a package; see :func:`packages`."""
+    lines = [_heading(package, block, quote)]
+    write = lines.append
+    for key, value in block.items():
+        if value is None or value == "" or key.startswith("."):
+            continue
+        # quicker than the expression, which has the last word
+        if not (key.isidentifier() and key.isascii()) and not _NAME.fullmatch(key):
+            _refuse_option(package, block, key)
+        if isinstance(value, str):
+            if "'" in value:
+                value = _escape(value)
+            write(f"\toption {quote}{key}{quote} '{value}'")
+        elif value is True or value is False:
+            write(f"\toption {quote}{key}{quote} '{value:d}'")
+        elif hasattr(value, "__iter__"):
+            for item in value:
+                write(f"\tlist {quote}{key}{quote} '{_escape(str(item))}'")
+        else:
+            write(f"\toption {quote}{key}{quote} '{value}'")
+    write("\n")
+    text = "\n".join(lines)
+    if "\0" in text:
+        raise Unwritable(f'A value of the UCI package "{package}" has a character NUL, which ends a text.', "\0")
+    return text
+
+
+def packages(
+    data: Mapping[str, Sequence[Block]], quote: str = "", text_of: Callable[[str, Block, str], str] = block_text
+) -> Iterator[tuple[str, str]]:
     """Write packages of UCI, each as its name and its text without the line ``package``.
 
     Every section ends with an empty line, but for the last of all, as in netjsonconfig's archives.
@@ -47,6 +77,7 @@ def packages(data: Mapping[str, Sequence[Block]], quote: str = "") -> Iterator[t
     Args:
         data: sections by package, each with its options, ``.type`` and ``.name``.
         quote: stands around types and names of options (an apostrophe in the legacy dialect).
+        text_of: writes a section, as :func:`block_text` does.
 
     Raises:
         Unwritable: a name is refused by the device, or a value cannot be written.
@@ -54,40 +85,10 @@ def packages(data: Mapping[str, Sequence[Block]], quote: str = "") -> Iterator[t
     left = len(data)
     for package, blocks in data.items():
         left -= 1
-        text = _package_text(package, blocks, quote)
+        if not _PACKAGE.fullmatch(package):
+            _refuse_package(package)
+        text = "".join([text_of(package, block, quote) for block in blocks])
         yield package, (text if left else text[:-1])
-
-
-def _package_text(package: str, blocks: Sequence[Block], quote: str) -> str:
-    if not _PACKAGE.fullmatch(package):
-        _refuse_package(package)
-    lines: list[str] = []
-    write = lines.append
-    for block in blocks:
-        write(_heading(package, block, quote))
-        for key, value in block.items():
-            if value is None or value == "" or key.startswith("."):
-                continue
-            # quicker than the expression, which has the last word
-            if not (key.isidentifier() and key.isascii()) and not _NAME.fullmatch(key):
-                _refuse_option(package, block, key)
-            if isinstance(value, str):
-                if "'" in value:
-                    value = _escape(value)
-                write(f"\toption {quote}{key}{quote} '{value}'")
-            elif value is True or value is False:
-                write(f"\toption {quote}{key}{quote} '{value:d}'")
-            elif hasattr(value, "__iter__"):
-                for item in value:
-                    write(f"\tlist {quote}{key}{quote} '{_escape(str(item))}'")
-            else:
-                write(f"\toption {quote}{key}{quote} '{value}'")
-        write("")
-    write("")
-    text = "\n".join(lines)
-    if "\0" in text:
-        raise Unwritable(f'A value of the UCI package "{package}" has a character NUL, which ends a text.', "\0")
-    return text
 
 
 def _escape(value: str) -> str:

@@ -106,7 +106,7 @@ def expand_plain(value: Any, substitute: Callable[[str], str]) -> Any:
 class Substitution:
     """Puts in the values of variables; all texts together may become as large as the limit says."""
 
-    __slots__ = ("alone", "put_in", "undefined")
+    __slots__ = ("_size", "alone", "put_in", "undefined")
 
     put_in: Callable[[str], str]
     """Returns a text with its variables replaced; those without a value stay."""
@@ -116,9 +116,14 @@ class Substitution:
         """Names that were met and have no value."""
         self.alone: set[str] = set()
         """Names that were a whole text, and whose value, if any, may be meant for a number or a boolean."""
-        self.put_in = self._function(context)
+        self.put_in, self._size = self._functions(context)
 
-    def _function(self, context: Mapping[str, Any]) -> Callable[[str], str]:
+    @property
+    def size(self) -> int:
+        """How many characters were put in so far."""
+        return self._size()
+
+    def _functions(self, context: Mapping[str, Any]) -> tuple[Callable[[str], str], Callable[[], int]]:
         texts: dict[str, str] = {}
         # names that may stand for numbers; a closure, for every text of every device comes through here
         watched: set[str] = set()
@@ -150,4 +155,4 @@ class Substitution:
             return text
 
         sub = _REFERENCE.sub
-        return lambda text: sub(replace, text)
+        return lambda text: sub(replace, text), lambda: MAX_EXPANDED_SIZE - left

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from ...common import claims
 from ...common.moments import database_time, moment
-from ...common.sql import delete_rows
+from ...common.sql import delete_rows, insert_many
 from ..compiling.compilation import Compilation
 from ..models import Cause, OutboxEntry
 from ..unit_of_work import UnitOfWork
@@ -51,7 +51,8 @@ class Outbox:
                         modified=modified,
                     )
                 )
-        self.entries = OutboxEntry.objects.bulk_create(entries)
+        insert_many(entries)
+        self.entries = entries
 
 
 def send_and_delete(emissions: Iterable[Emission], entries: Sequence[OutboxEntry]) -> None:
