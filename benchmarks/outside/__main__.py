@@ -11,10 +11,12 @@ import json
 import os
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 
+from . import reaching
 from .deployment import deployed, populate
-from .operations import run
+from .operations import Bench, run
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +30,8 @@ def main(arguments: list[str]) -> int:
     with deployed(log) as deployment:
         memory = deployment.memory()
         populate(deployment, devices)
-        for row in run(deployment, devices):
+        bench = Bench(deployment)
+        for row in chain(run(bench, devices), reaching.run(bench, devices)):
             rows.append(row)
             shares = " / ".join(
                 f"{row.cpu.get(name, 0):.3g}" for name in ("web", "worker", "scheduler", "postgresql", "redis")

@@ -109,11 +109,10 @@ class Bench:
         return load.ask(self.deployment.port, Request(path, headers=self.session))
 
 
-def run(deployment: Deployment, devices: int) -> Iterator[Row]:
+def run(bench: Bench, devices: int) -> Iterator[Row]:
     """Measure everything with that many devices in the database."""
     from openwisp_controller.config.models import Device
 
-    bench = Bench(deployment)
     yield bench.measure("idle, per second", 10, lambda: time.sleep(10), None)
     known = [(key.hex, secret) for key, secret in Device.objects.order_by("pk").values_list("pk", "key")[:SAMPLE]]
 
@@ -153,7 +152,7 @@ def _crowds(bench: Bench, devices: int) -> Iterator[Row]:
         *(Request(f"/controller/report-status/{device}/", {"key": key, "status": "applied"}) for device, key in fleet),
     ]
     row = bench.requests(f"{len(fleet)} devices return, each request", returning, 200, connections=CROWD)
-    if left := _count("SELECT COUNT(*) FROM config_config WHERE status <> 'applied'"):
+    if left := count("SELECT COUNT(*) FROM config_config WHERE status <> 'applied'"):
         raise RuntimeError(f"{left} devices did not apply what they fetched")
     yield row
     fresh = [Request("/controller/register/", registration(2 * devices + number)) for number in range(2000)]
@@ -208,7 +207,7 @@ def _template_change(bench: Bench) -> Iterator[Row]:
         def send() -> load.Run:
             answered = load.run(bench.deployment.port, [request]).require(302)
             start = time.perf_counter()
-            wait_until(lambda: _count(_STALE) == 0, "the fleet follows")
+            wait_until(lambda: count(_STALE) == 0, "the fleet follows")
             waited.append(time.perf_counter() - start)
             return answered
 
@@ -220,7 +219,8 @@ def _template_change(bench: Bench) -> Iterator[Row]:
     yield Row("the request that edits the template", 1, {"web": web}, row.calibration, row.p50 / 1000, 100)  # type: ignore[operator]
 
 
-def _count(sql: str) -> int:
+def count(sql: str) -> int:
+    """Return the number that a statement gives."""
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -49,12 +49,16 @@ def has_left(text: str) -> bool:
 def with_names(value: Any) -> Any:
     """Return a copy in which every variable that is left stands for its own name, for trying out what depends on it."""
     if isinstance(value, str):
-        return _REFERENCE.sub(lambda match: match[1] if match[1].isascii() and match[1] else "x", value)
+        return _REFERENCE.sub(_own_name, value) if "{{" in value else value
     if isinstance(value, dict):
         return {key: with_names(item) for key, item in value.items()}
     if isinstance(value, list):
         return [with_names(item) for item in value]
-    return deepcopy(value)
+    return value if isinstance(value, (int, float)) else deepcopy(value)
+
+
+def _own_name(match: re.Match[str]) -> str:
+    return match[1] if match[1].isascii() and match[1] else "x"
 
 
 def expand(value: Any, context: Mapping[str, Any]) -> Any:
