@@ -69,9 +69,13 @@ class FastBackend(BaseBackend):
     def validate(self) -> None:
         usual = self.plain and self.schema is type(self).schema
         compiled = compiled_schema(type(self)) if usual else None
-        if compiled is None or not compiled.accepts(self.config):
+        shared = self.shared if compiled is not None and compiled.by_section else None
+        unchecked = shared.unchecked(self.config) if shared else self.config
+        if compiled is None or not compiled.accepts(unchecked):
             super().validate()
             return
+        if shared:
+            shared.checked(unchecked)
         try:
             self._validate_file_paths()
         except SchemaError as error:

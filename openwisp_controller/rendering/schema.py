@@ -40,8 +40,17 @@ class NotCompilable(Exception):
     """The schema uses something whose meaning the two validators may see differently."""
 
 
+#: What a schema may say, so that each section of a configuration is valid or not by itself.
+_BY_SECTION = frozenset(
+    ("$schema", "title", "description", "type", "definitions", "properties", "additionalProperties")
+)
+
+
 class CompiledSchema:
     """Tells valid from invalid; ``accepts`` is safe to call from several threads."""
+
+    by_section: bool
+    """Whether a configuration is valid when each of its sections is, looked at one by one."""
 
     def __init__(self, schema: Mapping[str, Any], checker: FormatChecker) -> None:
         self._checker = checker
@@ -50,6 +59,7 @@ class CompiledSchema:
             raise NotCompilable("not an object")
         try:
             translated = self._translate(schema)
+            self.by_section = schema.keys() <= _BY_SECTION
             self._validator = jsonschema_rs.Draft4Validator(
                 translated,
                 formats=self._formats,

@@ -66,6 +66,7 @@ class Shared:
         self._sections: dict[Hashable, _Section] = {}
         self._converted: dict[Hashable, Any] = {}
         self._texts: dict[int, str] = {}
+        self._valid: set[tuple[str, int]] = set()
         #: Shared sections and blocks by identity; that they are here keeps their identity from being another's.
         self._kept: dict[int, Any] = {}
 
@@ -105,6 +106,14 @@ class Shared:
             section = self._sections.setdefault(key, made)
             self._kept[id(section.value)] = section.value
         return section
+
+    def unchecked(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sections of a configuration that the schema has not seen yet."""
+        return {name: section for name, section in config.items() if (name, id(section)) not in self._valid}
+
+    def checked(self, config: Mapping[str, Any]) -> None:
+        """Remember which of these sections, all of them valid, are shared."""
+        self._valid.update((name, id(section)) for name, section in config.items() if id(section) in self._kept)
 
     def convert(self, converter: type, config: Mapping[str, Any], convert: Callable[[], Any]) -> Any:
         """Return what a converter makes of a configuration.

@@ -236,8 +236,8 @@ class Stack:
 
     def _validated(self, parts: _Expanded) -> FastBackend:
         instance = make_instance(self.backend, parts.config, parts.plain, self.dsa)
-        _validate(instance)
         instance.shared = parts.shared
+        _validate(instance)
         return instance
 
     def _is_valid(self, parts: _Expanded) -> bool:

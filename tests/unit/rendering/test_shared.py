@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netjsonconfig import OpenWrt
+from netjsonconfig.backends.base.backend import format_checker
 from netjsonconfig.backends.openwrt import converters
 
-from openwisp_controller.rendering import Archive, RenderingError, Stack
+from openwisp_controller.rendering import Archive, InvalidConfiguration, RenderingError, Stack
 from openwisp_controller.rendering.converters import fast_converter
+from openwisp_controller.rendering.schema import CompiledSchema
 from openwisp_controller.rendering.shared import READS, can_share
 from openwisp_controller.rendering.variables import MAX_EXPANDED_SIZE
 
@@ -174,6 +176,23 @@ def test_what_is_the_same_is_made_once() -> None:
         assert calls["to_intermediate_loop"] == len(INTERFACES)
         stack.render({}, {"address": "10.0.0.2"})
         assert calls["to_intermediate_loop"] == 2 * len(INTERFACES)
+
+
+def test_the_schema_looks_at_a_shared_section_once_and_at_all_others() -> None:
+    stack = Stack(OPENWRT, [{"interfaces": INTERFACES}])
+    context = {"address": "10.0.0.1"}
+    stack.render({}, context)
+    for own in ({"radios": [{"name": 5}]}, {"interfaces": [{"name": "x" * 16}]}, {"general": 1}):
+        for _ in range(2):
+            with pytest.raises(InvalidConfiguration):
+                stack.render(own, context)
+    wrong = Stack(OPENWRT, [{"interfaces": [{**LAN, "name": "x" * 16}]}])
+    for _ in range(2):
+        with pytest.raises(InvalidConfiguration):
+            wrong.render({}, context)
+    needed = CompiledSchema({"type": "object", "required": ["a"]}, format_checker)
+    assert not needed.by_section
+    assert CompiledSchema(OpenWrt.schema, format_checker).by_section
 
 
 def test_many_devices_at_the_same_time() -> None:
