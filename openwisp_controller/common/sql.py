@@ -151,6 +151,21 @@ def _busy_timeout(seconds: float) -> Iterator[None]:
         database.execute(f"PRAGMA busy_timeout = {int(usual * 1000)}")
 
 
+def update_row(row: models.Model, *names: str) -> None:
+    """Store some columns of a row as the instance has them, with one statement whose plan is kept; no signal is sent.
+
+    Args:
+        row: is stored already.
+        names: attribute names (``group_id``, not ``group``).
+    """
+    fields = [*(_field(type(row), name) for name in names), row._meta.pk]
+    quote = connection.ops.quote_name
+    columns = [f"{quote(field.column)} = %s" for field in fields]
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    with binding_cursor() as cursor:
+        cursor.execute(f"UPDATE {quote(row._meta.db_table)} SET {', '.join(columns[:-1])} WHERE {columns[-1]}", values)
+
+
 def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Update many rows, each with its own values, in one statement.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...common.sql import update_row
 from ..compiling.compilation import Compilation
 from ..models import Config, Notice
 from ..models.config import shorten_reason
@@ -97,9 +98,7 @@ def take_in(config: Config, status: str, reason: str | None = None) -> None:
     if after == before:
         return
     config.status, config.error_reason, config.applied_id = after.status, after.error_reason, after.applied_id
-    Config.objects.filter(pk=config.pk).update(
-        status=after.status, error_reason=after.error_reason, applied_id=after.applied_id
-    )
+    update_row(config, "status", "error_reason", "applied_id")
     config.remember_stored(["status", "error_reason"])
     has_new_status = after.status != before.status
     if has_new_status:
