@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from openwisp_controller.config.models import Config, Device
-from openwisp_controller.connection.models import DeviceConnection
+from openwisp_controller.connection.models import Command, DeviceConnection
 
 from .. import factories as make
 from .forms import form_of
@@ -164,7 +164,7 @@ class TestPosting:
 
 def test_inlines_of_packages_are_built_at_once(root: Client, config: Config) -> None:
     class Package(admin.StackedInline):
-        model = DeviceConnection
+        model = Command
         extra = 0
 
     shown: Any = admin.site._registry[Device]
@@ -174,4 +174,4 @@ def test_inlines_of_packages_are_built_at_once(root: Client, config: Config) -> 
         form = form_of(root.get(page(config.device)))
     finally:
         shown.inlines = inlines
-    assert f"{PREFIX}-TOTAL_FORMS" in form
+    assert "command_set-TOTAL_FORMS" in form

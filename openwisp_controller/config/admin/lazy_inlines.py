@@ -34,8 +34,8 @@ class OptionalInline:
 class LazyInline(OptionalInline):
     """Mixed into a stacked inline class: its rows are built when somebody opens their tab.
 
-    Its rows need no scripts but those of the inline class itself, and begin to live when they are told of by
-    ``formset:added``.
+    The scripts that its rows need are in the ``media`` of the class, and begin with a row at ``formset:added``, as they
+    do with one that is added.
     """
 
 

@@ -11,12 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_loci.base.admin import ObjectLocationMixin
 
 from ...common.tenancy import managed_objects
-from ...config.admin import (
-    DeactivatedDeviceReadOnlyMixin,
-    DevicePageExtension,
-    OptionalInline,
-    extend_device_page,
-)
+from ...config.admin import DeactivatedDeviceReadOnlyMixin, DevicePageExtension, OptionalInline, extend_device_page
 from ...config.models import Device
 from .. import estimated
 from ..exportable import GeoDeviceResource

@@ -64,21 +64,24 @@ document.addEventListener("DOMContentLoaded", () => {
     told.textContent = bar.dataset.loading;
     panel.prepend(told);
     panel.setAttribute("aria-busy", "true");
-    try {
-      const answer = await fetch(url, { headers: { Accept: "application/json" } });
-      if (!answer.ok) throw new Error(answer.statusText);
-      fill(panel, told, await answer.json());
-    } catch {
+    const answer = await fetch(url, { headers: { Accept: "application/json" } }).catch(() => null);
+    const found = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (found) {
+      fill(panel, told, found);
+    } else {
       panel.dataset.load = url;
-      const again = document.createElement("button");
-      again.type = "button";
-      again.className = "button";
-      again.textContent = bar.dataset.again;
-      again.addEventListener("click", () => load(panel));
-      told.replaceChildren(bar.dataset.failed + " ", again);
-    } finally {
-      panel.removeAttribute("aria-busy");
+      told.replaceChildren(bar.dataset.failed + " ", retry(panel));
     }
+    panel.removeAttribute("aria-busy");
+  }
+
+  function retry(panel) {
+    const again = document.createElement("button");
+    again.type = "button";
+    again.className = "button";
+    again.textContent = bar.dataset.again;
+    again.addEventListener("click", () => load(panel));
+    return again;
   }
 
   /** Put the rows in, and begin with them what begins with those that a page comes with. */
