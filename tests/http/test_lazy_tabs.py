@@ -127,6 +127,13 @@ class TestWhoMay:
 
 
 class TestPosting:
+    def test_a_page_that_refused_nothing_does_not_say_so(self, operator: Client, config: Config) -> None:
+        """Scripts tell by this text that a form was not stored."""
+        told = "Please correct the error"
+        assert told not in operator.get(page(config.device)).content.decode()
+        form = form_of(operator.get(page(config.device))) | {"name": ""}
+        assert told in operator.post(page(config.device), form).content.decode()
+
     def test_a_form_without_the_rows_leaves_them_alone(self, operator: Client, config: Config) -> None:
         form = form_of(operator.get(page(config.device))) | {"notes": "edited"}
         assert operator.post(page(config.device), form).status_code == 302
