@@ -169,6 +169,7 @@ def _pages(bench: Bench) -> Iterator[Row]:
     for operation, path, target in (
         ("administration: list of devices", "/admin/config/device/", 60),
         ("administration: page of a device", f"/admin/config/device/{device}/change/", 45),
+        ("administration: a tab of it", f"/admin/config/device/{device}/tab/deviceconnection_set/", None),
         ("administration: first page", "/admin/", None),
     ):
         yield bench.requests(operation, several(path, 25), 200, target=target, warm=5, connections=2)

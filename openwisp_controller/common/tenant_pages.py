@@ -18,6 +18,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BooleanField, DateTimeField, Model, QuerySet
 from django.http import Http404, HttpRequest
+from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -66,8 +67,9 @@ class TenantPages(_Page):
         for each in found:
             kind: Any = type(each)
             each.__class__ = _telling(kind)
-            most = each.formset.max_num
-            if most is not None and each.formset.initial_form_count() >= most:
+            formset = each.formset
+            lasting = max(formset.initial_form_count(), formset.min_num)
+            if formset.max_num is not None and lasting >= formset.max_num:
                 each.has_add_permission = False  # else there is a row that others are copied from
         return found
 
@@ -138,14 +140,19 @@ def _telling(kind: type[InlineAdminFormSet]) -> type[InlineAdminFormSet]:
 
 class _Telling(InlineAdminFormSet):
     def __iter__(self) -> Iterator[Any]:
-        """Rows that are being added have no dates yet."""
-        for row in super().__iter__():
+        """Build the rows once; those that are being added have no dates yet."""
+        return iter(self._rows)
+
+    @cached_property
+    def _rows(self) -> list[Any]:
+        rows = list(super().__iter__())
+        for row in rows:
             if row.original is None:
                 instance = row.form.instance
                 for field in instance._meta.concrete_fields:
                     if isinstance(field, DateTimeField) and field.name in self.readonly_fields:
                         setattr(instance, field.name, None)
-            yield row
+        return rows
 
     def inline_formset_data(self) -> str:
         data = json.loads(super().inline_formset_data())

@@ -80,6 +80,7 @@ class Walk:
         if answer is not None and answer.status != status:
             self._tell(f"answered with {answer.status}")
             return
+        self.page.wait_for_selector("[aria-busy=true]", state="detached")  # a tab that is loaded when it is opened
         for theme in themes:
             names = ["color-contrast"] if theme == "dark" else None
             self.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)

@@ -74,7 +74,7 @@ def test_what_is_wrong_is_said_in_the_dialog(page: Any, connection: DeviceConnec
         page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('#send-command-dialog .errors').textContent")
     errors = page.inner_text("#send-command-dialog .errors")
-    assert errors.startswith("Please correct the errors below.")
+    assert errors.startswith("The command was not sent")
     assert "The two passwords are not the same." in errors
     page.keyboard.press("Escape")
     assert not Command.objects.exists()

@@ -78,6 +78,76 @@ def test_errors_open_their_tab_and_saving_stays_there(page: Any, config: Config)
     assert selected(page) == "Configuration"
 
 
+CREDENTIALS = "#deviceconnection_set-group"
+ENABLED = "#id_deviceconnection_set-0-enabled"
+ASK = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_tab_is_loaded_edited_and_saved(page: Any, config: Config, size: str) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(change(config.device))
+    page.wait_for_selector("#controller-tabs:visible")
+    assert page.locator(f"{CREDENTIALS} .form-row").count() == 0
+    page.fill("#id_notes", "edited")
+    page.fill("#id_notes", "")
+    page.click(f"{CREDENTIALS}-tab")
+    page.wait_for_selector(f"{ENABLED}:visible")
+    assert page.get_attribute(CREDENTIALS, "aria-busy") is None
+    assert not page.evaluate(ASK), "what was loaded is no edit"
+    look(page, f"device-credentials-{size}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.uncheck(ENABLED)
+    assert page.evaluate(ASK)
+    page.click(f"{CREDENTIALS} .add-row a")
+    page.click(f"{CREDENTIALS} .inline-deletelink:visible")
+    page.focus("[name=_continue] >> nth=0")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_selector(".messagelist .success")
+    assert selected(page) == "Credentials"
+    page.wait_for_selector(f"{ENABLED}:visible")
+    assert not page.is_checked(ENABLED)
+    assert not config.device.deviceconnection_set.get().enabled
+
+
+def test_saving_without_opening_a_tab_leaves_it_alone(page: Any, config: Config) -> None:
+    page.goto(change(config.device))
+    page.fill("#id_notes", "edited")
+    page.focus("[name=_continue] >> nth=0")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_selector(".messagelist .success")
+    config.device.refresh_from_db()
+    assert config.device.notes == "edited"
+    assert config.device.deviceconnection_set.get().enabled
+
+
+def test_what_another_person_stored_since_a_tab_was_loaded_is_told(page: Any, config: Config) -> None:
+    page.goto(f"{change(config.device)}#id_deviceconnection_set-0-enabled")
+    page.wait_for_selector(f"{ENABLED}:visible")
+    config.device.deviceconnection_set.update(update_strategy="")
+    page.focus("[name=_continue] >> nth=0")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert selected(page).startswith("Credentials")
+    assert page.locator(f"{CREDENTIALS}-tab.has-errors").count() == 1
+    assert "Changed meanwhile" in page.inner_text(CREDENTIALS)
+
+
+def test_a_tab_that_could_not_be_loaded_is_tried_again(page: Any, config: Config) -> None:
+    gone = [True]
+    page.route("**/tab/**", lambda route: route.abort() if gone.pop() else route.continue_())
+    page.goto(f"{change(config.device)}{CREDENTIALS}")
+    page.wait_for_selector(f"{CREDENTIALS} >> text=could not be loaded")
+    look(page, "device-credentials-failed")
+    gone.append(False)
+    page.click(f"{CREDENTIALS} >> text=Try again")
+    page.wait_for_selector(f"{ENABLED}:visible")
+    assert "could not be loaded" not in page.inner_text(CREDENTIALS)
+
+
 def test_the_keyboard_moves_between_tabs(page: Any, config: Config) -> None:
     page.goto(change(config.device))
     page.focus("#overview-group-tab")

@@ -45,6 +45,7 @@ def test_an_address_is_found_and_its_marker_dragged(page: Any, device: Device, s
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
     open_map(page, device)
+    assert page.locator("#devicelocation-group").locator(".add-row a:visible, .inline-deletelink:visible").count() == 0
     page.select_option(FIELD.format("location_selection"), "new")
     page.select_option(FIELD.format("type"), "outdoor")
     page.fill(FIELD.format("name"), "roof")

@@ -41,6 +41,10 @@ def page_of(connection: DeviceConnection) -> str:
     return f"/admin/config/device/{connection.device_id}/change/"
 
 
+def tab_of(connection: DeviceConnection) -> str:
+    return f"/admin/config/device/{connection.device_id}/tab/deviceconnection_set/"
+
+
 class TestCredentials:
     def test_secrets_are_not_shown(self, root: Client, administrator: Client, organization: Organization) -> None:
         own = make.credentials(organization)
@@ -81,7 +85,7 @@ class TestDevicePage:
     def test_choices(self, operator: Client, connection: DeviceConnection) -> None:
         make.credentials(None, "shared-ones")
         make.credentials(make.organization("other"), "foreign-ones")
-        content = operator.get(page_of(connection)).content.decode()
+        content = operator.get(tab_of(connection)).json()["html"]
         assert "shared-ones" in content
         assert "foreign-ones" not in content
 
@@ -115,7 +119,7 @@ class TestDevicePage:
         Device.objects.filter(pk=connection.device_id).update(_is_deactivated=True)
         content = operator.get(page_of(connection)).content.decode()
         assert 'id="send-command"' not in content
-        assert "deviceconnection_set-0-DELETE" not in content
+        assert "deviceconnection_set-0-DELETE" not in operator.get(tab_of(connection)).json()["html"]
         DeviceConnection.objects.all().delete()
         assert 'id="send-command"' not in operator.get(page_of(connection)).content.decode()
 

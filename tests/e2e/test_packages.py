@@ -55,8 +55,20 @@ def _run(python: Path, environment: dict[str, str], *command: str) -> str:
 def test_pages_show_what_packages_add(seen: dict[str, Any]) -> None:
     assert (seen["page"], seen["list"], seen["first"], seen["rest"]) == (200, 200, 200, 200)
     tabs = " ".join(seen["tabs"])
-    for part in ("config-group", "devicefirmware-group", "upgradeoperation_set-group", "check-check-content_type"):
+    for part in (
+        "config-group",
+        "deviceconnection_set-group",
+        "devicefirmware-group",
+        "upgradeoperation_set-group",
+        "check-check-content_type",
+    ):
         assert part in tabs
+
+
+def test_tabs_are_loaded_and_saved_on_pages_with_packages(seen: dict[str, Any]) -> None:
+    assert seen["credentials"]
+    assert seen["saved"] == [302, 302]
+    assert seen["kept"] == 1
 
 
 def test_a_firmware_upgrade_over_ssh(seen: dict[str, Any]) -> None:

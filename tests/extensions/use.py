@@ -28,6 +28,7 @@ from openwisp_controller.config.models import Config, Device  # noqa: E402
 from openwisp_controller.connection.models import Credentials, DeviceConnection  # noqa: E402
 from openwisp_controller.connection.tests.utils import SshServer  # noqa: E402
 from tests.extensions.field_project.packages import NAMES, ORGANIZATION  # noqa: E402
+from tests.http.forms import form_of  # noqa: E402
 
 BOARD = "TP-Link TL-WDR4300 v1"
 IMAGE = "ath79-generic-tplink_tl-wdr4300-v1-squashfs-sysupgrade.bin"
@@ -117,9 +118,15 @@ def _check(device: Any, server: SshServer) -> dict[str, Any]:
 def _pages(device: Any) -> dict[str, Any]:
     person = Client()
     person.post(reverse("admin:login"), {"username": "root", "password": "correct horse battery"})
-    page = person.get(reverse("admin:config_device_change", args=[device.pk]))
+    address = reverse("admin:config_device_change", args=[device.pk])
+    page = person.get(address)
+    tab = person.get(reverse("admin:config_device_tab", args=[device.pk, "deviceconnection_set"]))
+    whole = person.get(address, {"tabs": "all"})
     return {
         "page": page.status_code,
+        "credentials": "deviceconnection_set-0-credentials" in tab.json()["html"],
+        "saved": [person.post(address, form_of(each)).status_code for each in (page, whole)],
+        "kept": DeviceConnection.objects.filter(device=device).count(),
         "tabs": sorted(set(re.findall(r'id="([\w-]+-group)"', page.content.decode()))),
         "list": person.get(reverse("admin:config_device_changelist")).status_code,
         "first": person.get(reverse("admin:index")).status_code,

@@ -171,6 +171,22 @@ class TestDevicePage:
         assert "Hall" in shown
         assert row.floorplan.image.url in shown
 
+    def test_there_is_one_row_which_may_stay_empty(self, administrator: Client, device: Device) -> None:
+        assert "devicelocation-__prefix__" not in page(administrator, f"{DEVICES}{device.pk}/change/")
+        saved(device_form(administrator, device))
+        assert not DeviceLocation.objects.exists()
+        assert "required for locations" in errors(device_form(administrator, device, type="outdoor"))
+
+    def test_a_form_without_the_row_leaves_it_alone(
+        self, administrator: Client, device: Device, building: Location
+    ) -> None:
+        make.position(device, building)
+        path = f"{DEVICES}{device.pk}/change/"
+        form = form_of(administrator.get(path)) | {"notes": "edited"}
+        saved(administrator.post(path, {k: v for k, v in form.items() if not k.startswith("devicelocation-")}))
+        device.refresh_from_db()
+        assert (device.notes, DeviceLocation.objects.get().location) == ("edited", building)
+
     def test_existing_location(self, administrator: Client, device: Device, building: Location) -> None:
         plan = make.floorplan(building, 2)
         chosen = {

@@ -4,6 +4,7 @@ from .base import DeactivatedDeviceReadOnlyMixin
 from .device import DeviceAdmin, DevicePageExtension, extend_device_page
 from .device_filters import GroupFilter
 from .group import DeviceGroupAdmin
+from .lazy_inlines import LazyInline, OptionalInline
 from .organization import ConfigSettingsInline, LimitsInline, OrganizationAdmin
 from .people import GroupAdmin, OrganizationOwnerAdmin, OrganizationUserAdmin, UserAdmin
 from .revision import RevisionAdmin
@@ -18,7 +19,9 @@ __all__ = [
     "DevicePageExtension",
     "GroupAdmin",
     "GroupFilter",
+    "LazyInline",
     "LimitsInline",
+    "OptionalInline",
     "OrganizationAdmin",
     "OrganizationOwnerAdmin",
     "OrganizationUserAdmin",

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from ..assignment import rules
@@ -99,6 +100,17 @@ def _is_sound(device: Device) -> bool:
 
 class ConfigFormSet(forms.BaseInlineFormSet):
     """Shows each form the device as it stands in the same page, not as it is stored."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset() if self.is_bound else self._shown
+
+    @cached_property
+    def _shown(self) -> list[Config]:
+        """The configuration that came with the device, with its templates loaded ahead."""
+        if not self.instance.has_config():
+            return []
+        self.instance.config.load_templates()
+        return [self.instance.config]
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form = super()._construct_form(i, **kwargs)  # type: ignore[misc]

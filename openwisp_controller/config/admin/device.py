@@ -37,6 +37,7 @@ from .device_actions import DeviceTools
 from .device_filters import GroupFilter, NotSeenFilter, TemplateFilter
 from .exact import exactly
 from .export_selected import export_selected
+from .lazy_inlines import LazyInlines
 from .move import move
 from .own_lists import OwnLists
 from .roll_back import roll_back
@@ -128,7 +129,7 @@ class DeviceForm(forms.ModelForm):
 
 
 @admin.register(Device)
-class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, ControllerAdmin):
+class DeviceAdmin(OwnLists, TransfersDevices, DeviceTools, LazyInlines, ControllerAdmin):
     change_list_template = "admin/config/device/change_list.html"
     change_form_template = "admin/config/device/change_form.html"
     not_found = _("There is no such device, or it belongs to an organization that you do not manage.")

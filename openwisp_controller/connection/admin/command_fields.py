@@ -22,7 +22,7 @@ def schemas_of(choices: Iterable[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
 def texts() -> dict[str, str]:
     """Return the texts of fields; ``{}`` stands for a number."""
     return {
-        "correct": _("Please correct the errors below."),
+        "correct": _("The command was not sent: something is wrong with it."),
         "required": _("This field is required."),
         "minLength": _("At least {} characters."),
         "maxLength": _("At most {} characters."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,6 +19,7 @@ from ...config.admin import (
     DeactivatedDeviceReadOnlyMixin,
     DeviceAdmin,
     DevicePageExtension,
+    LazyInline,
     extend_device_page,
 )
 from ...config.models import Device
@@ -31,13 +33,18 @@ RECENT = timedelta(days=7)
 MOST = 30
 
 
-class DeviceConnectionInline(DeactivatedDeviceReadOnlyMixin, admin.StackedInline):
+class DeviceConnectionInline(LazyInline, DeactivatedDeviceReadOnlyMixin, admin.StackedInline):
     model = DeviceConnection
+    prefix = "deviceconnection_set"
     verbose_name = _("Credentials")
     verbose_name_plural = _("Credentials")
     extra = 0
     fields = ("credentials", "update_strategy", "enabled", "is_working", "failure_reason", "last_attempt")
     readonly_fields = ("is_working", "failure_reason", "last_attempt")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeviceConnection]:
+        rows: QuerySet[DeviceConnection] = super().get_queryset(request)
+        return rows.select_related("credentials", "device").defer("credentials__params")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -47,6 +54,8 @@ class DeviceConnectionInline(DeactivatedDeviceReadOnlyMixin, admin.StackedInline
             if not user.is_superuser:
                 queryset = queryset.filter(Q(organization__in=user.organizations_managed) | Q(organization=None))
             field.queryset = queryset
+            offered = field.choices
+            field.choices = cache(lambda: list(iter(offered)))  # read once for all rows
         return field
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_loci.base.admin import ObjectLocationMixin
 
 from ...common.tenancy import managed_objects
-from ...config.admin import DeactivatedDeviceReadOnlyMixin, DevicePageExtension, extend_device_page
+from ...config.admin import DeactivatedDeviceReadOnlyMixin, DevicePageExtension, OptionalInline, extend_device_page
 from ...config.models import Device
 from .. import estimated
 from ..exportable import GeoDeviceResource
@@ -19,15 +19,22 @@ from ..models import DeviceLocation, Location
 from .forms import DeviceLocationForm, DeviceLocationFormSet
 
 
-class DeviceLocationInline(DeactivatedDeviceReadOnlyMixin, ObjectLocationMixin, admin.StackedInline):
+class DeviceLocationInline(OptionalInline, DeactivatedDeviceReadOnlyMixin, ObjectLocationMixin, admin.StackedInline):
     """Where a device is, with a map and a floor plan."""
 
     model = DeviceLocation
+    prefix = "devicelocation"
     form = DeviceLocationForm
     formset = DeviceLocationFormSet
     verbose_name = _("Map")
     verbose_name_plural = _("Map")
     readonly_fields = ()
+    min_num = 1  # its only row is always there, so none is made to be copied
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeviceLocation]:
+        rows: QuerySet[DeviceLocation] = super().get_queryset(request)
+        return rows.select_related("location", "floorplan")
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return admin.StackedInline.get_formset(self, request, obj, **kwargs)

@@ -61,19 +61,12 @@ class FloorPlanFormSet(forms.BaseInlineFormSet):
 
 
 class DeviceLocationFormSet(forms.BaseInlineFormSet):
-    """The position of a device: one that is created, or moved to another organization, on the same page, too.
-
-    Forms of scripts that say nothing about positions leave them alone.
-    """
-
-    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        prefix = kwargs.get("prefix") or self.get_default_prefix()
-        if data is not None and f"{prefix}-TOTAL_FORMS" not in data:
-            data = {**dict(data.items()), f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
-        super().__init__(data, *args, **kwargs)
+    """The position of a device: one that is created, or moved to another organization, on the same page, too."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)  # type: ignore[misc]
+        # the row that is always there may be left empty
+        permitted = {"empty_permitted": i >= self.initial_form_count()}
+        form = super()._construct_form(i, **{**permitted, **kwargs})  # type: ignore[misc]
         form.instance.content_object = self.instance
         return form
 

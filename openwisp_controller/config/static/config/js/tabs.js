@@ -51,14 +51,77 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     form.setAttribute("action", location.pathname + location.search + "#" + chosen.id);
     window.dispatchEvent(new Event("resize")); // what measures itself, such as maps
+    if (chosen.dataset.load) load(chosen);
+  }
+
+  /** Ask for the rows of a part that the page came without. */
+  async function load(panel) {
+    const { load: url } = panel.dataset;
+    delete panel.dataset.load;
+    const told = panel.querySelector(".controller-loading") ?? document.createElement("p");
+    told.className = "controller-loading";
+    told.setAttribute("role", "status");
+    told.textContent = bar.dataset.loading;
+    panel.prepend(told);
+    panel.setAttribute("aria-busy", "true");
+    const answer = await fetch(url, { headers: { Accept: "application/json" } }).catch(() => null);
+    const found = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (found) {
+      fill(panel, told, found);
+    } else {
+      panel.dataset.load = url;
+      told.replaceChildren(bar.dataset.failed + " ", retry(panel));
+    }
+    panel.removeAttribute("aria-busy");
+  }
+
+  function retry(panel) {
+    const again = document.createElement("button");
+    again.type = "button";
+    again.className = "button";
+    again.textContent = bar.dataset.again;
+    again.addEventListener("click", () => load(panel));
+    return again;
+  }
+
+  /** Put the rows in, and begin with them what begins with those that a page comes with. */
+  function fill(panel, told, { html, seen }) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const group = template.content.querySelector(".inline-group");
+    panel.classList.add(...group.classList);
+    Object.assign(panel.dataset, group.dataset);
+    told.replaceWith(...group.childNodes);
+    const known = form.querySelector("[name=_seen]");
+    if (known) {
+      const all = JSON.parse(known.value);
+      Object.assign(all.forms, seen);
+      known.value = JSON.stringify(all);
+    }
+    const { name, options } = JSON.parse(panel.dataset.inlineFormset);
+    const rows = `${name}-group .inline-related`;
+    window.django.jQuery(rows).stackedFormset(rows, options);
+    window.django.jQuery(panel).find(".related-widget-wrapper select").trigger("change");
+    for (const row of panel.querySelectorAll(".inline-related:not(.empty-form)")) {
+      row.dispatchEvent(new CustomEvent("formset:added", { bubbles: true, detail: { formsetName: options.prefix } }));
+    }
+    panel.dispatchEvent(new CustomEvent("controller:loaded", { bubbles: true }));
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target !== panel && panel.contains(target)) target.scrollIntoView({ block: "center" });
+  }
+
+  /** Tell whether a part that is not loaded is where a field will be. */
+  function isToHold(panel, name) {
+    return "load" in panel.dataset && name.startsWith(`id_${panel.id.replace(/-group$/, "-")}`);
   }
 
   function follow() {
-    const target = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
-    const chosen = target && panels.find((panel) => panel.contains(target));
+    const name = decodeURIComponent(location.hash.slice(1));
+    const target = name ? document.getElementById(name) : null;
+    const chosen = panels.find((panel) => (target ? panel.contains(target) : isToHold(panel, name)));
     if (!chosen) return false;
     select(chosen);
-    if (target !== chosen) target.scrollIntoView({ block: "center" });
+    if (target && target !== chosen) target.scrollIntoView({ block: "center" });
     return true;
   }
 
