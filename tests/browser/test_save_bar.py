@@ -12,7 +12,9 @@ from openwisp_controller.config.models import Config
 from .. import factories as make
 from .test_safe_saving import SIZES, change, look
 
-SCROLL = "end => [document.documentElement, document.querySelector('#container')].forEach(e => e.scrollTo(0, end && 1e6))"
+SCROLL = (
+    "end => [document.documentElement, document.querySelector('#container')].forEach(e => e.scrollTo(0, end && 1e6))"
+)
 SCHEMA = "**/config/schema.json"
 
 
