@@ -5,6 +5,9 @@ import "./editor.css";
 
 const FIELDS = "textarea[data-editor]";
 const editors = new WeakMap();
+const started = new WeakSet();
+const postponed = [];
+let isPressed = false;
 const schemas = new Map();
 
 function fetched(url) {
@@ -30,33 +33,53 @@ async function schemaOf(textarea) {
   return schemaSelector ? found?.[chooser(textarea)?.value || schemaKey] ?? null : found;
 }
 
+/** Change the height of the page, but not under a button that is being pressed: it has to be there when it is let go. */
+function whenNothingIsPressed(change) {
+  if (isPressed) postponed.push(change);
+  else change();
+}
+
+addEventListener("pointerdown", () => { isPressed = true; }, true);
+for (const kind of ["pointerup", "pointercancel"]) {
+  addEventListener(kind, () => {
+    isPressed = false;
+    setTimeout(() => postponed.splice(0).forEach(whenNothingIsPressed)); // the click comes first
+  }, true);
+}
+
 async function start(textarea, { isChosen = false } = {}) {
-  const editor = editorOf(textarea);
+  started.add(textarea);
   const field = chooser(textarea);
   if (field && !field.value) {
     const label = document.querySelector(`label[for="${field.id}"]`)?.textContent.trim().replace(/:$/, "") ?? "";
-    return editor.wait(`${t("Choose this first")}: ${label}`);
+    return whenNothingIsPressed(() => editorOf(textarea).wait(`${t("Choose this first")}: ${label}`));
   }
   const schema = textarea.dataset.editor === "rows" ? null : await schemaOf(textarea);
-  editor.use(schema);
-  if (!isChosen) return undefined;
-  editor.prune();
-  return editor.show(editor.mode);
+  return whenNothingIsPressed(() => {
+    const editor = editorOf(textarea);
+    editor.use(schema);
+    if (!isChosen) return;
+    editor.prune();
+    editor.show(editor.mode);
+  });
 }
 
-/** Give fields their editors once they come into view: what nobody looks at costs nothing. */
-const seen = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    seen.unobserve(target);
+/**
+ * Give fields their editors once they are shown: those of a tab that nobody opens cost nothing. Where on the page they
+ * stand does not matter, for it must not move while somebody scrolls through it.
+ */
+const shown = new ResizeObserver((entries) => {
+  for (const { contentRect, target } of entries) {
+    if (contentRect.height === 0) continue;
+    shown.unobserve(target);
     start(target);
   }
-}, { rootMargin: "300px" });
+});
 
 function mount(within) {
   for (const textarea of within.querySelectorAll(FIELDS)) {
     if (textarea.id.includes("__prefix__") || textarea.classList.contains("manual") || textarea.disabled || textarea.readOnly) continue;
-    seen.observe(textarea);
+    shown.observe(textarea);
   }
 }
 
@@ -64,7 +87,7 @@ addEventListener("DOMContentLoaded", () => mount(document));
 document.addEventListener("formset:added", (event) => mount(event.target));
 document.addEventListener("change", (event) => {
   for (const textarea of document.querySelectorAll(FIELDS)) {
-    if (editors.has(textarea) && chooser(textarea) === event.target) start(textarea, { isChosen: true });
+    if (started.has(textarea) && chooser(textarea) === event.target) start(textarea, { isChosen: true });
   }
 });
 addEventListener("pageshow", () => {

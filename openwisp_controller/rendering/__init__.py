@@ -10,6 +10,7 @@ from .backends import load_backend
 from .blame import Blame, explain
 from .difference import diff
 from .errors import InvalidConfiguration, RenderingError, UnknownBackend, UnreadableConfiguration
+from .overlaps import Layered, Overlap, find_overlaps
 from .stack import Stack
 from .variables import names as variable_names
 
@@ -18,12 +19,15 @@ __all__ = [
     "ArchiveFile",
     "Blame",
     "InvalidConfiguration",
+    "Layered",
+    "Overlap",
     "RenderingError",
     "Stack",
     "UnknownBackend",
     "UnreadableConfiguration",
     "diff",
     "explain",
+    "find_overlaps",
     "limit_archives",
     "list_files",
     "load_backend",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -56,6 +57,8 @@ def test_cards(page: Any, fleet: Any) -> None:
         assert inner["x"] + inner["width"] <= box["x"] + box["width"], cell
     labels = card.locator("td.field-ip").evaluate("cell => getComputedStyle(cell, '::before').content")
     assert "IP address" in labels
+    labels = card.locator("td.field-mac_address").evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert "MAC address" in labels
     card.locator("input.action-select").check()
     assert page.locator(".action-counter").inner_text().startswith("1 of")
     page.locator("#action-toggle").check()
@@ -81,6 +84,74 @@ def test_the_header_stays(page: Any, fleet: Any) -> None:
     page.evaluate("document.querySelector('#changelist .results').scrollTop = 900")
     page.wait_for_function("document.querySelector('#changelist .results').scrollTop > 500")
     assert abs(page.evaluate(place) - before) < 2
+
+
+def test_all_default_columns_are_in_view(page: Any, fleet: Any) -> None:
+    use(page, "desktop")
+    page.goto("/admin/config/device/")
+    page.wait_for_selector("#result_list .column-modified")
+    widths = (
+        "(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth])(document.querySelector('#changelist .results'))"
+    )
+    needed, there = page.evaluate(widths)
+    assert needed <= there
+
+
+def test_the_first_columns_stay_in_view(page: Any, fleet: Any) -> None:
+    use(page, "desktop")
+    page.goto("/admin/config/device/")
+    page.add_style_tag(content="td.field-ip { min-width: 900px }")
+    cells = [
+        page.locator(f"#result_list tbody tr:nth-child(3) {cell}") for cell in ("td.action-checkbox", "th.field-name")
+    ]
+    cells += [page.locator(f"#result_list thead {cell}") for cell in (".action-checkbox-column", ".column-name")]
+    before = [cell.bounding_box() for cell in cells]
+    page.evaluate("document.querySelector('#changelist .results').scrollLeft = 500")
+    page.wait_for_function("document.querySelector('#changelist .results').scrollLeft > 400")
+    for cell, place in zip(cells, before, strict=True):
+        assert cell.bounding_box() == pytest.approx(place, abs=2)
+    look(page, "list-wide")
+    cells[1].locator("a").click()
+    page.wait_for_url("**/change/**")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_cards_can_be_sorted(page: Any, fleet: Any, path: str) -> None:
+    use(page, "phone")
+    page.goto(f"/admin/{path}/")
+    page.wait_for_selector("#changelist")
+    if not page.locator("#result_list").count():
+        return  # nothing to sort
+    page.locator(".controller-sort summary").click()
+    assert page.locator(".controller-sort a").count() == page.locator("#result_list th.sortable").count() > 0
+    assert fits(page)
+
+
+def test_sorting_cards(page: Any, fleet: Any) -> None:
+    def first() -> str:
+        return str(page.locator("#result_list tbody th.field-name").first.inner_text()).strip()
+
+    use(page, "phone")
+    page.goto("/admin/config/device/?o=5.1&config__backend=netjsonconfig.OpenWrt")
+    menu = page.locator(".controller-sort")
+    assert menu.locator("summary").inner_text() == "Sort by: Config status, ascending"
+    menu.locator("summary").press("Enter")
+    look(page, "list-sort")
+    menu.get_by_role("link", name="Name, ascending").press("Enter")
+    page.wait_for_url(re.compile(r"[?&]o=1(&|$)"))
+    assert "config__backend=netjsonconfig.OpenWrt" in page.url
+    assert first().endswith("00")
+    assert menu.locator("summary").inner_text() == "Sort by: Name, ascending"
+    menu.locator("summary").click()
+    menu.get_by_role("link", name="Name, descending").click()
+    page.wait_for_url(re.compile(r"[?&]o=-1(&|$)"))
+    assert first().endswith("39")
+    assert menu.locator("summary").inner_text() == "Sort by: Name, descending"
+    menu.locator("summary").click()
+    page.keyboard.press("Escape")
+    assert not menu.get_by_role("link").first.is_visible()
+    use(page, "desktop")
+    assert not menu.is_visible()
 
 
 @pytest.mark.parametrize("size", SIZES)

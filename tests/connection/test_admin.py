@@ -397,6 +397,33 @@ class TestMassCommands:
         for query in ({}, {"group_id": str(theirs.pk)}):
             assert "their-group" not in operator.get(f"{ADMIN}/batchcommand/", query).content.decode()
 
+    def test_filter_by_location(self, operator: Client, root: Client, organization: Organization) -> None:
+        far = make.organization("far")
+        here, there = make.location(organization, "our roof"), make.location(far, "their cellar")
+        make.location(organization, "never used")
+        for label, owner, place in (("to here", organization, here), ("to there", far, there), ("to all", None, None)):
+            key = place.pk if place is not None else None
+            BatchCommand.objects.create(label=label, organization=owner, type="reboot", location=key)
+
+        def listed(client: Client, **query: Any) -> tuple[str, list[str]]:
+            answer = client.get(f"{ADMIN}/batchcommand/", query)
+            assert answer.status_code == 200
+            return answer.content.decode(), sorted(batch.label for batch in answer.context["cl"].result_list)
+
+        page, found = listed(operator, location=str(here.pk))
+        assert found == ["to here"]
+        assert "our roof" in page
+        assert "never used" not in page
+        assert "their cellar" not in page
+        for senseless in (str(there.pk), str(uuid.uuid4()), "x", "\x00"):
+            assert listed(operator, location=senseless)[1] == []
+        page, found = listed(root, location=str(there.pk))
+        assert found == ["to there"]
+        assert "our roof" in page
+        page, found = listed(root)
+        assert found == ["to all", "to here", "to there"]
+        assert "By location" in page
+
     def test_cancel(
         self, operator: Client, stranger: Client, connection: DeviceConnection, form: dict[str, Any]
     ) -> None:

@@ -18,6 +18,8 @@ client.force_login(User.objects.create_superuser("root", "root@example.org", "pa
 pages = [client.get(path, HTTP_HOST="localhost").status_code for path in (
     "/admin/", "/admin/config/device/", "/api/v1/controller/device/", "/api/v1/controller/location/"
 )]
+listed = client.get("/admin/connection/batchcommand/", HTTP_HOST="localhost").content
+assert b"By group" in listed and b"By location" not in listed
 print(apps.is_installed("openwisp_controller.geo"), connection.settings_dict["ENGINE"], pages)
 """
 

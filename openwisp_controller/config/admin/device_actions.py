@@ -18,6 +18,7 @@ from ..compiling import compiler, undefined
 from ..devices import history, reenrolment
 from ..models import Config, Device
 from . import choices, responses
+from .overlaps import template_overlaps
 
 #: What of a configuration is posted to the preview by its plain name.
 _PLAIN = ("backend", "config", "context", "templates")
@@ -62,6 +63,7 @@ class DeviceTools:
                 view(self._for_editors(choices.default_values)),
                 name="get_default_values",
             ),
+            path("config/get-template-overlaps/", view(template_overlaps), name="get_template_overlaps"),
             path("<uuid:pk>/context.json", view(self.variables), name="config_device_context"),
             path("<uuid:pk>/activate/", view(require_POST(self.activate)), name="config_device_activate"),
             path("<uuid:pk>/deactivate/", view(require_POST(self.deactivate)), name="config_device_deactivate"),

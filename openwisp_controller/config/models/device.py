@@ -63,7 +63,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
         help_text=_("must be either a valid hostname or mac address"),
     )
     mac_address = models.CharField(
-        _("mac address"),
+        _("MAC address"),
         max_length=17,
         db_index=True,
         validators=[mac_address_validator],
@@ -293,6 +293,14 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
                     limits.organization.name
                 )
             )
+
+    def unique_error_message(self, model_class: Any, unique_check: Any) -> ValidationError:
+        """Return the message that devices and programs know, which writes the label in its own way."""
+        error = super().unique_error_message(model_class, unique_check)
+        params = dict(error.params or {})
+        if labels := params.get("field_labels"):
+            params["field_labels"] = labels.replace("MAC address", "Mac address")
+        return ValidationError(error.message, error.code, params)
 
     def validate_unique(self, exclude: Any = None) -> None:
         """Check everything that must be unique with one query."""

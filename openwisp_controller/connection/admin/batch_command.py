@@ -26,6 +26,7 @@ from .. import batches, commands, locations
 from ..models import BatchCommand, Command
 from ..settings import settings
 from . import batch_results, command_fields
+from .batch_filters import LocationFilter
 from .batch_forms import BatchCommandForm
 
 _PAGE = 20
@@ -44,6 +45,10 @@ class BatchCommandAdmin(MultitenantAdminMixin, TenantPages):
     list_select_related = ("organization", "group")
     search_fields = ("label",)
     fields = BatchCommandForm.Meta.fields
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        return filters if locations.model() is None else (*filters, LocationFilter)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BatchCommand]:
         queryset: QuerySet[BatchCommand] = super().get_queryset(request)

@@ -17,7 +17,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelector("#content-main > .object-tools")?.remove();
   const actions = form.querySelector(".controller-device .actions");
   for (const each of document.querySelectorAll(".title-wrapper .object-tools, .controller-tools")) actions.append(each);
-  actions.append(form.querySelector(".submit-row:not(.controller-tools)"));
+  form.querySelector(".submit-row:not(.controller-tools, .controller-save-bar *)")?.remove(); // saving stands at the bottom of the window
   form.addEventListener("click", (event) => {
     const question = event.target.closest("[data-confirm]")?.dataset.confirm;
     if (question && !confirm(question)) event.preventDefault();
