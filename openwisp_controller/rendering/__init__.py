@@ -11,7 +11,7 @@ from .blame import Blame, explain
 from .difference import diff
 from .errors import InvalidConfiguration, RenderingError, UnknownBackend, UnreadableConfiguration
 from .overlaps import Layered, Overlap, find_overlaps
-from .stack import Stack
+from .stack import Stack, stack_of
 from .variables import names as variable_names
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "limit_archives",
     "list_files",
     "load_backend",
+    "stack_of",
     "variable_names",
 ]

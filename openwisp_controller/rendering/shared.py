@@ -31,6 +31,8 @@ READS: dict[type, tuple[str, ...]] = {
 }
 #: They depend on the device, or change the configuration: their sections, or the extra files.
 _ALONE = {converters.General, converters.OpenVpn, converters.ZeroTier, converters.Default}
+#: How many variants of sections are kept.
+_MOST_SECTIONS = 64
 _SECTIONS = frozenset(section for sections in READS.values() for section in sections)
 
 
@@ -55,6 +57,8 @@ class _Section(NamedTuple):
 
 class Shared:
     """The parts that devices of one stack share. Lives as long as the stack; may be used by several threads.
+
+    Where variables make many variants of a section, the first ones are shared.
 
     Args:
         base: the merged templates.
@@ -99,11 +103,13 @@ class Shared:
         values = [str(context[variable]) if variable in context else None for variable in self._variables[name]]
         key = name, *values
         section = self._sections.get(key)
-        if section is None:
-            substitution = Substitution(context)
-            value = expand_plain(self._base[name], substitution.put_in)
-            made = _Section(value, substitution.undefined, substitution.alone, substitution.size)
-            section = self._sections.setdefault(key, made)
+        if section is not None:
+            return section
+        substitution = Substitution(context)
+        value = expand_plain(self._base[name], substitution.put_in)
+        section = _Section(value, substitution.undefined, substitution.alone, substitution.size)
+        if len(self._sections) < _MOST_SECTIONS:
+            section = self._sections.setdefault(key, section)
             self._kept[id(section.value)] = section.value
         return section
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from jsonschema import Draft4Validator
@@ -84,8 +86,7 @@ class Stack:
             InvalidConfiguration: it is not valid.
         """
         with _readable_errors(), self._places(config, context):
-            instance, _ = self._valid(config, context, trying=open_ended)
-            self._try_out(instance)
+            self._try_out(*self._valid(config, context, trying=open_ended, share=True))
 
     def render(self, config: Config, context: Config, *, open_ended: bool = False) -> Archive:
         """Validate and render the archive of one device.
@@ -136,14 +137,15 @@ class Stack:
             mistakes = self._put_in_numbers(parts, context, trying=False)
             return {mistake.path for mistake in (*mistakes, *self._mistakes(parts))}
 
-    def _try_out(self, valid: FastBackend) -> None:
+    def _try_out(self, valid: FastBackend, parts: _Expanded) -> None:
         """Render a valid configuration for the errors alone, of which only those of names and values are told.
 
         Others may come from variables that still have no value. So do names with them: they count as good.
         """
-        config = with_names({**valid.config, "files": [_file_to_try(item) for item in valid.config.get("files", ())]})
-        trial = make_instance(self.backend, config, False, self.dsa)
+        config = {**valid.config, "files": [_file_to_try(item) for item in valid.config.get("files", ())]}
+        trial = make_instance(self.backend, with_names(config) if parts.undefined else config, False, self.dsa)
         trial.known_valid()
+        trial.shared = None if parts.undefined else valid.shared
         try:
             trial.render(files=False)
         except Unwritable:
@@ -262,6 +264,27 @@ class Stack:
             mistakes += [without_value(place) for place in left if place.variable not in context]
         fill(parts.config, left, lambda: self._is_valid(parts))
         return mistakes
+
+
+def stack_of(backend: str, templates: Sequence[Config], *, dsa: bool | None = None) -> Stack:
+    """Return a :class:`Stack`, if possible the one that was made for templates with the same contents before.
+
+    Takes and raises what ``Stack`` does.
+    """
+    try:
+        packed = [marshal.dumps(cast(Any, template), _PLAIN) for template in templates]
+    except ValueError:  # nothing that JSON could hold, or nested too deeply
+        return Stack(backend, templates, dsa=dsa)
+    return _stack_of(backend, dsa, *packed)
+
+
+#: The version of the format in which equal values are equal bytes, whether they are one object or two.
+_PLAIN = 2
+
+
+@lru_cache(maxsize=16)
+def _stack_of(backend: str, dsa: bool | None, *packed: bytes) -> Stack:
+    return Stack(backend, [marshal.loads(template) for template in packed], dsa=dsa)
 
 
 class _Expanded(NamedTuple):

@@ -45,7 +45,7 @@ class Stacks:
         key = (backend, dsa, *(template.pk for template in templates))
         stack = self._stacks.get(key)
         if stack is None:
-            stack = rendering.Stack(backend, [template.config for template in templates], dsa=dsa)
+            stack = rendering.stack_of(backend, [template.config for template in templates], dsa=dsa)
             self._stacks[key] = stack
         return stack
 
@@ -121,7 +121,7 @@ def check(config: Config, templates: Sequence[Template]) -> rendering.RenderingE
         if template.vpn is not None:
             variables = {**examples(template.vpn), **variables}
     try:
-        stack = rendering.Stack(
+        stack = rendering.stack_of(
             config.backend, [template.config for template in templates], dsa=uses_dsa(config.device.os)
         )
         stack.validate(_own_config(config, stack), variables)

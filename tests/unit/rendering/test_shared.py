@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import sys
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +18,7 @@ from netjsonconfig import OpenWrt
 from netjsonconfig.backends.base.backend import format_checker
 from netjsonconfig.backends.openwrt import converters
 
-from openwisp_controller.rendering import Archive, InvalidConfiguration, RenderingError, Stack
+from openwisp_controller.rendering import Archive, InvalidConfiguration, RenderingError, Stack, stack_of
 from openwisp_controller.rendering.converters import fast_converter
 from openwisp_controller.rendering.schema import CompiledSchema
 from openwisp_controller.rendering.shared import READS, can_share
@@ -226,3 +226,53 @@ def test_a_number_of_one_device_is_none_of_another() -> None:
         context = {} if channel is None else {"channel": channel}
         alone = Stack(OPENWRT, replace(case).templates)
         assert outcome(stack, {}, context) == outcome(alone, {}, context)
+
+
+def test_equal_templates_are_one_stack_and_different_ones_are_not() -> None:
+    template = {"interfaces": INTERFACES, "radios": []}
+    again = copy.deepcopy(template)
+    stack = stack_of(OPENWRT, [template])
+    assert stack_of(OPENWRT, [again]) is stack
+    for value in (True, 1.0, "1", [1], None):
+        assert stack_of(OPENWRT, [{"x": value}]) is not stack_of(OPENWRT, [{"x": 1}])
+        assert stack_of(OPENWRT, [{"x": value}]).base == {"x": value}
+    assert stack_of(OPENWRT, [template], dsa=False) is not stack
+    assert stack_of(OPENWRT, [template, {}]) is not stack
+    again["radios"].append({})
+    template["interfaces"] = []
+    assert stack_of(OPENWRT, [again]).base["radios"] == [{}]
+    assert stack.base == {"interfaces": INTERFACES, "radios": []}
+    odd = {"x": OrderedDict(a=1)}
+    assert stack_of(OPENWRT, [odd]).base == odd
+
+
+def test_variants_beyond_the_first_ones_are_right_too() -> None:
+    stack = Stack(OPENWRT, [{"interfaces": INTERFACES, "dns_servers": ["{{ dns }}"]}])
+    for number in range(150):
+        context = {"address": f"10.0.{number}.1", "dns": "10.0.0.1"}
+        alone = Stack(OPENWRT, [{"interfaces": INTERFACES, "dns_servers": ["{{ dns }}"]}])
+        assert stack.render({}, context) == alone.render({}, context)
+    assert len(stack._shared._sections) < 100  # type: ignore[union-attr]
+
+
+def told(stack: Stack, config: dict[str, Any], context: dict[str, Any], *, open_ended: bool = False) -> str:
+    try:
+        stack.validate(config, context, open_ended=open_ended)
+    except RenderingError as error:
+        return f"{type(error).__name__}: {error.message}"
+    return ""
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([*VALID, *MENDED, *INVALID]), st.randoms(use_true_random=False))
+def test_each_device_is_told_what_it_would_be_told_alone(case: Case, draw: random.Random) -> None:
+    config, context = with_variables(case, draw)
+    try:
+        shared = Stack(case.backend, [*case.templates, config], dsa=case.dsa)
+    except RenderingError:
+        return
+    for own, values in devices(case, config, context, draw):
+        alone = Stack(case.backend, [*case.templates, config], dsa=case.dsa)
+        found = told(shared, own, values)
+        assert found == told(alone, own, values)
+        assert outcome(shared, own, values) == outcome(alone, own, values)
