@@ -23,6 +23,8 @@ _LEFT_OUT = ("created", "modified")
 _SECRET = frozenset(
     {"key", "private_key", "passphrase", "shared_secret", "auth_token", "webhook_endpoint", "params", "password"}
 )
+#: Parameters of connections that are no secrets; whatever else connectors have may be one.
+_OPEN_PARAMETERS = frozenset({"username", "port"})
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,28 @@ def _of_object(version: Version, earlier: Version | None, name: str) -> list[Cha
         if earlier is None and new[key] in (None, "", [], {}, False):
             continue
         label = capfirst(str(field.verbose_name))
-        found.append(_changed(f"{name}: {label}" if name else label, field, old.get(key), new[key]))
+        what = f"{name}: {label}" if name else label
+        if field.name == "params" and isinstance(new[key], dict):
+            found += _of_parameters(what, old.get(key), new[key])
+        else:
+            found.append(_changed(what, field, old.get(key), new[key]))
     return found
+
+
+def _of_parameters(what: str, old: Any, new: Mapping[str, Any]) -> list[Change]:
+    """Tell which parameters of a connection changed, without those that may be secret."""
+    before = old if isinstance(old, dict) else {}
+
+    def shown(values: Mapping[str, Any], name: str) -> str:
+        if name not in values:
+            return ""
+        return str(values[name]) if name in _OPEN_PARAMETERS else MASK
+
+    return [
+        Change(f"{what}, {name}", shown(before, name), shown(new, name))
+        for name in dict.fromkeys([*before, *new])
+        if name not in before or name not in new or before[name] != new[name]
+    ]
 
 
 def _changed(what: str, field: Any, old: Any, new: Any) -> Change:

@@ -177,5 +177,8 @@ def _is_managed(request: HttpRequest, version: Version) -> bool:
     if owner is None:
         return False
     now = version._model._base_manager.filter(pk=version.object_id).values_list(owner, flat=True)
-    then = [version.field_dict.get("organization_id")] if owner == "organization" else []
+    try:
+        then = [version.field_dict.get("organization_id")] if owner == "organization" else []
+    except RevertError:
+        then = [] if now else [None]  # it cannot be restored; of an object that is there, its people are told so
     return all(str(organization) in managed for organization in (*now, *then))

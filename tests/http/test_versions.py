@@ -40,6 +40,7 @@ def things(organization: Organization) -> dict[type, Any]:
         Group.objects.create(name=SECRET_NAME), make.group(organization, SECRET_NAME),
         make.template(organization, SECRET_NAME), make.vpn(organization, subnet=subnet, name=SECRET_NAME),
         make.device(organization, name=SECRET_NAME), ca, make.cert(ca, name=SECRET_NAME), subnet, address,
+        make.credentials(organization, SECRET_NAME),
     ]  # fmt: skip
     for each in objects:
         with reversion.create_revision():

@@ -1,4 +1,7 @@
-"""Credentials. Their secrets are never shown again; a mask that is left in place keeps them."""
+"""Credentials. Their secrets are never shown again; a mask that is left in place keeps them.
+
+Their versions hold the secrets encrypted, tell that one changed, and bring it back.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from django.urls import path
 from django.utils.module_loading import import_string
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
-from ...common.simultaneous_edits import SimultaneousEdits
-from ...common.tenant_pages import TenantPages
+from ...common.versions import GuardedVersions
+from ...config.unit_of_work import unit_of_work
 from ..masked_params import restore_masked, shown_params
 from ..models import Credentials
 from ..settings import settings
@@ -37,7 +40,7 @@ class CredentialsForm(forms.ModelForm):
 
 
 @admin.register(Credentials)
-class CredentialsAdmin(SimultaneousEdits, MultitenantAdminMixin, TenantPages):
+class CredentialsAdmin(MultitenantAdminMixin, GuardedVersions):
     form = CredentialsForm
     list_display = ("name", "organization", "connector", "auto_add", "created", "modified")
     list_filter = (MultitenantOrgFilter, "connector")
@@ -52,6 +55,14 @@ class CredentialsAdmin(SimultaneousEdits, MultitenantAdminMixin, TenantPages):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj is not None else self.fields[: -len(self.readonly_fields)]
+
+    def as_one_change(self) -> Any:
+        return unit_of_work()
+
+    def check_restored(self, instance: Credentials) -> None:
+        """Store once more what was restored, for only that adds credentials to devices that add themselves."""
+        super().check_restored(instance)
+        instance.save()
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.schema)
