@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -124,13 +125,22 @@ class RequestIpView(_OfSubnet, views.RequestIPView):
             advisory_lock(f"addresses of {self.subnet.pk}")
             address = self.subnet.request_ip({"description": description})
         if address is None:
-            return Response(None)
+            return _nothing()
         data = views.IpAddressSerializer(address, context={"request": request}).data
         return Response(data, status=201, headers=self.get_success_headers(data))
 
 
 class NextAvailableIpView(_OfSubnet, views.AvailableIpView):
-    """Tells the next free address of a subnet."""
+    """Tells the next free address of a subnet; null when there is none."""
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        address = self.subnet.get_next_available_ip()
+        return Response(address) if address is not None else _nothing()
+
+
+def _nothing() -> HttpResponse:
+    """Answer null; the framework would answer nothing at all, which is no JSON."""
+    return HttpResponse("null", content_type="application/json")
 
 
 class SubnetAddressesView(_OfSubnet, views.IpAddressListCreateView):
@@ -177,6 +187,8 @@ class ImportSubnetView(_Protected, importing.OrganizationChecked, views.ImportSu
     def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if "csvfile" not in request.FILES:
             raise ValidationError({"csvfile": [_("No file was submitted.")]})
+        if not request.FILES["csvfile"].name.endswith(importing.KINDS):
+            return Response({"error": _("File type not supported.")}, status=400)
         try:
             return importing.all_or_nothing(
                 lambda: super(ImportSubnetView, self).post(request, *args, **kwargs),

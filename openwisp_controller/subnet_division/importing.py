@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from openwisp_ipam.models import Subnet
 from rest_framework.exceptions import PermissionDenied
 
+#: How the names of files end that can be imported.
+KINDS = (".csv", ".xls", ".xlsx")
 Answer = TypeVar("Answer", bound=HttpResponse)
 #: What reading stumbles over: no text, no spreadsheet, rows or cells that are missing or of another type.
 _UNREADABLE = (
