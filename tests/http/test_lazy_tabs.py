@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from openwisp_controller.config.admin import DeviceAdmin
 from openwisp_controller.config.models import Config, Device
 from openwisp_controller.connection.models import Command, DeviceConnection
 
@@ -174,11 +175,9 @@ def test_inlines_of_packages_are_built_at_once(root: Client, config: Config) -> 
         model = Command
         extra = 0
 
-    shown: Any = admin.site._registry[Device]
-    inlines = shown.inlines
+    DeviceAdmin.inlines.append(Package)
     try:
-        shown.inlines = [*inlines, Package]
         form = form_of(root.get(page(config.device)))
     finally:
-        shown.inlines = inlines
+        DeviceAdmin.inlines.remove(Package)
     assert "command_set-TOTAL_FORMS" in form
