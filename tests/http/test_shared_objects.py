@@ -145,7 +145,7 @@ class TestRest:
         subnet = make.subnet(organization, "10.8.0.1/32")
         first, second = (manager.post(f"{API}/{subnet.pk}/request-ip/", {}) for _ in range(2))
         assert first.json()["ip_address"] == "10.8.0.1"
-        assert (second.status_code, second.content) == (200, b"")
+        assert (second.status_code, second.content) == (200, b"null")
 
 
 @pytest.mark.parametrize("face", ["/api/v1/ipam/import-subnet/", "/admin/openwisp_ipam/subnet/import-subnet/"])
