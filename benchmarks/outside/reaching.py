@@ -35,13 +35,12 @@ def run(bench: Bench, devices: int) -> Iterator[Row]:
 
 def _told(bench: Bench, keys: Sequence[Any]) -> Row:
     """All are told over SSH, by real servers, which are not counted."""
-    from openwisp_controller.connection import push
     from openwisp_controller.connection.models import Push
 
     _connect(keys, 88, PORT)
 
     def tell() -> None:
-        push.request(keys)
+        _request(keys)
         wait_until(lambda: not Push.objects.exists(), "all are told")
 
     with _servers(len(keys)):
@@ -55,14 +54,12 @@ def _told(bench: Bench, keys: Sequence[Any]) -> Row:
 
 def _unreachable(bench: Bench, keys: Sequence[Any]) -> Row:
     """Their machines take the connection and never say a word."""
-    from openwisp_controller.connection import push
-
     _connect(keys, 98, _SILENT)
     failed = "SELECT COUNT(*) FROM connection_deviceconnection WHERE is_working IS FALSE"
     told = "SELECT COUNT(*) FROM openwisp_notifications_notification WHERE type = 'connection_is_not_working'"
 
     def watch() -> None:
-        push.request(keys)
+        _request(keys)
         time.sleep(WATCHED)
         wait_until(lambda: count(failed) == len(keys), "all are known to be unreachable")
 
@@ -99,6 +96,15 @@ def _urgent(bench: Bench, devices: int) -> Row:
     row = bench.measure("", 1, edit)
     operation = f"edit after {ENROLLED} enrolments, first device: {waited[0]:.2f} s"
     return Row(operation, 1, row.cpu, row.calibration, waited[0])
+
+
+def _request(keys: Sequence[Any]) -> None:
+    """Have devices told as after a change; who is known to have it already is not."""
+    from openwisp_controller.config.models import Config
+    from openwisp_controller.connection import push
+
+    Config.objects.filter(device_id__in=keys).update(status=Config.Status.MODIFIED)
+    push.request(keys)
 
 
 def _connect(keys: Sequence[Any], network: int, port: int) -> None:
