@@ -40,12 +40,6 @@ def test_map(page: Any, fleet: Location, settings: Any, size: str) -> None:
     assert sorted(page.locator("#controller-map .cluster").all_inner_texts()) == ["", "10"]
     assert page.locator("#controller-map .legend li").all_inner_texts() == ["error: 2", "modified: 1", "applied: 8"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_title("Oslo").click()
-    page.wait_for_selector(".leaflet-popup >> text=northern")
-    assert "Karl Johans gate" in page.inner_text(".leaflet-popup")
-    look(page, f"map-popup-{size}")
-    page.keyboard.press("Escape")
-    page.wait_for_function("!document.querySelector('.leaflet-pan-anim')")
     page.get_by_title("2 places, 10 devices").click()
     page.wait_for_function("document.querySelectorAll('#controller-map .cluster b').length === 2")
     assert page.get_by_title("roof 12.511").count() == 1
@@ -55,6 +49,55 @@ def test_map(page: Any, fleet: Location, settings: Any, size: str) -> None:
     page.wait_for_function("[...document.querySelectorAll('#controller-map .cluster')].length > 2"
                            " || document.querySelector('#controller-map [title*=\"3 places\"]')"
                            " || document.querySelector('#controller-map [title*=\"2 places\"]')")  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_told_of_a_place(page: Any, fleet: Location, settings: Any, size: str) -> None:
+    settings.LEAFLET_CONFIG = {"TILES": []}
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto("/admin/")
+    page.get_by_title("Oslo").click()
+    page.wait_for_selector(".leaflet-popup >> text=northern")
+    assert "Karl Johans gate" in page.inner_text(".leaflet-popup")
+    look(page, f"map-popup-{size}")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".leaflet-popup", state="detached")
+
+
+def test_nothing_moves_under_a_button_that_is_pressed(page: Any, fleet: Location, settings: Any) -> None:
+    settings.LEAFLET_CONFIG = {"TILES": []}
+    page.goto("/admin/")
+    rome = page.get_by_title("2 places, 10 devices")
+    rome.hover()
+    before = rome.bounding_box()
+    page.mouse.down()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.locator(".leaflet-pan-anim").count() == 0
+    assert rome.bounding_box() == before
+    page.mouse.up()
+    page.wait_for_function("document.querySelectorAll('#controller-map .cluster b').length === 2")
+
+
+def test_the_keyboard_reaches_what_the_map_does_not_show(page: Any, fleet: Location, settings: Any) -> None:
+    """The map moves to the marker, which keeps the focus."""
+    settings.LEAFLET_CONFIG = {"TILES": []}
+    page.goto("/admin/")
+    page.get_by_title("Oslo").click()  # the map moves, to have room for what is told
+    page.wait_for_selector(".leaflet-popup >> text=northern")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".leaflet-popup", state="detached")
+    page.locator("#controller-map .map").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.title") == "2 places, 10 devices":
+            break
+    page.wait_for_function("!document.querySelector('.leaflet-pan-anim')")
+    assert page.evaluate("document.activeElement.title") == "2 places, 10 devices"
+    box, shown = page.get_by_title("2 places, 10 devices").bounding_box(), page.locator(".map").bounding_box()
+    assert box["y"] + box["height"] <= shown["y"] + shown["height"]
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('#controller-map .cluster b').length === 2")
 
 
 def test_no_devices_no_map(page: Any, organization: Any) -> None:

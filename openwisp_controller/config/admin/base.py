@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -26,6 +27,11 @@ from ..unit_of_work import unit_of_work
 
 #: What a request has stored, until all is compiled.
 _saved: Handover[Model] = Handover()
+
+
+def asked_templates(request: HttpRequest) -> list[uuid.UUID]:
+    """Return the keys of templates that a request names in ``pks``, in their order; raise ``ValueError`` for others."""
+    return [uuid.UUID(text) for text in request.GET.get("pks", "").split(",") if text]
 
 
 def selectable_templates(request: HttpRequest, templates: QuerySet[Template]) -> QuerySet[Template]:

@@ -21,7 +21,7 @@ from ..assignment import rules
 from ..compiling import context
 from ..models import Config, DeviceGroup, Template
 from ..settings import settings
-from .base import is_backend_hidden
+from .base import asked_templates, is_backend_hidden
 
 Row = TypeVar("Row", bound=Model)
 _STARTED = now()
@@ -67,7 +67,7 @@ def relevant_templates(request: HttpRequest, organization_id: str) -> JsonRespon
 def default_values(request: HttpRequest) -> JsonResponse:
     """Answer with what templates, in order, define by default, as group and organization override it."""
     try:
-        keys = [uuid.UUID(text) for text in request.GET.get("pks", "").split(",") if text]
+        keys = asked_templates(request)
     except ValueError:
         return JsonResponse({"error": "invalid template pks were received"}, status=400)
     owners = {}

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from ... import rendering
 from ..models import Template
-from .base import selectable_templates
+from .base import asked_templates, selectable_templates
 
 _MOST = 100
 """Templates that can be asked about at once."""
@@ -34,7 +34,7 @@ def template_overlaps(request: HttpRequest) -> JsonResponse:
     if not any(user.has_perm(f"config.{name}") for name in _PERMISSIONS):
         raise PermissionDenied
     try:
-        keys = [uuid.UUID(text) for text in request.GET.get("pks", "").split(",") if text]
+        keys = asked_templates(request)
     except ValueError:
         return JsonResponse({"error": _("invalid template pks were received")}, status=400)
     if len(set(keys)) != len(keys) or len(keys) > _MOST:

@@ -150,7 +150,7 @@ def undefined_variables(
     if variables is None:
         variables = of_one(config, templates).variables()
     try:
-        stack = rendering.Stack(config.backend, [template.config for template in templates])
+        stack = rendering.stack_of(config.backend, [template.config for template in templates])
         return stack.undefined(_own_config(config, stack), variables)
     except rendering.RenderingError:
         return []

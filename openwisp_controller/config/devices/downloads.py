@@ -6,7 +6,7 @@ import logging
 import uuid
 
 from ...common.recently import Recently
-from ...common.sql import BOOKKEEPING_PATIENCE, UNAVAILABLE, update_now
+from ...common.sql import BOOKKEEPING_PATIENCE, UNAVAILABLE, update_now, update_row
 from ..models import Config, Revision
 
 logger = logging.getLogger(__name__)
@@ -60,4 +60,4 @@ def settle(config: Config) -> None:
         return
     _owed.forget(str(config.device_id))
     config.downloaded = revision
-    Config.objects.filter(pk=config.pk).update(downloaded=revision)
+    update_row(config, "downloaded_id")

@@ -19,14 +19,14 @@ from django.views.decorators.http import require_POST
 from openwisp_users.multitenancy import MultitenantAdminMixin, MultitenantOrgFilter
 
 from ...common.badges import badge
-from ...common.tenant_pages import TenantPages, visible_objects
+from ...common.tenant_pages import TenantPages
 from ...config.admin import GroupFilter
 from ...config.models import Device
 from .. import batches, commands, locations
 from ..models import BatchCommand, Command
 from ..settings import settings
 from . import batch_results, command_fields
-from .batch_filters import LocationFilter
+from .batch_filters import LocationFilter, choosable
 from .batch_forms import BatchCommandForm
 
 _PAGE = 20
@@ -91,7 +91,7 @@ class BatchCommandAdmin(MultitenantAdminMixin, TenantPages):
         fields = form.base_fields
         devices: Any = BatchCommand._meta.get_field("devices")
         fields["devices"] = forms.ModelMultipleChoiceField(
-            self._visible(request, Device), required=False, label=_("Devices"),
+            choosable(request, Device, self.admin_site), required=False, label=_("Devices"),
             widget=AutocompleteSelectMultiple(devices, self.admin_site),
             help_text=_("Only these, whatever group and location say; many are selected in the list of devices."),
         )  # fmt: skip
@@ -100,15 +100,11 @@ class BatchCommandAdmin(MultitenantAdminMixin, TenantPages):
             del fields["location"]
         else:
             fields["location"] = forms.ModelChoiceField(
-                self._visible(request, model), required=False, label=_("Location"),
+                choosable(request, model, self.admin_site), required=False, label=_("Location"),
                 widget=AutocompleteSelect(locations.relation(), self.admin_site),
                 help_text=_("Only devices at this location."),
             )  # fmt: skip
         return form
-
-    def _visible(self, request: HttpRequest, model: Any) -> QuerySet[Any]:
-        found = visible_objects(request, model, self.admin_site, shared=False)
-        return model._default_manager.all() if found is None else found
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show the form, then who would get the command, then send it."""

@@ -1,17 +1,29 @@
-"""Filters of the list of mass commands."""
+"""Filters of the list of mass commands, and what a person may choose from for one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ...common.tenant_pages import visible_objects
 from .. import locations
 from ..models import BatchCommand
+
+
+def choosable(request: HttpRequest, model: type[Model], site: admin.AdminSite) -> QuerySet[Any]:
+    """Return the objects of a model that a person may choose: of the organizations that he or she manages.
+
+    Args:
+        request: of the person.
+        model: devices or locations.
+        site: the administration.
+    """
+    found = visible_objects(request, model, site, shared=False)
+    return model._default_manager.all() if found is None else found
 
 
 class LocationFilter(admin.SimpleListFilter):
@@ -27,8 +39,7 @@ class LocationFilter(admin.SimpleListFilter):
         model = locations.model()
         if model is None:
             return []
-        visible = visible_objects(request, model, model_admin.admin_site, shared=False)
-        places = model._default_manager.all() if visible is None else visible
+        places = choosable(request, model, model_admin.admin_site)
         used = BatchCommand.objects.exclude(location=None).values("location")
         return [(str(place.pk), str(place)) for place in places.filter(pk__in=used).order_by("name")]
 

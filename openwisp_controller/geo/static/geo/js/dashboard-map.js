@@ -38,6 +38,7 @@
       this.data = section.dataset;
       this.statuses = JSON.parse(this.data.statuses);
       this.places = new Map();
+      this.markers = new Map();
       this.map = null;
     }
 
@@ -68,6 +69,7 @@
       const bounds = L.latLngBounds([...this.places.values()].map((place) => [place.lat, place.lng]));
       this.map.fitBounds(bounds, { padding: [40, 40], maxZoom: 15 });
       this.map.on("zoomend moveend", () => this.draw());
+      this.map.getContainer().addEventListener("keydown", ({ key }) => { if (key === "Escape") this.map.closePopup(); });
     }
 
     draw() {
@@ -80,8 +82,14 @@
         if (!cells.has(cell)) cells.set(cell, []);
         cells.get(cell).push(place);
       }
-      this.layer.clearLayers();
-      for (const places of cells.values()) this.layer.addLayer(this.marker(places));
+      // markers that stay the same stay: with the focus that they have, and a click that is under way
+      const markers = new Map();
+      for (const places of cells.values()) {
+        const key = JSON.stringify(places);
+        markers.set(key, this.markers.get(key) ?? this.marker(places).addTo(this.layer));
+      }
+      for (const [key, marker] of this.markers) if (!markers.has(key)) this.layer.removeLayer(marker);
+      this.markers = markers;
       const counts = sum(this.places.values());
       this.section.querySelector(".legend").replaceChildren(...Object.keys(COLOURS).filter((each) => counts[each]).map((each) => {
         const item = document.createElement("li");
@@ -109,8 +117,14 @@
       const at = [places.reduce((all, each) => all + each.lat, 0) / places.length,
                   places.reduce((all, each) => all + each.lng, 0) / places.length];
       const icon = L.divIcon({ html: shown, className: "", iconSize: [size, size] });
-      const marker = L.marker(at, { icon, title, alt: title, riseOnHover: true });
-      marker.on("click", () => (places.length > 1 ? this.enter(places) : this.tell(places[0])));
+      // Leaflet moves the map to whatever gets the focus, also under a button of the mouse that is just being pressed
+      const marker = L.marker(at, { icon, title, alt: title, riseOnHover: true, autoPanOnFocus: false });
+      marker.on("add", () => marker.getElement().addEventListener("focus", ({ target }) => {
+        if (target.matches(":focus-visible")) this.map.panInside(at, { padding: [size, size] });
+      }));
+      const act = () => (places.length > 1 ? this.enter(places) : this.tell(places[0]));
+      marker.on("click", act);
+      marker.on("keypress", ({ originalEvent }) => { if (originalEvent.key === "Enter") act(); });
       return marker;
     }
 
