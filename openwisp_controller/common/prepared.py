@@ -8,7 +8,7 @@ and nowhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,6 +119,29 @@ class Prepared(Generic[Model]):
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         compiler.connection = None  # that of the thread which came first
         return _Ready(queryset.model, compiler, sql, tuple(parameters), converters)
+
+
+class PreparedForKeys(Generic[Model]):
+    """A query for what belongs to one key or to several.
+
+    PostgreSQL keeps the plan for one key. For a list it plans each time, since it cannot tell how long lists will be;
+    with many joins that costs more than the query.
+
+    Args:
+        model: what is asked for.
+        column: name of the field that holds the keys.
+        build: returns the query for a condition.
+    """
+
+    def __init__(self, model: type[models.Model], column: str, build: Callable[[Any], Any]) -> None:
+        place = Parameter("keys", model, column)
+        self._one: Prepared[Model] = Prepared(lambda: build(models.Q(**{column: place})))
+        self._several: Prepared[Model] = Prepared(lambda: build(OneOf(column, place)))
+
+    def __call__(self, keys: Iterable[Any]) -> list[Model]:
+        """Run the query and return its objects."""
+        keys = list(keys)
+        return self._one(keys=keys[0]) if len(keys) == 1 else self._several(keys=keys)
 
 
 class _Connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,29 +113,27 @@ def impatient(seconds: float) -> Iterator[None]:
         yield
 
 
-def update_now(rows: models.QuerySet[Any], seconds: float, **values: Any) -> bool:
+def update_now(model: type[models.Model], column: str, value: Any, seconds: float, **values: Any) -> bool:
     """Update rows with one statement that does not wait for others who write; return whether any was updated.
 
     Args:
-        rows: what to update; those that somebody else has locked are left out.
+        model: whose table.
+        column: attribute name (``device_id``, not ``device``) by which the rows are found.
+        value: what it holds in them; those that somebody else has locked are left out.
         seconds: to wait where a whole database is locked at a time.
-        values: by the name of the column.
+        values: what to store, by attribute name.
 
     Raises:
         one of ``UNAVAILABLE``: the database cannot be written.
     """
-    if connection.vendor == "postgresql":
-        # written out, because the ORM locks rows in explicit transactions only, which cost two more round trips
-        found, parameters = rows.order_by().values("pk").query.sql_with_params()
-        quote = connection.ops.quote_name
-        columns = ", ".join(f"{quote(name)} = %s" for name in values)
-        table, key = quote(rows.model._meta.db_table), quote(str(rows.model._meta.pk.column))
-        statement = f"UPDATE {table} SET {columns} WHERE {key} IN ({found} FOR NO KEY UPDATE SKIP LOCKED)"
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [*values.values(), *parameters])
-            return bool(cursor.rowcount)
-    with _busy_timeout(seconds):
-        return bool(rows.update(**values))
+    (found,), parameters = _comparisons(model, {column: value})
+    if connection.vendor != "postgresql":
+        with _busy_timeout(seconds):
+            return bool(_update(model, values, found, parameters))
+    # one statement alone: with an explicit transaction it would cost two more round trips
+    table, key = (connection.ops.quote_name(name) for name in (model._meta.db_table, str(model._meta.pk.column)))
+    unlocked = f"{key} IN (SELECT {key} FROM {table} WHERE {found} FOR NO KEY UPDATE SKIP LOCKED)"
+    return bool(_update(model, values, unlocked, parameters))
 
 
 @contextmanager
@@ -158,12 +156,41 @@ def update_row(row: models.Model, *names: str) -> None:
         row: is stored already.
         names: attribute names (``group_id``, not ``group``).
     """
-    fields = [*(_field(type(row), name) for name in names), row._meta.pk]
+    (found,), parameters = _comparisons(type(row), {row._meta.pk.attname: row.pk})
+    _update(type(row), {name: getattr(row, name) for name in names}, found, parameters)
+
+
+def update_unchanged(model: type[models.Model], known: Mapping[str, Any], **values: Any) -> bool:
+    """Update the rows that still hold what is known of them, with one statement; return whether there were any.
+
+    Args:
+        model: whose table.
+        known: what they hold, by attribute name.
+        values: what to store, by attribute name.
+    """
+    found, parameters = _comparisons(model, known)
+    return bool(_update(model, values, " AND ".join(found), parameters))
+
+
+def _comparisons(model: type[models.Model], values: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
+    """Return conditions for these values, by attribute name, and their parameters."""
+    null = "IS NOT DISTINCT FROM" if connection.vendor == "postgresql" else "IS"
+    fields = {_field(model, name): value for name, value in values.items()}
+    columns = [
+        f"{connection.ops.quote_name(field.column)} {null if field.null else '='} %s" for field in fields
+    ]  # fmt: skip
+    return columns, [field.get_db_prep_save(value, connection) for field, value in fields.items()]
+
+
+def _update(model: type[models.Model], values: Mapping[str, Any], found: str, parameters: list[Any]) -> int:
+    """Store values, by attribute name, in the rows for which the condition holds; return how many there were."""
     quote = connection.ops.quote_name
-    columns = [f"{quote(field.column)} = %s" for field in fields]
-    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    fields = {_field(model, name): value for name, value in values.items()}
+    columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    stored = [field.get_db_prep_save(value, connection) for field, value in fields.items()]
     with binding_cursor() as cursor:
-        cursor.execute(f"UPDATE {quote(row._meta.db_table)} SET {', '.join(columns[:-1])} WHERE {columns[-1]}", values)
+        cursor.execute(f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {found}", [*stored, *parameters])
+        return int(cursor.rowcount)
 
 
 def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -175,6 +202,11 @@ def update_many(model: type[models.Model], columns: Sequence[str], rows: Sequenc
         rows: values in the order of ``columns``.
     """
     if not rows:
+        return
+    if len(rows) == 1:  # PostgreSQL keeps the plan for one row, but plans for each list of them
+        (row,) = rows
+        (found,), parameters = _comparisons(model, {columns[0]: row[0]})
+        _update(model, dict(zip(columns[1:], row[1:], strict=True)), found, parameters)
         return
     fields = [_field(model, name) for name in columns]
     names = [connection.ops.quote_name(field.column) for field in fields]

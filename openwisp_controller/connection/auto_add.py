@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from ..common.sql import binding_cursor
 from ..config.compiling import concurrent_edits
 from ..config.models import Config, Device, Job
 from .models import Credentials, DeviceConnection
@@ -101,7 +102,7 @@ def _attach(subject: str, field: Any, key: Any, which: str = "TRUE", values: Seq
     now = created.get_db_prep_save(timezone.now(), connection)
     cases = [text for pair in mapping.items() for text in pair]
     subject_key = field.get_db_prep_value(field.to_python(key), connection)
-    with connection.cursor() as cursor:
+    with binding_cursor() as cursor:
         cursor.execute(statement, [now, now, *cases, subject_key, *suiting, *plain_values, *values])
         return int(cursor.rowcount)
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from ..common.prepared import OneOf, Parameter, Prepared
+from ..common.prepared import PreparedForKeys
 from ..common.sql import exists_referring
 from ..config.compiling import context, loading
 from ..config.models import Config
@@ -28,7 +28,7 @@ def variables_of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str,
     if not keys:
         return result
     index: Any
-    for index in _indexes(configs=keys):
+    for index in _indexes(keys):
         if index.subnet is None or (index.ip_number is not None and index.ip is None):
             continue  # just being deleted, and its index row is next
         variables = result.setdefault(index.config_id, {})
@@ -41,12 +41,10 @@ def variables_of_configs(configs: Sequence[Config]) -> dict[uuid.UUID, dict[str,
     return result
 
 
-_indexes = Prepared[SubnetDivisionIndex](
-    lambda: (
-        SubnetDivisionIndex.objects.filter(
-            OneOf("config", Parameter("configs", SubnetDivisionIndex, "config")), subnet__isnull=False
-        )
-        .select_related("subnet", "ip")
-        .order_by("-pk")
-    )
+_indexes = PreparedForKeys[SubnetDivisionIndex](
+    SubnetDivisionIndex,
+    "config",
+    lambda wanted: (
+        SubnetDivisionIndex.objects.filter(wanted, subnet__isnull=False).select_related("subnet", "ip").order_by("-pk")
+    ),
 )

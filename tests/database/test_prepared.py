@@ -10,7 +10,7 @@ import pytest
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F
 
-from openwisp_controller.common.prepared import OneOf, Parameter, Prepared
+from openwisp_controller.common.prepared import OneOf, Parameter, Prepared, PreparedForKeys
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
@@ -25,6 +25,17 @@ def test_list_of_values(organization: Any, count: int) -> None:
     wanted = [config.pk for config in configs[:count]]
     for ids in (wanted, [*wanted, uuid.uuid4()], (key for key in wanted)):
         assert [config.pk for config in query(ids=ids)] == sorted(wanted)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_one_key_or_several(organization: Any, count: int) -> None:
+    configs = [make.config(organization) for _ in range(3)]
+    query = PreparedForKeys[Config](Config, "id", lambda wanted: Config.objects.filter(wanted).order_by("pk"))
+    by_device = PreparedForKeys[Config](Config, "device", lambda wanted: Config.objects.filter(wanted).order_by("pk"))
+    wanted = sorted(config.pk for config in configs[:count])
+    assert [config.pk for config in query(key for key in wanted)] == wanted
+    assert [config.pk for config in by_device([config.device_id for config in configs[:count]])] == wanted
+    assert query([uuid.uuid4()]) == by_device([uuid.uuid4()]) == []
 
 
 def test_other_values_each_time(organization: Any) -> None:

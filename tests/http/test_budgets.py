@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from openwisp_controller.config.models import Config, Device, Revision
 
 from .. import factories as make
+from ..recorder import SignalRecorder
 from .conftest import ShortPath
 from .protocol import MAC, download, poll, register, report, update_info
 
@@ -99,8 +100,16 @@ def test_report_status(short_path: ShortPath, fleet: Any) -> None:
     device = enrol(short_path)
     download(short_path, device)
     for status in ("applied", "error", "error", "applied"):
-        limit = 6 if status == "error" else 5  # people are to be told of a failure
+        limit = 6 if status == "error" else 2  # people are to be told of a failure
         assert cost(lambda status=status: report(short_path, device, status)) <= limit
+
+
+def test_report_that_somebody_listens_to(short_path: ShortPath, fleet: Any, recorded: SignalRecorder) -> None:
+    device = enrol(short_path)
+    download(short_path, device)
+    recorded.clear()
+    assert cost(lambda: report(short_path, device, "applied")) <= 6
+    assert recorded.names == ["config_status_changed"]
 
 
 @pytest.mark.parametrize("parameters", [{"status": "applied"}, {"status": "error", "error_reason": "no space left"}])

@@ -203,3 +203,34 @@ def test_devices_by_rest(root: Client, fleet: Device, query: str) -> None:
     with executed() as statements:
         assert root.get("/api/v1/controller/device/", BY_REST[query](fleet)).status_code == 200
     assert whole_tables([each for each in statements if not each[0].startswith("SELECT COUNT(*)")]) == {}
+
+
+def planned() -> dict[str, int]:
+    """How often each statement that PostgreSQL keeps was planned for its values alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name || ': ' || statement, custom_plans FROM pg_prepared_statements")
+        return dict(cursor.fetchall())
+
+
+def test_plans_are_kept(client: Client, root: Client, fleet: Device) -> None:
+    """What every device and every script causes is not planned again and again: PostgreSQL settles on one plan."""
+
+    def round_of_requests(number: int) -> None:
+        new = {"name": f"new-{number}", "mac_address": f"02:00:00:00:01:{number:02X}", "key": f"{number:x}" * 32}
+        assert register(client, **new).status_code == 201
+        device = Device.objects.get(name=new["name"])
+        for status in ("applied", "error"):
+            answers = [poll(client, device), download(client, device), report(client, device, status)]
+            assert [answer.status_code for answer in answers] == [200] * 3
+        data = json.dumps({"config": {"context": {"number": number}}})
+        answer = root.patch(f"/api/v1/controller/device/{device.pk}/", data, content_type="application/json")
+        assert answer.status_code == 200, answer.content
+
+    for number in range(9):
+        round_of_requests(number)
+    before = planned()
+    for number in range(9, 12):
+        round_of_requests(number)
+    kept = planned()
+    assert len(kept) > 10
+    assert {statement for statement, count in kept.items() if count > before.get(statement, 0)} == set()

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
-from openwisp_users.models import Organization
+from openwisp_users.models import Organization, User
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.test import APIRequestFactory, force_authenticate
 
+from openwisp_controller.config.api.views import DeviceDetailView
 from openwisp_controller.config.models import Config, Device
 
 from .. import factories as make
@@ -361,3 +364,57 @@ class TestFilters:
             ({"config__templates": "abc"}, {"config__templates": "Invalid UUID format"}),
         ):
             assert wrong(rest.get("/device/", **query)) == message, query
+
+
+class OnlyMine(DeviceDetailView):
+    queryset = Device.objects.filter(name="mine").select_related("config")
+
+
+class FoundAsMine(DeviceDetailView):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(name="mine")
+
+
+class KeepsMine(BaseFilterBackend):
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        return queryset.filter(name="mine")
+
+
+class FilteredToMine(DeviceDetailView):
+    filter_backends = (KeepsMine,)
+
+
+@pytest.mark.parametrize("view", [OnlyMine, FoundAsMine, FilteredToMine])
+@pytest.mark.parametrize("method", ["get", "patch", "delete"])
+def test_views_of_packages_say_themselves_which_devices_there_are(
+    view: type[DeviceDetailView], method: str, organization: Organization
+) -> None:
+    make.superuser()
+    user = User.objects.get(username="root")
+    answers = []
+    for name in ("mine", "other"):
+        device = make.config(make.device(organization, name)).device
+        data = {"notes": "x"} if method == "patch" else None
+        request = getattr(APIRequestFactory(), method)("/?force=true", data, format="json")
+        force_authenticate(request, user)
+        answers.append(view.as_view()(request, pk=device.pk))
+    assert [answer.status_code for answer in answers] == [204 if method == "delete" else 200, 404]
+
+
+@pytest.mark.parametrize("method", ["get", "patch", "delete"])
+def test_of_whom_nobody_manages_the_organization_nothing_is_found(
+    method: str, organization: Organization, other: Organization
+) -> None:
+    """What is said is the same as of a device that does not exist."""
+    rest = Rest(make.person("mia", organization, "Administrator"))
+    foreign, gone = make.config(other).device, make.device(organization)
+    key = gone.pk
+    gone.delete(check_deactivated=False)
+    answers = [
+        rest.patch(f"/device/{each}/", {"notes": "x"})
+        if method == "patch"
+        else getattr(rest, method)(f"/device/{each}/")
+        for each in (foreign.pk, key)
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json() == answers[1].json() == {"detail": "No Device matches the given query."}

@@ -33,7 +33,7 @@ class FieldsFoundOnce(serializers.ModelSerializer):
     One whose class says for itself how they are found out is asked every time.
     """
 
-    _found: ClassVar[dict[Any, dict[str, serializers.Field]]] = {}
+    _found: ClassVar[dict[Any, dict[str, tuple[serializers.Field, bool]]]] = {}
 
     def get_fields(self) -> dict[str, serializers.Field]:
         cls = type(self)
@@ -43,16 +43,34 @@ class FieldsFoundOnce(serializers.ModelSerializer):
         key = (cls, get_language(), *(str(field.choices) for field in self.Meta.model._meta.fields if field.choices))
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = super().get_fields()
-        return {name: _again(field) for name, field in found.items()}
+            fields = super().get_fields()
+            found = self._found[key] = {name: (field, _has_no_parts(field)) for name, field in fields.items()}
+        return {name: _copied(field) if plain else _made_again(field) for name, (field, plain) in found.items()}
 
 
 _HOOKS = [name for name in vars(serializers.ModelSerializer) if name.startswith(("build_", "get_", "include_"))]
 _HOOKS.remove("get_fields")
 
 
-def _again(field: serializers.Field) -> serializers.Field:
-    """Return a field like one that belongs to no serializer yet."""
+def _has_no_parts(field: serializers.Field) -> bool:
+    """Tell whether a field stands for itself: parts, such as the fields of a serializer, belong to one whole."""
+    if isinstance(field, serializers.BaseSerializer):
+        return False
+    return not any(isinstance(part, serializers.Field) for part in (*vars(field).values(), *field._kwargs.values()))
+
+
+def _copied(field: serializers.Field) -> serializers.Field:
+    """Return a field like one without parts that belongs to no serializer yet."""
+    again: serializers.Field = object.__new__(type(field))
+    again.__dict__.update(field.__dict__)
+    again.error_messages = dict(field.error_messages)
+    if "_validators" in again.__dict__:
+        again._validators = list(field._validators)
+    return again
+
+
+def _made_again(field: serializers.Field) -> serializers.Field:
+    """Return a field like one with parts that belongs to no serializer yet."""
     if any(isinstance(option, serializers.Field) for option in field._kwargs.values()):
         return deepcopy(field)  # the field in it is to belong to the new one
     again: serializers.Field = type(field)(*field._args, **field._kwargs)

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import rendering
+from ...common.prepared import Parameter, Prepared
 from ...common.rest.filters import FILTERS
 from ...common.rest.permissions import may_see_secrets
 from ...common.rest.serializers import refused
@@ -67,6 +68,13 @@ class DeviceListCreateView(DeviceView, Creating):
         return serializer.data
 
 
+_NEEDED_TO_EDIT = ("organization__config_settings", "group")
+_device_to_show: Prepared[Device] = Prepared(lambda: DeviceView.queryset.filter(pk=Parameter("pk", Device)))
+_device_to_edit: Prepared[Device] = Prepared(
+    lambda: DeviceView.queryset.select_related(*_NEEDED_TO_EDIT).filter(pk=Parameter("pk", Device))
+)
+
+
 class DeviceDetailView(DeviceView, Editing):
     """Shows, edits and deletes a device. A deactivated one cannot be edited."""
 
@@ -75,15 +83,26 @@ class DeviceDetailView(DeviceView, Editing):
 
     def get_queryset(self) -> QuerySet[Device]:
         rows = super().get_queryset()
-        if self.request.method in ("PUT", "PATCH"):
-            return rows.select_related("organization__config_settings", "group")
-        return rows
+        return rows.select_related(*_NEEDED_TO_EDIT) if self.request.method in ("PUT", "PATCH") else rows
 
     def get_object(self) -> Device:
         """The device, with its templates loaded ahead, for checking, storing and the answer."""
-        device: Device = super().get_object()
+        device: Device = self._found() or super().get_object()
         if self.request.method != "DELETE" and device.has_config():
             device.config.load_templates()
+        return device
+
+    def _found(self) -> Device | None:
+        """Return what ``get_object`` of REST framework finds, without planning a query; None where it may differ."""
+        cls = type(self)
+        is_extended = cls.queryset is not DeviceView.queryset or cls.get_queryset is not DeviceDetailView.get_queryset
+        if is_extended or self.filter_backends:
+            return None
+        prepared = _device_to_edit if self.request.method in ("PUT", "PATCH") else _device_to_show
+        device, user = prepared.first(pk=self.kwargs["pk"]), self.request.user
+        if device is None or not (user.is_superuser or str(device.organization_id) in user.organizations_managed):
+            return None
+        self.check_object_permissions(self.request, device)
         return device
 
     def check_object_permissions(self, request: Request, obj: Device) -> None:

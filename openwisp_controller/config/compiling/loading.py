@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
-from ...common.prepared import OneOf, Parameter, Prepared
+from ...common.prepared import PreparedForKeys
 from ...common.registry import Registry
 from ...common.sql import exists_referring
 from ..models import Config, Template, VpnClient
@@ -45,20 +45,20 @@ def load(ids: Iterable[uuid.UUID], *, new: bool = False) -> list[Loaded]:
         new: all of them were created in this transaction, so the pointers hold nothing yet.
     """
     if not new:
-        return _loaded(ids=ids)
-    configs = _just_created(ids=ids)
+        return _loaded(ids)
+    configs = _just_created(ids)
     for config in configs:
         config.__dict__.update(dict.fromkeys(_CHECKSUMS))
     return configs
 
 
-def _query(**others: Any) -> Any:
-    configs = Config.objects.filter(OneOf("pk", Parameter("ids", Config))).select_related(*_RELATED).order_by("pk")
+def _query(wanted: Any, **others: Any) -> Any:
+    configs = Config.objects.filter(wanted).select_related(*_RELATED).order_by("pk")
     return configs.annotate(**dict(extra_columns.items()), **others)
 
 
-_loaded: Prepared[Loaded] = Prepared(lambda: _query(**_CHECKSUMS))
-_just_created: Prepared[Loaded] = Prepared(_query)
+_loaded: PreparedForKeys[Loaded] = PreparedForKeys(Config, "id", lambda wanted: _query(wanted, **_CHECKSUMS))
+_just_created: PreparedForKeys[Loaded] = PreparedForKeys(Config, "id", _query)
 
 
 def templates_of(

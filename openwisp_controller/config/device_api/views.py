@@ -130,10 +130,11 @@ def report_status(request: HttpRequest, pk: str) -> HttpResponse:
     sightings.note(device_id)
     status = required_one_of(request.POST, "status", REPORTED)
     reason = request.POST.get("error_reason")
-    state = known.state
-    owed = downloads.owed(device_id, downloaded_id=state.downloaded_id, released_id=state.released_id)
-    if owed is None and state.after(status, reason) == state:
-        return _taken_in(state.status)
+    state, after = known.state, known.state.after(status, reason)
+    if downloads.owed(device_id, downloaded_id=state.downloaded_id, released_id=state.released_id) is None:
+        is_for_us_alone = not has_receivers(Config, "status changed")
+        if after == state or (is_for_us_alone and reports.take_in_at_once(device_id, state, after)):
+            return _taken_in(after.status)
     with unit_of_work():
         device = _locked(request, device_id)
         downloads.settle(device.config)

@@ -23,7 +23,7 @@ def note(device_id: uuid.UUID, revision_id: int | None, *, former: int | None) -
         former: what it fetched last before, as far as that is noted.
     """
     try:
-        if update_now(Config.objects.filter(device_id=device_id), BOOKKEEPING_PATIENCE, downloaded_id=revision_id):
+        if update_now(Config, "device_id", device_id, BOOKKEEPING_PATIENCE, downloaded_id=revision_id):
             return
         reason: object = "somebody else is writing"
     except UNAVAILABLE as error:

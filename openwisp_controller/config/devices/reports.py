@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import NamedTuple
 
-from ...common.sql import update_row
+from ...common.sql import update_row, update_unchanged
 from ..compiling.compilation import Compilation
 from ..models import Config, Notice
 from ..models.config import shorten_reason
@@ -83,6 +84,23 @@ def report(config: Config, status: str, reason: str | None = None) -> None:
         if device is not None and device.has_config():
             take_in(device.config, status, reason)
             config.adopt(device.config, "status", "error_reason", "applied_id")
+
+
+def take_in_at_once(device_id: uuid.UUID, before: State, after: State) -> bool:
+    """Store what a report leads to with one statement; False where others have a part in it, or it was changed since.
+
+    For what nobody listens to. Errors are told to people, and deactivated devices lose what they had.
+
+    Args:
+        device_id: primary key of the device.
+        before: as it was read, without a lock.
+        after: what the report leads to.
+    """
+    if before.status == Status.DEACTIVATING or after.status == Status.ERROR:
+        return False
+    known = {name: value for name, value in before._asdict().items() if not name.endswith("_checksum")}
+    changed = {"status": after.status, "error_reason": after.error_reason, "applied_id": after.applied_id}
+    return update_unchanged(Config, {"device_id": device_id, **known}, **changed)
 
 
 def take_in(config: Config, status: str, reason: str | None = None) -> None:

@@ -21,7 +21,7 @@ from openwisp_utils.utils import get_random_key
 
 from ...common.addresses import normalised
 from ...common.moments import is_ahead
-from ...common.prepared import OneOf, Parameter, Prepared
+from ...common.prepared import Parameter, Prepared
 from ...common.sql import advisory_lock
 from ...common.validators import device_name_validator, key_validator, mac_address_validator
 from ..settings import settings
@@ -320,7 +320,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
             advisory_lock(f"device {self.name.lower()} of {self.organization_id}")
         others = _others_with_same(*checked)(
             pk=self.pk, organization=self.organization_id, key=self.key, name=self.name,
-            hardware_id=self.hardware_id, mac_address=mac_spellings(self.mac_address),
+            hardware_id=self.hardware_id, **dict(zip(_SPELLINGS, mac_spellings(self.mac_address), strict=True)),
         )  # fmt: skip
         errors: dict[str, list[Any]] = {}
         for name in checked:
@@ -334,6 +334,7 @@ class Device(DeviceInterface, Observed, OrgMixin, TimeStampedEditableModel):
 
 
 _UNIQUE_FIELDS = ("key", "name", "mac_address", "hardware_id", "organization_id")
+_SPELLINGS = ("with_colons", "with_hyphens", "in_capitals")
 
 
 @cache
@@ -342,7 +343,7 @@ def _others_with_same(*names: str) -> Prepared[Device]:
     given = {name: Parameter(name, Device, name) for name in ("organization", "key", "name", "hardware_id")}
     same = {
         "name": Exact(Upper("name"), Upper(given["name"])),
-        "mac_address": OneOf("mac_address", Parameter("mac_address", Device, "mac_address")),
+        "mac_address": Q(mac_address__in=[Parameter(name, Device, "mac_address") for name in _SPELLINGS]),
         "hardware_id": Q(hardware_id=given["hardware_id"]),
     }
     condition = Q(key=given["key"]) if "key" in names else Q()
@@ -353,11 +354,11 @@ def _others_with_same(*names: str) -> Prepared[Device]:
     return Prepared(lambda: rows.filter(condition))
 
 
-def mac_spellings(mac_address: str) -> list[str]:
+def mac_spellings(mac_address: str) -> tuple[str, str, str]:
     """Return the ways in which a MAC address may be stored: with colons, with hyphens, as it is in capitals."""
     plain = mac_address.upper().replace(":", "").replace("-", "")
     pairs = [plain[i : i + 2] for i in range(0, len(plain), 2)]
-    return list({":".join(pairs), "-".join(pairs), mac_address.upper()})
+    return ":".join(pairs), "-".join(pairs), mac_address.upper()
 
 
 def _clashes(name: str, device: Device, other: Device) -> bool:
