@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, models, transaction
@@ -149,6 +150,24 @@ def _busy_timeout(seconds: float) -> Iterator[None]:
         database.execute(f"PRAGMA busy_timeout = {int(usual * 1000)}")
 
 
+def insert_row(model: type[models.Model], values: Mapping[str, Any]) -> None:
+    """Insert a row with one statement whose plan is kept; no signal is sent.
+
+    Args:
+        model: whose table.
+        values: by attribute name (``group_id``, not ``group``).
+    """
+    quote = connection.ops.quote_name
+    fields = {_field(model, name): value for name, value in values.items()}
+    stored = [field.get_db_prep_save(value, connection) for field, value in fields.items()]
+    with binding_cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(quote(field.column) for field in fields)})"
+            f" VALUES ({', '.join(['%s'] * len(stored))})",
+            stored,
+        )
+
+
 def update_row(row: models.Model, *names: str) -> None:
     """Store some columns of a row as the instance has them, with one statement whose plan is kept; no signal is sent.
 
@@ -160,7 +179,7 @@ def update_row(row: models.Model, *names: str) -> None:
     _update(type(row), {name: getattr(row, name) for name in names}, found, parameters)
 
 
-def update_unchanged(model: type[models.Model], known: Mapping[str, Any], **values: Any) -> bool:
+def update_unchanged(model: type[models.Model], known: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Update the rows that still hold what is known of them, with one statement; return whether there were any.
 
     Args:
@@ -283,7 +302,13 @@ def raise_many(model: type[models.Model], owner: type[models.Model], rows: Seque
 
 
 def _field(model: type[models.Model], name: str) -> Any:
-    return model._meta.get_field(name.removesuffix("_id") if name != "id" else "id")
+    """Return the field with this attribute name."""
+    return _fields(model)[name]
+
+
+@cache
+def _fields(model: type[models.Model]) -> dict[str, Any]:
+    return {field.attname: field for field in model._meta.concrete_fields}
 
 
 def _table_of(fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from inspect import signature
 from typing import Any
 
 import django
 import pytest
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import F
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.db.models import F, Model, Value
+from django.db.models.functions import Upper
 
 from openwisp_controller.common.prepared import OneOf, Parameter, Prepared, PreparedForKeys
 from openwisp_controller.config.models import Config, Device
@@ -79,3 +81,28 @@ def test_canary() -> None:
     assert len(parameters) == 1
     assert callable(compiler.get_converters)
     assert len(compiler.select) == len(Device._meta.concrete_fields)
+
+
+def test_canary_of_saves() -> None:
+    """The same for ``common/kept_plans.py``: the last step of ``Model.save`` is a method that takes this."""
+    insert, update = (list(signature(getattr(Model, name)).parameters) for name in ("_do_insert", "_do_update"))
+    assert insert == ["self", "manager", "using", "fields", "returning_fields", "raw"]
+    assert update == ["self", "base_qs", "using", "pk_val", "values", "update_fields", "forced_update"]
+
+
+@pytest.mark.parametrize("value", [Upper(Value("from the database")), "FROM THE DATABASE"])
+def test_saves_take_expressions_as_django_does(organization: Any, value: Any) -> None:
+    device = make.device(organization)
+    device.notes = value
+    device.save()
+    assert Device.objects.get(pk=device.pk).notes == "FROM THE DATABASE"
+
+
+def test_saves_of_rows_that_are_gone(organization: Any) -> None:
+    device = make.device(organization)
+    Device.objects.filter(pk=device.pk).delete()
+    with pytest.raises(DatabaseError):
+        device.save(force_update=True)
+    with pytest.raises(DatabaseError):
+        device.save(update_fields=["notes"])
+    assert not Device.objects.filter(pk=device.pk).exists()

@@ -100,7 +100,7 @@ def take_in_at_once(device_id: uuid.UUID, before: State, after: State) -> bool:
         return False
     known = {name: value for name, value in before._asdict().items() if not name.endswith("_checksum")}
     changed = {"status": after.status, "error_reason": after.error_reason, "applied_id": after.applied_id}
-    return update_unchanged(Config, {"device_id": device_id, **known}, **changed)
+    return update_unchanged(Config, {"device_id": device_id, **known}, changed)
 
 
 def take_in(config: Config, status: str, reason: str | None = None) -> None:

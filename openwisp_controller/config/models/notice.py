@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from ...common.recently import Recently
+from ...common.sql import insert_many
 from ...common.wakeup import wake
 
 #: Seconds in which what happens is told together.
@@ -34,7 +35,7 @@ class Notice(models.Model):
     @staticmethod
     def write(kind: str, *subjects: uuid.UUID, **facts: Any) -> None:
         """Write down that something happened to these objects, as part of the open transaction, if there is one."""
-        Notice.objects.bulk_create([Notice(kind=kind, subject=subject, facts=facts) for subject in subjects])
+        insert_many([Notice(kind=kind, subject=subject, facts=facts) for subject in subjects])
         transaction.on_commit(_wake)
 
     @staticmethod

@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models.signals import post_save, pre_save
 
 from ...common.fate import Fate, current_fate
+from ...common.kept_plans import StoredWithKeptPlans
 from ...common.pickling import SecretsNotPickled
 from ...common.prepared import Parameter, Prepared
 from ..unit_of_work import unit_of_work
@@ -55,7 +56,7 @@ class _Learnt:
             instance._state.adding = True
 
 
-class Observed(SecretsNotPickled):
+class Observed(StoredWithKeptPlans, SecretsNotPickled):
     """A model whose saves are reported to the current unit of work with the values they replaced.
 
     The replaced values are read from the row, which stays locked until the end of the transaction. So a change is seen

@@ -16,7 +16,7 @@ from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 from django.utils.functional import cached_property
 from sortedm2m.fields import SortedManyToManyDescriptor, SortedManyToManyField
 
-from ...common.sql import delete_rows
+from ...common.sql import delete_rows, insert_many
 from ..unit_of_work import UnitOfWork, unit_of_work
 
 Item = TypeVar("Item", bound=models.Model)
@@ -107,10 +107,12 @@ def replace_lists(
         replaced = [owner.pk for owner in owners if before[owner.pk]]
         if replaced:
             delete_rows(through.objects.filter(**{f"{column}__in": replaced}))
-        through.objects.bulk_create(
-            through(**{column: owner.pk}, template_id=template, sort_value=position)
-            for owner in owners
-            for position, template in enumerate(after[owner.pk], 1)
+        insert_many(
+            [
+                through(**{column: owner.pk}, template_id=template, sort_value=position)
+                for owner in owners
+                for position, template in enumerate(after[owner.pk], 1)
+            ]
         )
         _send_m2m_changed("post", through, owners, before, after)
     for owner in owners:
