@@ -141,13 +141,24 @@ def update_now(model: type[models.Model], column: str, value: Any, seconds: floa
 def _busy_timeout(seconds: float) -> Iterator[None]:
     """While open, SQLite waits no longer than this for others who write."""
     connection.ensure_connection()
-    database: Any = connection.connection
-    usual = float(connection.settings_dict["OPTIONS"].get("timeout", 5))
-    database.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    connection.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
     try:
         yield
     finally:
-        database.execute(f"PRAGMA busy_timeout = {int(usual * 1000)}")
+        restore_patience(None, connection)
+
+
+def restore_patience(sender: object, connection: Any, **kwargs: object) -> None:
+    """Let SQLite wait for others who write as long as the setting ``timeout`` says, whatever it was told meanwhile.
+
+    Args:
+        sender: ignored; given where this receives ``connection_created``.
+        connection: of Django, open.
+        kwargs: ignored.
+    """
+    if connection.vendor == "sqlite":
+        usual = float(connection.settings_dict["OPTIONS"].get("timeout", 5))
+        connection.connection.execute(f"PRAGMA busy_timeout = {int(usual * 1000)}")
 
 
 def insert_row(model: type[models.Model], values: Mapping[str, Any]) -> None:

@@ -18,14 +18,17 @@ class GeoConfig(AppConfig):
         self._register()
 
     def _connect(self) -> None:
+        from django.db.backends.signals import connection_created
         from django.db.models.signals import post_delete, post_save, pre_delete
         from openwisp_users.models import Organization
 
+        from ..common.sql import restore_patience
         from ..config.signals import whois_fetched, whois_lookup_skipped
         from . import receivers
         from .estimated_location.receivers import after_lookup, after_skipped_lookup
         from .models import FloorPlan
 
+        connection_created.connect(restore_patience, dispatch_uid="geo_restore_patience")  # SpatiaLite sets its own
         whois_fetched.connect(after_lookup, dispatch_uid="geo_after_lookup")
         whois_lookup_skipped.connect(after_skipped_lookup, dispatch_uid="geo_after_skipped_lookup")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
 from django.urls import ResolverMatch, resolve
 from django.utils import translation
+from django.utils.functional import cached_property
 
 
 class DeviceRequest(WSGIRequest):

@@ -14,6 +14,7 @@ from celery.beat import Service
 from .asgi import websockets
 from .bridge import AsgiBridge
 from .celery import app
+from .garbage import collect_in_own_thread
 from .processes import THREADS
 from .scheduler import SteadyScheduler
 from .wsgi import application as wsgi_application
@@ -60,6 +61,7 @@ def keep_running(name: str, run: Callable[[], None]) -> None:
     threading.Thread(target=loop, name=name, daemon=True).start()
 
 
+collect_in_own_thread()
 keep_running("worker", run_worker)
 keep_running("scheduler", run_scheduler)
 

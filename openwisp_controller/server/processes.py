@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
@@ -71,6 +71,7 @@ def _serve(target: str, host: str, port: int, interface: Interfaces, *, threads:
         "address": address, "port": port, "interface": interface, "backlog": BACKLOG, "respawn_failed_workers": True,
         "log_level": LogLevels.warning, "process_name": None, "http": HTTPModes.http1, **options,
     }  # fmt: skip
+    connections.close_all()  # the processes are forked, and SQLite allows none to go on with a connection of another
     if descriptor is None:
         Granian(target, **arguments).serve()
     else:
