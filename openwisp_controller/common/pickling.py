@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from copy import deepcopy
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from django.db import models
+from django.utils.functional import cached_property
+
+_CACHED = (cached_property, functools.cached_property)  # noqa: TID251  # packages may use either
 
 
 class SecretsNotPickled(models.Model):
@@ -48,4 +51,4 @@ def _is_data(instance: models.Model, name: str) -> bool:
     """
     if name in ("_state", "_stored") or name in {field.attname for field in instance._meta.concrete_fields}:
         return True
-    return bool(instance._meta.proxy) and not isinstance(getattr(type(instance), name, None), cached_property)
+    return bool(instance._meta.proxy) and not isinstance(getattr(type(instance), name, None), _CACHED)

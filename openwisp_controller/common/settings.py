@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from ipaddress import ip_network
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
@@ -16,6 +15,7 @@ import jsonschema
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 T = TypeVar("T")

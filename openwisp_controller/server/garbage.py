@@ -16,8 +16,9 @@ _INTERVAL = 0.25
 
 
 def collect_in_own_thread() -> None:
-    """From now on, no other thread of this process collects."""
+    """From now on, no other thread of this process collects; what is loaded by now is not looked through again."""
     gc.disable()
+    gc.freeze()
     threading.Thread(target=_collect_again_and_again, name="garbage", daemon=True).start()
 
 

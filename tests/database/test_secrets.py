@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import io
 import json
@@ -17,6 +18,7 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 from django.test import Client
+from django.test.utils import isolate_apps
 from openwisp_notifications.models import Notification
 from openwisp_notifications.signals import notify
 from openwisp_users.models import User
@@ -192,6 +194,26 @@ def test_objects_in_caches_hold_no_secrets(objects: Any) -> None:
             assert {name: value for name, value in made.__dict__.items() if name != "_state"} == {
                 name: value for name, value in each.__dict__.items() if name != "_state"
             }, "copies in the process are complete"
+
+
+@isolate_apps()
+def test_what_proxies_work_out_from_secrets_stays_at_home(objects: Any) -> None:
+    class PackagesOwn(Ca):
+        class Meta:
+            proxy = True
+            app_label = "somewhere"
+
+        @functools.cached_property  # noqa: TID251
+        def in_capitals(self) -> str:
+            return str(self.private_key).upper()
+
+    authority = PackagesOwn.objects.get(pk=Ca.objects.get().pk)
+    assert authority.signing_key()
+    assert "PRIVATE KEY" in authority.in_capitals
+    authority.own = "kept"
+    state = authority.__getstate__()
+    assert state["own"] == "kept"
+    assert not {"_signing_key", "in_capitals", "private_key"} & set(state)
 
 
 def test_every_model_with_a_secret_leaves_it_out_of_caches() -> None:

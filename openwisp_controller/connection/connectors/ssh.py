@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, BinaryIO, ClassVar
 
 import asyncssh
+from django.utils.functional import cached_property
 from jsonschema.exceptions import ValidationError
 
 from .. import transport
